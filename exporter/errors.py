@@ -1,0 +1,71 @@
+"""Every failure that the service knows, named by what to do next.
+
+ExporterError
+├── Wait                  the same call may work later; nothing is lost by waiting
+│   ├── Throttled         ActiveCampaign wants fewer requests
+│   ├── Unavailable       ActiveCampaign, storage or Key Vault does not answer as it should
+│   ├── CredentialsRefused   the API key does not work (any more); a new one may
+│   └── NotReady          the segment is being written right now
+└── Stop                  no retry helps; a person has to change something first
+
+A bad row is not an error but a value (`contacts.Reject`). Messages say what was expected, what was found (never
+personal data, never a secret) and what to do. `code` is stable and listed in docs/reference/problem-codes.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Culprit(StrEnum):
+    """Who has to act; the words are those of the Customer Insights API (`exceptionCulprit`)."""
+
+    SYSTEM = "system"  # this service
+    USER = "user"  # the configuration
+    EXTERNAL = "external"  # ActiveCampaign, storage, Key Vault
+
+
+class ExporterError(Exception):
+    """A failure with a stable `code`, a sentence for people and the culprit."""
+
+    def __init__(self, code: str, message: str, culprit: Culprit = Culprit.SYSTEM) -> None:
+        """Keep the parts; `message` is what `str()` gives."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.culprit = culprit
+
+
+class Wait(ExporterError):
+    """The same call may work later."""
+
+    def __init__(
+        self, code: str, message: str, culprit: Culprit = Culprit.EXTERNAL, retry_after_s: float | None = None
+    ) -> None:
+        """`retry_after_s`: how long the other side asked to wait, in seconds; None when it did not say."""
+        super().__init__(code, message, culprit)
+        self.retry_after_s = retry_after_s
+
+
+class Throttled(Wait):
+    """ActiveCampaign wants fewer requests."""
+
+
+class Unavailable(Wait):
+    """A service that is needed does not answer as it should."""
+
+
+class CredentialsRefused(Wait):
+    """The API key does not work; a new one in Key Vault may."""
+
+
+class NotReady(Wait):
+    """The segment is being written right now."""
+
+
+class Stop(ExporterError):
+    """No retry helps: a person has to change something first."""
+
+    def __init__(self, code: str, message: str, culprit: Culprit = Culprit.USER) -> None:
+        """Most often the configuration has to change, hence the default culprit."""
+        super().__init__(code, message, culprit)
