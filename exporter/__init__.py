@@ -17,3 +17,5 @@ pipeline               the steps in order of time: start, plan, upload, finish, 
 api                    the HTTP interface
 bootstrap              settings and real adapters become services
 """
+
+__version__ = "0.1.0"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from exporter.activecampaign.wire import Reply, Request
+from exporter.settings import Settings
 
 
 class Changed(Exception):
@@ -47,13 +48,16 @@ class Blobs(Protocol):
         """Return the whole blob, or None when there is none."""
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
-        """Return `length` bytes from `offset` on, or None when there is no such blob."""
+        """Return up to `length` bytes from `offset` on, as many as there are, or None when there is no such blob."""
 
     def create(self, path: str, data: bytes) -> str:
         """Create a blob and return its ETag; `Changed` when one with other content exists."""
 
     def replace(self, path: str, data: bytes, etag: str) -> str:
         """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a blob, whatever was there."""
 
     def append(self, path: str, data: bytes, at: int) -> int:
         """Append to a log that is `at` bytes long (0: create it) and return its new length; `Changed` when it is not."""
@@ -136,3 +140,17 @@ class Ids(Protocol):
 
     def new(self) -> str:
         """Return 32 random hexadecimal digits (128 bits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a step needs from outside; made once per process by `bootstrap`, or by a test with fakes."""
+
+    settings: Settings
+    blobs: Blobs
+    segments: SegmentFiles
+    messages: Messages
+    secrets: Secrets
+    activecampaign: ActiveCampaign
+    clock: Clock
+    ids: Ids

@@ -1,0 +1,51 @@
+# Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check bench fuzz lock clean
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed node_modules/.installed
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Install what is needed: .venv and node_modules
+
+demo: $(INSTALLED) ## Run one export from start to finish on this machine, and show its account
+	@$(RUN) -m sandbox demo
+
+serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key for curl
+	@$(RUN) -m sandbox up
+
+test: $(INSTALLED) ## Run all tests
+	$(RUN) -m pytest
+
+check: $(INSTALLED) ## Check style, types, architecture and that the docs are true
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) -m pytest tests/docs
+
+bench: $(INSTALLED) ## Measure speed and memory against named peers
+	$(RUN) -m bench
+
+fuzz: $(INSTALLED) ## Feed the segment reader damaged files for some minutes
+	$(RUN) -m tests.fuzz
+
+lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove everything that was installed or built
+	rm -rf $(VENV) node_modules build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.installed: requirements-dev.txt
+	@python=$$(scripts/find-python) && echo "Installing Python packages into $(VENV) (once; about half a minute) ..." && "$$python" -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json $(VENV)/.installed
+	@echo "Installing Azurite into node_modules (once) ..."
+	@scripts/install-azurite $(VENV)
+	@touch $@

@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, who may do what, and answers."""

@@ -1,0 +1,73 @@
+"""Settings and real adapters become services. The only place that reads the environment.
+
+Nothing is connected when this module is imported, so that the functions index even where a setting is wrong; heavy
+libraries load with the first use.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets as randomness
+import time
+from functools import cache
+
+from exporter import __version__
+from exporter.ports import Services
+from exporter.settings import Settings
+
+
+class SystemClock:
+    """`ports.Clock` on the machine's clock."""
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+class RandomIds:
+    """`ports.Ids` on the system's randomness."""
+
+    def new(self) -> str:
+        """Return 32 random hexadecimal digits."""
+        return randomness.token_hex(16)
+
+
+def settings() -> Settings:
+    """Read and check the settings. Raises `Stop` ("unusable_settings") with all problems."""
+    return Settings.from_environ(os.environ)
+
+
+@cache
+def services() -> Services:
+    """Return the services of this process; made on first use, and again after a failure.
+
+    Raises `Stop` ("unusable_settings") with all problems.
+    """
+    values = settings()
+
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see the module's docstring
+    from azure.keyvault.secrets import SecretClient  # noqa: PLC0415
+    from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
+    from azure.storage.queue import QueueServiceClient  # noqa: PLC0415
+
+    from exporter.activecampaign.client import Client  # noqa: PLC0415
+    from exporter.secrets import KeyVault  # noqa: PLC0415
+    from exporter.storage.blobs import AzureBlobs, AzureSegmentFiles  # noqa: PLC0415
+    from exporter.storage.queues import AzureMessages  # noqa: PLC0415
+
+    # In Azure, AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential and AZURE_CLIENT_ID narrow this to the app's identity.
+    credential = DefaultAzureCredential()
+    return Services(
+        settings=values,
+        blobs=AzureBlobs(BlobServiceClient(values.export_blob_uri, credential)),
+        segments=AzureSegmentFiles(BlobServiceClient(values.segment_blob_uri, credential), values.segment_container),
+        messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential)),
+        secrets=KeyVault(SecretClient(values.key_vault_uri, credential)),
+        activecampaign=Client(f"segment-exporter/{__version__}", deadline_s=values.request_deadline_s),
+        clock=SystemClock(),
+        ids=RandomIds(),
+    )

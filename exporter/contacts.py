@@ -1,0 +1,224 @@
+"""A row becomes a contact, or the reason why not. Pure rules; `exporter.batches` applies them to whole files.
+
+What ActiveCampaign takes: https://developers.activecampaign.com/reference/bulk-import-contacts
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+
+from exporter.errors import Stop
+from exporter.readers import Column
+from exporter.reasons import Reason
+
+# At least as strict as ActiveCampaign: its documentation refuses "(),:;<>@[\] before the @, and its import refuses an
+# apostrophe although the request was accepted: https://developers.activecampaign.com/reference/bulk-import-status-info
+_LOCAL_CHARACTERS = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]*")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_ADDRESS_CHARACTERS, _LOCAL_PART_CHARACTERS = 254, 64  # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
+_BLANKS = " \t\r\n\u00a0"  # around an address; spreadsheets like to add the last one
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
+_SOURCE_SEPARATOR = ";"  # how Customer Insights joins several values, as in its _Alternate columns
+_SEPARATOR = "||"  # how ActiveCampaign does, before, between and after
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """A column that fills a custom field; `multiple`: the field takes several values, in the file joined by `;`."""
+
+    column: str
+    field_id: int
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Which columns fill which members of a contact (data matching); a consent is a column and the value it must have.
+
+    The columns of customer ids only label rows in reports; a segment may lack them.
+    """
+
+    email: str
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+    fields: tuple[FieldMapping, ...] = ()
+    consent: tuple[str, str] | None = None
+    customer_id: str | None = "CustomerId"
+    previous_customer_id: str | None = "PreviousCustomerId"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A mapping resolved against the columns of a segment.
+
+    `wanted` are the positions in the file of the only columns that are read; the other members are positions in a row
+    of those. `fields` are (position, field id, multiple), `consent` is (position, value in lower case), `sent` are all
+    positions of what is sent beside the address.
+    """
+
+    wanted: tuple[int, ...]
+    email: int
+    first_name: int | None
+    last_name: int | None
+    phone: int | None
+    fields: tuple[tuple[int, int, bool], ...]
+    consent: tuple[int, str] | None
+    customer_id: int | None
+    previous_customer_id: int | None
+    sent: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+class Notice(StrEnum):
+    """Something odd in a value that was sent as it stands."""
+
+    NULL_TEXT = "contacts hold the text NULL, N/A or NaN in a mapped column; it was sent as it stands"
+    DAMAGED_PHONE = "contacts have a phone number that a spreadsheet seems to have damaged; it was sent as it stands"
+
+
+_NULL_TEXTS = {"null", "nan", "n/a", "#n/a"}
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact: the address in the form in which two are equal, and the JSON object without its closing brace."""
+
+    key: str
+    text: bytes
+    notices: tuple[Notice, ...] = ()
+
+
+def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
+    """Resolve a mapping. A name is found in its exact spelling or, with a warning, in another case.
+
+    Raises `Stop`: `email_column_missing`, `column_missing`, `column_ambiguous`, `field_mapped_twice`.
+    """
+    names = [column.name for column in columns]
+    wanted: dict[int, int] = {}
+    warnings: dict[str, None] = {}
+
+    def position(name: str | None, code: str | None = "column_missing") -> int | None:
+        if name is None:
+            return None
+        found = [place for place, known in enumerate(names) if known == name]
+        if not found:
+            found = [place for place, known in enumerate(names) if known.lower() == name.lower()]
+            if len(found) == 1:
+                warnings[f"The column {name} was found as {names[found[0]]}."] = None
+        if len(found) > 1:
+            raise Stop("column_ambiguous", f"The segment has {len(found)} columns named {name}: {_listing(names)}.")
+        if not found:
+            if code is None:
+                return None
+            raise Stop(code, f"The segment has no column {name}. Its columns are: {_listing(names)}.")
+        return wanted.setdefault(found[0], len(wanted))
+
+    ids = [field.field_id for field in mapping.fields]
+    if len(set(ids)) < len(ids):
+        twice = next(field_id for field_id in ids if ids.count(field_id) > 1)
+        raise Stop(
+            "field_mapped_twice", f"Two columns are mapped to the ActiveCampaign field {twice}. Remove one of them."
+        )
+    email = position(mapping.email, "email_column_missing")
+    assert email is not None  # noqa: S101  # a mapping always names the e-mail column
+    first_name, last_name, phone = position(mapping.first_name), position(mapping.last_name), position(mapping.phone)
+    fields = tuple((position(field.column) or 0, field.field_id, field.multiple) for field in mapping.fields)
+    consent = (
+        None if mapping.consent is None else (position(mapping.consent[0]) or 0, mapping.consent[1].strip().lower())
+    )
+    return Matched(
+        email=email,
+        first_name=first_name,
+        last_name=last_name,
+        phone=phone,
+        fields=fields,
+        consent=consent,
+        customer_id=position(mapping.customer_id, None),
+        previous_customer_id=position(mapping.previous_customer_id, None),
+        sent=tuple(
+            place for place in (first_name, last_name, phone, *(place for place, _, _ in fields)) if place is not None
+        ),
+        wanted=tuple(wanted),
+        warnings=tuple(warnings),
+    )
+
+
+def _listing(names: Sequence[str]) -> str:
+    most = 50
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
+    """Return the contact of a row that holds the wanted columns, or why it cannot be sent.
+
+    The address is trimmed, every other value is passed on unchanged; an empty or blank value is left out, since an
+    empty text might erase what ActiveCampaign has.
+    """
+    if matched.consent is not None and row[matched.consent[0]].strip().lower() != matched.consent[1]:
+        return Reason.NO_CONSENT
+    email = row[matched.email].strip(_BLANKS)
+    if (reason := email_flaw(email)) is not None:
+        return reason
+    contact: dict[str, object] = {"email": email}
+    for member, position in (
+        ("first_name", matched.first_name),
+        ("last_name", matched.last_name),
+        ("phone", matched.phone),
+    ):
+        if position is not None and row[position].strip():
+            contact[member] = row[position]
+    fields = []
+    for position, field_id, multiple in matched.fields:
+        value = row[position]
+        if multiple:
+            if _SEPARATOR in value:
+                return Reason.SEPARATOR_IN_VALUE
+            value = _joined(value)
+        if value.strip():
+            fields.append({"id": field_id, "value": value})
+    if fields:
+        contact["fields"] = fields
+    sent = [row[position] for position in matched.sent]
+    if any(map(_CONTROL.search, sent)):
+        return Reason.CONTROL_CHARACTER
+    notices = []
+    if any(value.strip().lower() in _NULL_TEXTS for value in sent):
+        notices.append(Notice.NULL_TEXT)
+    if matched.phone is not None and _DAMAGED_PHONE.fullmatch(row[matched.phone].strip()):
+        notices.append(Notice.DAMAGED_PHONE)
+    return Contact(email.lower(), orjson.dumps(contact)[:-1], tuple(notices))
+
+
+def _joined(value: str) -> str:
+    values = [part.strip() for part in value.split(_SOURCE_SEPARATOR)]
+    joined = _SEPARATOR.join(filter(None, values))
+    return f"{_SEPARATOR}{joined}{_SEPARATOR}" if joined else ""
+
+
+def email_flaw(address: str) -> Reason | None:
+    """Return why ActiveCampaign would refuse this (trimmed) address, or None when nothing is known against it."""
+    if not address:
+        return Reason.MISSING_EMAIL
+    local, _, domain = address.partition("@")
+    if "@" not in address:
+        return Reason.INVALID_EMAIL_NO_AT
+    if "@" in domain:
+        return Reason.INVALID_EMAIL_SEVERAL
+    if not address.isascii():
+        return Reason.INVALID_EMAIL_NOT_ASCII
+    if len(address) > _ADDRESS_CHARACTERS or len(local) > _LOCAL_PART_CHARACTERS:
+        return Reason.INVALID_EMAIL_TOO_LONG
+    if not _LOCAL_CHARACTERS.fullmatch(local):
+        return Reason.INVALID_EMAIL_CHARACTER
+    if not local or local.startswith(".") or local.endswith(".") or ".." in local:
+        return Reason.INVALID_EMAIL_LOCAL_PART
+    if not _DOMAIN.fullmatch(domain):
+        return Reason.INVALID_EMAIL_DOMAIN
+    return None

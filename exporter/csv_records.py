@@ -1,0 +1,88 @@
+"""CSV text becomes rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and exactly what to do where it is not kept.
+
+- A line ends with LF, CRLF or CR; a line without any character is no row.
+- A quote inside an unquoted field is text, as long as the row ends on the same line.
+- A row whose quotes do not come out right costs its first line only: reading goes on at the next line, so that a
+  forgotten quote cannot swallow the rows that follow.
+
+There are two ways to read a block, with the same result: `Syntax.record_at`, one row at a time, and `Syntax.columns_of`,
+which leaves the work to Arrow and declines a block in which anything is unusual.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from exporter.reasons import Reason
+
+CHUNK_BYTES = 1 << 19  # measured: larger blocks cost memory, smaller ones time
+MAX_ROW_BYTES = 1 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
+WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first bytes of what follows it
+_QUOTE, _NEWLINE, _RETURN = b'"\n\r'
+_LINE_END = re.compile(rb"[\r\n]")
+
+Record = list[bytes] | Reason  # the fields of a row as bytes, or why it is none; a line without any character has none
+
+
+class Syntax:
+    """How the records and fields of a CSV file are told apart."""
+
+    def __init__(self, delimiter: str, *, quoted: bool) -> None:
+        """`quoted`: whether a quote at the beginning of a field has a meaning."""
+        self.delimiter = delimiter.encode()
+        self.quoted = quoted
+        self._quoted_field = re.compile(rb'"([^"]*+(?:""[^"]*+)*+)"')
+        self._plain_field = re.compile(rb"[^\r\n" + re.escape(self.delimiter) + rb"]*+")
+
+    def record_at(self, data: bytes, start: int, *, final: bool) -> tuple[Record, int] | None:
+        """Return the record that begins at `start`, or why it is none, and where the next one begins.
+
+        None: `data` ends before the record does, and more may follow (`final` is False).
+        """
+        newline = data.find(b"\n", start, start + WINDOW_BYTES)
+        if newline >= 0:
+            line = data[start:newline].removesuffix(b"\r")
+            if b"\r" not in line and len(line) <= MAX_ROW_BYTES and not (self.quoted and b'"' in line):
+                return line.split(self.delimiter) if line else [], newline + 1
+        limit = min(len(data), start + WINDOW_BYTES)
+        record, end = self._parse(data, start, limit)
+        if end == limit < start + WINDOW_BYTES and not final:
+            return None
+        if end - start > MAX_ROW_BYTES:
+            record = Reason.ROW_TOO_LARGE
+        if isinstance(record, Reason):
+            return _first_line(data, start, record, final=final)
+        return record, min(end + 1, len(data))
+
+    def _parse(self, data: bytes, start: int, limit: int) -> tuple[Record, int]:
+        """Return the record that begins at `start` and where its last field ends; `limit` when that came first."""
+        fields: list[bytes] = []
+        position = start
+        quote_in_text = False
+        while True:
+            quoted = self.quoted and position < limit and data[position] == _QUOTE
+            field = (self._quoted_field if quoted else self._plain_field).match(data, position, limit)
+            if field is None:
+                return Reason.UNCLOSED_QUOTE, limit
+            fields.append(field[1].replace(b'""', b'"') if quoted else field[0])
+            quote_in_text |= self.quoted and not quoted and b'"' in field[0]
+            position = field.end()
+            following = data[position:limit][:1] if position < limit else b""
+            if following != self.delimiter:
+                break
+            position += 1
+        if following not in (b"", b"\r", b"\n") or (quote_in_text and _LINE_END.search(data, start, position)):
+            return Reason.MALFORMED_QUOTES, position
+        return fields if position > start else [], position
+
+
+def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[Record, int] | None:
+    """Return `reason` for the line that begins at `start`, and where the next line begins; None as for `record_at`."""
+    line_end = _LINE_END.search(data, start, start + WINDOW_BYTES)
+    if line_end is None and len(data) >= start + WINDOW_BYTES:
+        reason = Reason.ROW_TOO_LARGE
+        line_end = _LINE_END.search(data, start + WINDOW_BYTES)
+    if line_end is None:
+        return (reason, len(data)) if final else None
+    return reason, line_end.end()

@@ -1,0 +1,18 @@
+"""One line of JSON an event: a stable `action`, ids and counts. Never personal data, never a secret.
+
+Azure Functions drops the `extra` of log records, so the line itself is the structure; queries read it with
+`parse_json(message)`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+
+_log = logging.getLogger("exporter")
+
+
+def event(action: str, *, level: int = logging.INFO, **fields: str | float | None) -> None:
+    """Write one event. Field values are ids, codes and counts."""
+    _log.log(level, orjson.dumps({"action": action, **fields}).decode())

@@ -1,0 +1,84 @@
+"""Calls to an ActiveCampaign account, each at its turn in the account's shared rate budget (promise P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from exporter import log, pacing
+from exporter.activecampaign.wire import Kind, Reply, Request
+from exporter.errors import Throttled, Unavailable
+from exporter.ports import Changed, Services
+from exporter.store import MAX_TRIES
+
+PATIENCE_S = 20.0
+"""A turn further away than this is not waited for in place: the caller hands over and comes back."""
+
+
+@dataclass(slots=True)
+class AccountCalls:
+    """One worker's calls to the account at `host`."""
+
+    services: Services
+    host: str
+    api_key: str
+    _budget: tuple[pacing.Budget, str] | None = field(default=None, init=False)
+
+    def call(self, request: Request, before: Callable[[], None] | None = None) -> Reply:
+        """Wait for a turn and send; `before` runs once, right before the request leaves.
+
+        Raises `Throttled` when the next turn is more than `PATIENCE_S` away.
+        """
+        clock = self.services.clock
+        while True:
+            at = self._take_turn(request.kind)
+            clock.sleep(max(0.0, at - clock.now()))
+            if before:
+                before()
+                before = None
+            # A turn that was missed is not made up for: the limit counts when requests arrive.
+            if clock.now() <= at + pacing.VALID_S:
+                return self.services.activecampaign.call(self.host, self.api_key, request)
+
+    def slow_down(self, retry_after_s: float) -> None:
+        """ActiveCampaign refused a request for its rate: nobody sends to this account for a while."""
+        log.event("throttled", host=self.host, retryAfterS=retry_after_s)
+        now = self.services.clock.now()
+        self._change(lambda budget: (pacing.penalise(budget, now, retry_after_s), None))
+
+    def _take_turn(self, kind: Kind) -> float:
+        def take(budget: pacing.Budget) -> tuple[pacing.Budget, float]:
+            now = self.services.clock.now()
+            budget, at = pacing.take(budget, kind, now, self._pace)
+            if at - now > PATIENCE_S:
+                raise Throttled(
+                    "throttled",
+                    "ActiveCampaign wants fewer requests; the run goes on by itself.",
+                    retry_after_s=at - now,
+                )
+            return budget, at
+
+        return self._change(take)
+
+    @property
+    def _pace(self) -> pacing.Pace:
+        return pacing.Pace(bulk_per_minute=self.services.settings.bulk_requests_per_minute)
+
+    def _change[T](self, update: Callable[[pacing.Budget], tuple[pacing.Budget, T]]) -> T:
+        path = f"records/accounts/{self.host}/budget.json"
+        blobs = self.services.blobs
+        for _ in range(10 * MAX_TRIES):
+            if self._budget is None:
+                blob = blobs.read(path)
+                self._budget = (pacing.Budget.from_json(blob.data), blob.etag) if blob else (pacing.Budget(), "")
+            budget, etag = self._budget
+            budget, result = update(budget)
+            self._budget = None
+            try:
+                data = budget.to_json()
+                etag = blobs.replace(path, data, etag) if etag else blobs.create(path, data)
+            except Changed:
+                continue
+            self._budget = (budget, etag)
+            return result
+        raise Unavailable("storage_contention", "The rate budget was changed by others too often in a row. Try again.")

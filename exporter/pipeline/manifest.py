@@ -1,0 +1,62 @@
+"""The manifest: what a run sends. Its creation is the commit point: nothing is sent before, nothing planned anew after."""
+
+from __future__ import annotations
+
+import hashlib
+
+from exporter.activecampaign.wire import Envelope
+from exporter.records import Record, Time, Value
+from exporter.runs import Plan, run_path
+
+
+class BatchEntry(Value):
+    """Where a batch is in the payload blob (bytes), and what it holds."""
+
+    offset: int
+    length: int
+    rows_length: int
+    count: int
+    sha256: str
+
+    def matches(self, body: bytes) -> bool:
+        """Whether this is the request body that was planned."""
+        return hashlib.sha256(body).hexdigest() == self.sha256
+
+
+class SourceEntry(Value):
+    """A file that was read: exactly this version of it."""
+
+    path: str
+    etag: str
+    rows: int
+
+
+class Manifest(Record):
+    """What a run sends, from which files, made with which mapping."""
+
+    payload: str
+    rejects: str
+    fingerprint: str
+    refreshed_utc: Time
+    sources: tuple[SourceEntry, ...]
+    envelope: tuple[str, str, str]
+    batches: tuple[BatchEntry, ...]
+    plan: Plan
+
+    @property
+    def around(self) -> Envelope:
+        """What surrounds the contacts in a body."""
+        return Envelope(*(text.encode() for text in self.envelope))
+
+    def locate(self, row: int) -> tuple[str, int]:
+        """Return the file and the row within it (from 1 on) of the run's row number `row` (from 1 on)."""
+        for source in self.sources:
+            if row <= source.rows:
+                return source.path, row
+            row -= source.rows
+        raise ValueError("a row number beyond the last row of the run")
+
+
+def manifest_path(run_id: str) -> str:
+    """Return where the manifest of a run is kept."""
+    return run_path(run_id, "manifest.json")

@@ -1,0 +1,262 @@
+"""Plan a run: check everything, read the segments, cut batches, commit the manifest. Nothing is sent before that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exporter import ledger, log, store
+from exporter.activecampaign.wire import envelope
+from exporter.batches import Limits, check_size, plan_batches
+from exporter.contacts import FieldMapping, Mapping
+from exporter.errors import Culprit, NotReady, Stop, Wait
+from exporter.exports import ExportDefinition
+from exporter.pipeline import finish, preflight
+from exporter.pipeline.account import AccountCalls
+from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry, manifest_path
+from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
+from exporter.ports import Changed, Services
+from exporter.runs import Claim, Plan, Problem, Run, Trigger, Waiting, lane_path, run_path
+from exporter.segments import Refresh, find_refresh
+
+CLAIM_S = 90.0
+"""A planner that gave no sign of life for so long counts as dead. It gives one about every 64,000 rows."""
+RETRY_WAIT_S = 60.0
+"""Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
+BATCHES_A_LANE = 20
+"""A lane has work for at least about this many batches; smaller runs need fewer lanes."""
+
+
+def plan_run(services: Services, run_id: str) -> None:
+    """Plan the run and send a message for each lane. Does nothing when that has been done, or is being done.
+
+    A wait or a failure is recorded in the run; only `errors.Unavailable` of the app's own storage is raised.
+    """
+    run = store.get(services.blobs, Run, run_path(run_id))
+    if run is None or run.end:
+        return log.event("plan_not_needed", runId=run_id)
+    if run.halted:
+        return finish.finish(services, run_id)
+    manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
+    if manifest is None:
+        me = services.ids.new()
+        if not _claim(services, run_id, me):
+            return log.event("plan_claimed_by_another", runId=run_id)
+        try:
+            manifest = _make_manifest(services, run, lambda: _renew(services, run_id, me))
+        except Wait as error:
+            return _wait(services, run, error)
+        except _Skip as skip:
+            return finish.skip(services, run_id, skip.problem)
+        except Stop as error:
+            return finish.fail(services, run_id, error)
+        except _ClaimLostError:
+            return log.event("plan_claim_lost", runId=run_id)
+    dispatch(services, run_id, manifest)
+    return None
+
+
+class _ClaimLostError(Exception):
+    """Another planner took over, or the run was canceled."""
+
+
+class _Skip(Exception):  # noqa: N818 - named by what to do next
+    """There is nothing to do."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+def _claim(services: Services, run_id: str, me: str) -> bool:
+    now = services.clock.now()
+
+    def take(run: Run) -> Run | None:
+        if run.end or (run.claim and run.claim.by != me and now - run.claim.at < CLAIM_S):
+            return None
+        return run.model_copy(update={"claim": Claim(by=me, at=now)})
+
+    run = store.change(services.blobs, Run, run_path(run_id), take)
+    return run is not None and run.claim is not None and run.claim.by == me
+
+
+def _renew(services: Services, run_id: str, me: str) -> None:
+    def renew(run: Run) -> Run | None:
+        if run.end or run.halted or run.claim is None or run.claim.by != me:
+            return None
+        return run.model_copy(update={"claim": Claim(by=me, at=services.clock.now())})
+
+    run = store.change(services.blobs, Run, run_path(run_id), renew)
+    if run is None or run.end or run.halted or run.claim is None or run.claim.by != me:
+        raise _ClaimLostError
+
+
+def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
+    key = services.secrets.get(run.secret_name, fresh=run.waiting is not None)
+    columns = mapping(run.export, preflight.check(AccountCalls(services, run.host, key), run.export))
+    for attempt in (1, 2):
+        refreshes = _refreshes(services, run.export)
+        _guard_unchanged(services, run, refreshes)
+        try:
+            return _read(services, run, refreshes, columns, heartbeat)
+        except Changed:
+            log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
+    raise NotReady(
+        "source_changing",
+        "The segment's files were replaced while they were read, twice. The run tries again in a minute.",
+    )
+
+
+def mapping(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Mapping:
+    """Return the mapping of an export whose custom fields were found to be `fields`."""
+    matching, consent = export.data_matching, export.consent_column
+    return Mapping(
+        email=matching.email,
+        first_name=matching.first_name,
+        last_name=matching.last_name,
+        phone=matching.phone,
+        fields=fields,
+        consent=(consent.column, consent.value) if consent else None,
+    )
+
+
+def _refreshes(services: Services, export: ExportDefinition) -> list[Refresh]:
+    settings = services.settings
+    now = services.clock.now()
+    return [
+        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s)
+        for name in export.segments
+    ]
+
+
+def fingerprint(refreshes: list[Refresh]) -> str:
+    """Name the exact data of several refreshes together."""
+    return "+".join(sorted(r.fingerprint for r in refreshes))
+
+
+def _guard_unchanged(services: Services, run: Run, refreshes: list[Refresh]) -> None:
+    last = _last_success(services, run)
+    if run.trigger is Trigger.ON_DEMAND or run.force or not run.export.skip_unchanged or last is None:
+        return
+    if last.fingerprint == _identity(run, refreshes):
+        raise _Skip(
+            Problem(
+                code="segment_unchanged",
+                message=f"The segments are the same as those that the run {last.run_id} sent. Start the export on demand, or"
+                " switch off skipUnchanged, to send them again.",
+                culprit=Culprit.SYSTEM,
+            )
+        )
+
+
+def _identity(run: Run, refreshes: list[Refresh]) -> str:
+    # The same files sent to another list, or with another data matching, are not the same export.
+    definition = run.export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
+    return f"{fingerprint(refreshes)}|{run.host}|{definition}"
+
+
+def _last_success(services: Services, run: Run) -> LastSuccess | None:
+    slot = store.get(services.blobs, Slot, slot_path(run.export_id))
+    return slot.last_success if slot else None
+
+
+def _read(
+    services: Services, run: Run, refreshes: list[Refresh], columns: Mapping, heartbeat: Callable[[], None]
+) -> Manifest:
+    nonce = services.ids.new()
+    payload_path = f"working/{run.run_id}/{nonce}.batches"
+    rejects_path = f"rejects/{run.run_id}/{nonce}.csv"
+    around = envelope(run.export.list_id, run_automations=run.export.run_automations)
+    payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
+    planned = plan_batches(
+        refreshes,
+        services.segments,
+        columns,
+        around,
+        Limits(),
+        payload,
+        rejects,
+        run.export.max_profiles,
+        heartbeat,
+    )
+    if not run.force:
+        last = _last_success(services, run)
+        check_size(planned.rows_read, last.rows_read if last else None, services.settings.size_change_factor)
+    payload.commit()
+    rejects.commit()
+    now = services.clock.now()
+    manifest = Manifest(
+        payload=payload_path,
+        rejects=rejects_path,
+        fingerprint=_identity(run, refreshes),
+        refreshed_utc=max(r.refreshed_at for r in refreshes),
+        sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
+        envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
+        batches=tuple(
+            BatchEntry(offset=b.offset, length=b.length, rows_length=b.rows_length, count=b.count, sha256=b.sha256)
+            for b in planned.batches
+        ),
+        plan=Plan(
+            rows_read=planned.rows_read,
+            contacts=planned.contacts,
+            duplicates=planned.duplicates,
+            rejected=planned.rejected,
+            batches=len(planned.batches),
+            lanes=lanes_for(len(planned.batches), services.settings.lanes),
+            warnings=planned.warnings + tuple(w for r in refreshes for w in r.warnings),
+            at=now,
+        ),
+    )
+    try:
+        services.blobs.create(manifest_path(run.run_id), manifest.to_json())
+    except Changed:
+        # Another planner was faster: its manifest counts, and these copies are of no use.
+        services.blobs.delete(payload_path)
+        services.blobs.delete(rejects_path)
+        return store.get(services.blobs, Manifest, manifest_path(run.run_id)) or manifest
+    log.event(
+        "planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(planned.batches)
+    )
+    return manifest
+
+
+def lanes_for(batches: int, most: int) -> int:
+    """Return how many lanes a run of so many batches gets."""
+    return min(most, -(-batches // BATCHES_A_LANE))
+
+
+def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
+    """Open the ledgers, record the plan, and send a message for each lane; each of these only if it is still to do."""
+    plan = manifest.plan
+    now = services.clock.now()
+    for lane in range(plan.lanes):
+        counts = [(n, manifest.batches[n].count) for n in range(lane, plan.batches, plan.lanes)]
+        path = lane_path(run_id, lane)
+        try:
+            services.blobs.append(path, ledger.encode([ledger.opened(now, counts)]), 0)
+        except Changed:
+            continue
+    store.change(
+        services.blobs,
+        Run,
+        run_path(run_id),
+        lambda run: None if run.end or run.plan else run.model_copy(update={"plan": plan, "waiting": None}),
+    )
+    if not plan.lanes:
+        finish.finish(services, run_id)
+    for lane in range(plan.lanes):
+        send_quietly(services, UPLOAD_QUEUE, {"runId": run_id, "lane": lane})
+
+
+def _wait(services: Services, run: Run, error: Wait) -> None:
+    now = services.clock.now()
+    since = run.waiting.since if run.waiting else now
+    if now - since > services.settings.retry_for_s:
+        return finish.fail(services, run.run_id, error)
+    pause_s = max(RETRY_WAIT_S, min(error.retry_after_s or 0.0, 900.0))
+    waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + pause_s)
+    store.change(
+        services.blobs,
+        Run,
+        run_path(run.run_id),
+        lambda r: None if r.end else r.model_copy(update={"waiting": waiting, "claim": None}),
+    )
+    return log.event("run_waiting", runId=run.run_id, code=error.code)

@@ -1,0 +1,117 @@
+"""Check the account before the first contact is sent: the key works, the list and the mapped fields exist."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Iterator
+
+from exporter.activecampaign import answers, wire
+from exporter.contacts import FieldMapping
+from exporter.errors import Stop
+from exporter.exports import ExportDefinition
+from exporter.pipeline.account import AccountCalls
+
+
+def check(calls: AccountCalls, export: ExportDefinition) -> tuple[FieldMapping, ...]:
+    """Check that the export can work; return its mapped custom fields with their numeric ids.
+
+    Raises what `answers.as_error` makes of ActiveCampaign's answer, and `Stop` ("list_not_found", "list_not_email",
+    "field_not_found", "field_mapped_twice").
+    """
+    ask(calls, wire.who_am_i(), answers.read_user, "the API key's user")
+    found = ask(
+        calls,
+        wire.get_list(export.list_id),
+        answers.read_list,
+        f"list {export.list_id}",
+        not_found="list_not_found",
+    )
+    if found.channel not in (None, "email"):
+        raise Stop(
+            "list_not_email",
+            f"Expected list {export.list_id} to be for e-mail; it is for {found.channel}. Choose another.",
+        )
+    if not export.data_matching.fields:
+        return ()
+    return resolve_fields(export, all_fields(calls))
+
+
+def ask[T](
+    calls: AccountCalls,
+    request: wire.Request,
+    read: Callable[[wire.Reply], T | answers.ErrorOutcome],
+    what: str,
+    not_found: str = "not_found",
+) -> T:
+    """Send a request that only reads, and return what was read; raises what `answers.as_error` makes of anything else."""
+    value = read(calls.call(request))
+    match value:
+        case (
+            answers.Throttled()
+            | answers.CredentialsRefused()
+            | answers.PermissionRefused()
+            | answers.NotFound()
+            | answers.PlanLimit()
+            | answers.Refused()
+            | answers.Unavailable()
+        ):
+            if isinstance(value, answers.Throttled):
+                calls.slow_down(value.retry_after_s)
+            # Every check first asks whose key it is: what is refused after that is a matter of permission.
+            raise answers.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
+    return value
+
+
+def all_fields(calls: AccountCalls) -> list[answers.CustomField]:
+    """Return every custom field of the account."""
+    return list(_pages(calls, wire.fields, answers.read_fields_page, "the custom fields"))
+
+
+def all_lists(calls: AccountCalls) -> list[answers.ContactList]:
+    """Return every list that the key's user may see."""
+    return list(_pages(calls, wire.lists, answers.read_lists_page, "the lists"))
+
+
+def _pages[T](
+    calls: AccountCalls,
+    request: Callable[[int], wire.Request],
+    read: Callable[[wire.Reply, int], answers.Page[T] | answers.ErrorOutcome],
+    what: str,
+) -> Iterator[T]:
+    offset: int | None = 0
+    while offset is not None:
+        at = offset
+        page = ask(calls, request(at), functools.partial(_read_at, read, at), what)
+        yield from page.items
+        offset = page.next_offset
+
+
+def _read_at[T](
+    read: Callable[[wire.Reply, int], answers.Page[T] | answers.ErrorOutcome], offset: int, reply: wire.Reply
+) -> answers.Page[T] | answers.ErrorOutcome:
+    return read(reply, offset)
+
+
+def resolve_fields(export: ExportDefinition, fields: list[answers.CustomField]) -> tuple[FieldMapping, ...]:
+    """Find the custom fields that the export names by id or personalisation tag."""
+    by_id = {str(f.id): f for f in fields}
+    by_tag = {f.tag.upper(): f for f in fields if f.tag}
+    mapped: list[FieldMapping] = []
+    for match in export.data_matching.fields:
+        tag = match.field.strip("%").upper()
+        found = by_id.get(match.field) or by_tag.get(tag)
+        if found is None:
+            near = difflib.get_close_matches(tag, by_tag, n=3)
+            hint = f" (similar: {', '.join(near)})" if near else ""
+            raise Stop(
+                "field_not_found",
+                f"Expected a custom field {match.field!r} in ActiveCampaign; the account has none{hint}."
+                " GET /connections/{id}/fields lists them.",
+            )
+        if any(found.id == other.field_id for other in mapped):
+            raise Stop(
+                "field_mapped_twice", f"Two columns are matched to the custom field {found.id}. Remove one of them."
+            )
+        mapped.append(FieldMapping(column=match.column, field_id=found.id, multiple=found.multiple))
+    return tuple(mapped)

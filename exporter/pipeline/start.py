@@ -1,0 +1,219 @@
+"""Start a run: at most one at a time for an export, however often and from wherever it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter import connections, exports, log, runs, store
+from exporter.connections import Connection
+from exporter.errors import Culprit, ExporterError, Stop, Unavailable
+from exporter.exports import Export, ExportDefinition
+from exporter.ports import Changed, Services
+from exporter.records import Record, Time, Value, load
+from exporter.runs import Account, End, Problem, Run, RunStatus, Trigger, run_path
+
+PLAN_QUEUE = "plan-run"
+UPLOAD_QUEUE = "upload-lane"
+
+
+class LastSuccess(Value):
+    """What the newest run that sent its contacts had read: to notice an unchanged segment, or one of odd size."""
+
+    run_id: str
+    fingerprint: str
+    rows_read: int
+    at: Time
+
+
+class Slot(Record):
+    """The place of an export's run. Writing a run into it is the commit point of a start; there is one an export."""
+
+    run: Run
+    last_success: LastSuccess | None = None
+
+
+class Outcome(StrEnum):
+    """What became of a request to start."""
+
+    STARTED = "started"
+    JOINED = "joined"  # another run of the export is going; that one is returned
+    KNOWN = "known"  # this very run had been started before
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run that answers the request, and how it came about."""
+
+    run: Run
+    outcome: Outcome
+
+
+SLOT_PREFIX = "records/slots/"
+
+
+def slot_path(export_id: str) -> str:
+    """Return where the slot of an export is kept."""
+    return f"{SLOT_PREFIX}{export_id}.json"
+
+
+def active_run(services: Services, slot: Slot) -> Run | None:
+    """Return the run in the slot if it is going on; makes its record if whoever took the slot could not do so."""
+    path = run_path(slot.run.run_id)
+    run = store.get(services.blobs, Run, path)
+    if run is None:
+        run = slot.run
+        try:
+            services.blobs.create(path, run.to_json())
+        except Changed:
+            run = store.get(services.blobs, Run, path) or run
+    return None if run.end else run
+
+
+def start(
+    services: Services, export: Export, trigger: Trigger, by: str, run_id: str, *, force: bool = False
+) -> Started:
+    """Start a run of the export under `run_id`, or find the one that makes it unnecessary.
+
+    Raises `Stop` ("no_connection", "connection_not_found") and `Unavailable`.
+    """
+    for _ in range(store.MAX_TRIES):
+        if known := store.get(services.blobs, Run, run_path(run_id)):
+            return Started(known, Outcome.KNOWN)
+        blob = services.blobs.read(slot_path(export.id))
+        slot = load(Slot, blob.data) if blob else None
+        if slot and (current := active_run(services, slot)):
+            return Started(current, Outcome.KNOWN if current.run_id == run_id else Outcome.JOINED)
+        run = _new_run(services, export, trigger, by, run_id, force=force)
+        taken = Slot(run=run, last_success=slot.last_success if slot else None).to_json()
+        try:
+            if blob:
+                services.blobs.replace(slot_path(export.id), taken, blob.etag)
+            else:
+                services.blobs.create(slot_path(export.id), taken)
+            services.blobs.create(run_path(run_id), run.to_json())
+        except Changed:
+            continue
+        log.event("run_started", runId=run_id, exportId=export.id, trigger=trigger)
+        send_quietly(services, PLAN_QUEUE, {"runId": run_id})
+        return Started(run, Outcome.STARTED)
+    raise Unavailable("storage_contention", "Too many requests to start this export at once. Try again.")
+
+
+def _new_run(services: Services, export: Export, trigger: Trigger, by: str, run_id: str, *, force: bool) -> Run:
+    connection = _connection(services, export)
+    return Run(
+        run_id=run_id,
+        export_id=export.id,
+        trigger=trigger,
+        requested_by=by,
+        requested_utc=services.clock.now(),
+        force=force,
+        export=ExportDefinition.model_validate(export.model_dump(include=set(ExportDefinition.model_fields))),
+        host=connection.host,
+        secret_name=connection.secret_name,
+    )
+
+
+def _connection(services: Services, export: Export) -> Connection:
+    if export.connection_id is None:
+        raise Stop(
+            "no_connection", f"The export {export.id!r} has no connection. Give it one with PUT /exports/{export.id}."
+        )
+    connection = store.get(services.blobs, Connection, connections.path(export.connection_id))
+    if connection is None:
+        raise Stop(
+            "connection_not_found",
+            f"The export {export.id!r} uses the connection {export.connection_id!r}, which does not exist. Give it another.",
+        )
+    return connection
+
+
+def start_on_demand(
+    services: Services, export: Export, by: str, *, trigger: Trigger = Trigger.ON_DEMAND, force: bool = False
+) -> Started:
+    """Start a run that a person asked for; the run that is going on, if there is one, answers the request too."""
+    run_id = runs.new_run_id(export.id, services.clock.now(), services.ids.new())
+    return start(services, export, trigger, by, run_id, force=force)
+
+
+class Key(Record):
+    """What was asked for under an idempotency key."""
+
+    run_id: str
+    request_sha256: str
+
+
+def start_once(
+    services: Services, export: Export, by: str, key: str, request: bytes, *, force: bool = False
+) -> Started:
+    """Start a run at most once for an idempotency key; a repetition gets the same run, finished or not.
+
+    Raises `Stop` ("idempotency_key_reused") when the key came with another request before.
+    """
+    path = f"records/idempotency/{export.id}/{hashlib.sha256(key.encode()).hexdigest()}.json"
+    digest = hashlib.sha256(request).hexdigest()
+    run_id = runs.new_run_id(export.id, services.clock.now(), services.ids.new())
+    try:
+        services.blobs.create(path, Key(run_id=run_id, request_sha256=digest).to_json())
+    except Changed:
+        known = store.get(services.blobs, Key, path)
+        if known is None or known.request_sha256 != digest:
+            raise Stop(
+                "idempotency_key_reused",
+                "This Idempotency-Key came with a different request before. Use a new key for a new request.",
+            ) from None
+        run_id = known.run_id
+    started = start(services, export, Trigger.ON_DEMAND, by, run_id, force=force)
+    if started.run.run_id != run_id:
+        joined = started.run.run_id
+        store.change(services.blobs, Key, path, lambda k: k.model_copy(update={"run_id": joined}))
+    return started
+
+
+def start_scheduled(services: Services, occurrence: float) -> list[Started]:
+    """Start every export with an active schedule for the occurrence of the timer at `occurrence` (epoch seconds).
+
+    An export whose previous run is still going gets the record of a skipped run. One export's trouble is logged and
+    does not keep the others from starting.
+    """
+    started = []
+    for export in store.get_all(services.blobs, Export, exports.PREFIX):
+        if not export.scheduled or export.connection_id is None:
+            continue
+        run_id = runs.scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
+        try:
+            result = start(services, export, Trigger.SCHEDULED, "schedule", run_id)
+            if result.outcome is Outcome.JOINED:
+                result = Started(_skip(services, export, run_id, result.run), Outcome.KNOWN)
+            started.append(result)
+        except ExporterError as error:
+            log.event("scheduled_start_failed", level=logging.ERROR, exportId=export.id, code=error.code)
+    return started
+
+
+def _skip(services: Services, export: Export, run_id: str, previous: Run) -> Run:
+    run = _new_run(services, export, Trigger.SCHEDULED, "schedule", run_id, force=False)
+    problem = Problem(
+        code="previous_run_active",
+        message=f"The run {previous.run_id} of this export was still going. The next occurrence starts as usual.",
+        culprit=Culprit.SYSTEM,
+    )
+    end = End(status=RunStatus.SKIPPED, at=services.clock.now(), account=Account(), problem=problem)
+    run = run.model_copy(update={"end": end})
+    try:
+        services.blobs.create(run_path(run_id), run.to_json())
+    except Changed:
+        return store.get(services.blobs, Run, run_path(run_id)) or run
+    log.event("run_skipped", runId=run_id, exportId=export.id, code=problem.code)
+    return run
+
+
+def send_quietly(services: Services, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
+    """Send a message; when the queue does not answer, the sweep will send another."""
+    try:
+        services.messages.send(queue, body, delay_s)
+    except Unavailable as error:
+        log.event("message_not_sent", level=logging.WARNING, queue=queue, code=error.code)

@@ -1,0 +1,141 @@
+"""Why a row did not become a confirmed contact: the registry of reason codes.
+
+Codes are stable: `rejects.csv`, the report and docs/reference/reject-reasons.md use them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Group(StrEnum):
+    """Who set the row aside; the buckets of the accounting beside `confirmed`."""
+
+    FILE = "file"  # the row cannot be read
+    PROFILE = "profile"  # the row was read, but the profile cannot be sent
+    DUPLICATE = "duplicate"  # an earlier row has the same address
+    ACTIVECAMPAIGN = "activecampaign"  # ActiveCampaign refused the contact
+    UNCONFIRMED = "unconfirmed"  # sent or planned, outcome unknown
+
+
+class Reason(StrEnum):
+    """A reason code with its group and the sentence that people read."""
+
+    group: Group
+    explanation: str
+
+    def __new__(cls, code: str, group: Group, explanation: str) -> Self:
+        """Make a member that equals its code."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.group = group
+        member.explanation = explanation
+        return member
+
+    # What the file says cannot be read as a row.
+    WRONG_FIELD_COUNT = (
+        "wrong_field_count",
+        Group.FILE,
+        "The row has more or fewer fields than the segment has columns.",
+    )
+    NOT_UTF8 = ("not_utf8", Group.FILE, "The row contains bytes that are not UTF-8 text.")
+    MALFORMED_QUOTES = (
+        "malformed_quotes",
+        Group.FILE,
+        "A quoted field is followed by further text; a quote inside a quoted field must be doubled.",
+    )
+    UNCLOSED_QUOTE = ("unclosed_quote", Group.FILE, "A quoted field does not end before the end of the file.")
+    ROW_TOO_LARGE = (
+        "row_too_large",
+        Group.FILE,
+        "The row is larger than 1 MiB; most often a quoted field that does not end.",
+    )
+
+    # The row was read, but the profile cannot be sent.
+    MISSING_EMAIL = ("missing_email", Group.PROFILE, "The profile has no e-mail address.")
+    INVALID_EMAIL_NO_AT = ("invalid_email_no_at", Group.PROFILE, "The e-mail address has no @.")
+    INVALID_EMAIL_SEVERAL = (
+        "invalid_email_several",
+        Group.PROFILE,
+        "The e-mail column holds more than one @; one address is expected.",
+    )
+    INVALID_EMAIL_NOT_ASCII = (
+        "invalid_email_not_ascii",
+        Group.PROFILE,
+        "The e-mail address contains characters outside ASCII.",
+    )
+    INVALID_EMAIL_CHARACTER = (
+        "invalid_email_character",
+        Group.PROFILE,
+        "The part before the @ contains a space, an apostrophe or another character that ActiveCampaign refuses.",
+    )
+    INVALID_EMAIL_LOCAL_PART = (
+        "invalid_email_local_part",
+        Group.PROFILE,
+        "The part before the @ is empty, begins or ends with a dot, or has two dots in a row.",
+    )
+    INVALID_EMAIL_DOMAIN = (
+        "invalid_email_domain",
+        Group.PROFILE,
+        "The part after the @ is not a domain name that ends with a dot and at least two letters.",
+    )
+    INVALID_EMAIL_TOO_LONG = (
+        "invalid_email_too_long",
+        Group.PROFILE,
+        "The e-mail address is longer than 254 characters, or longer than 64 before the @.",
+    )
+    CONTROL_CHARACTER = ("control_character", Group.PROFILE, "A mapped column contains a control character.")
+    SEPARATOR_IN_VALUE = (
+        "separator_in_value",
+        Group.PROFILE,
+        "A value of a multi-value field contains ||, which ActiveCampaign reads as a separator.",
+    )
+    NO_CONSENT = ("no_consent", Group.PROFILE, "The consent column does not hold the value that allows sending.")
+    CONTACT_TOO_LARGE = (
+        "contact_too_large",
+        Group.PROFILE,
+        "The contact alone is larger than the 399,999 bytes that ActiveCampaign takes in a request.",
+    )
+
+    # An earlier row has the same address.
+    DUPLICATE_EMAIL = ("duplicate_email", Group.DUPLICATE, "An earlier row has the same e-mail address.")
+
+    # ActiveCampaign refused the contact.
+    REFUSED_BY_ACTIVECAMPAIGN = (
+        "refused_by_activecampaign",
+        Group.ACTIVECAMPAIGN,
+        "ActiveCampaign's check of the request named this contact as invalid.",
+    )
+    FAILED_IN_IMPORT = (
+        "failed_in_import",
+        Group.ACTIVECAMPAIGN,
+        "ActiveCampaign accepted the contact and then listed it among the failures of the import.",
+    )
+    EXCLUDED = (
+        "excluded",
+        Group.ACTIVECAMPAIGN,
+        "The address is on the e-mail exclusion list of the ActiveCampaign account.",
+    )
+
+    # Sent or planned, outcome unknown.
+    OUTCOME_UNKNOWN = (
+        "outcome_unknown",
+        Group.UNCONFIRMED,
+        "The contact was sent, but ActiveCampaign did not report what became of it.",
+    )
+    NOT_SENT = ("not_sent", Group.UNCONFIRMED, "The run ended before the contact was sent.")
+    NOT_CONFIRMED_IN_TIME = (
+        "not_confirmed_in_time",
+        Group.UNCONFIRMED,
+        "ActiveCampaign accepted the contact, but its import had no final status in the time that the run waits.",
+    )
+    IMPORT_FAILED = (
+        "import_failed",
+        Group.UNCONFIRMED,
+        "ActiveCampaign ended the contact's import as failed or interrupted, three times.",
+    )
+
+
+BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
+"""The reasons by their codes."""

@@ -1,0 +1,67 @@
+"""How records are kept: one JSON object in camelCase with a schema version, times in RFC 3339 UTC.
+
+A reader ignores members that it does not know, so that a release can be rolled back, and refuses a version that it
+does not know; a record that was refused is left as it is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic.alias_generators import to_camel
+
+from exporter.errors import Culprit, Stop
+
+
+class Value(BaseModel):
+    """A frozen value whose JSON members are camelCase; unknown members are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+
+class Record(Value):
+    """A value that is kept as a blob of its own."""
+
+    schema_version: Literal[1] = 1
+
+    def to_json(self) -> bytes:
+        """Return the bytes to store."""
+        return orjson.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+R = TypeVar("R", bound=Record)
+
+
+def load(kind: type[R], data: bytes) -> R:
+    """Read a record. Raises `Stop` ("record_unreadable") for another version or a shape that does not fit."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
+        raise Stop(
+            "record_unreadable",
+            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left as it is; deploy the release"
+            " that wrote it, or a newer one.",
+            Culprit.SYSTEM,
+        ) from None
+
+
+def to_text(epoch_s: float) -> str:
+    """Write a time as RFC 3339 in UTC with milliseconds, such as 2026-11-23T16:05:00.000Z."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_epoch(text: str) -> float:
+    """Read what `to_text` writes."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _epoch(value: object) -> float:
+    return to_epoch(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]  # pydantic reports the rest
+
+
+Time = Annotated[float, BeforeValidator(_epoch), PlainSerializer(to_text, return_type=str, when_used="json")]
+"""Seconds since the epoch in Python, RFC 3339 in JSON."""

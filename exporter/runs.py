@@ -1,0 +1,271 @@
+"""The run: its record, its status and its accounting. No I/O.
+
+A run record holds facts only (requested, planned, waiting, cancel asked for, ended); the status is derived from them,
+so the two cannot disagree. What happened to the batches is in the ledgers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from exporter.errors import Culprit, ExporterError
+from exporter.exports import ExportDefinition
+from exporter.ledger import ImportStatus, Lane, PortionStatus
+from exporter.reasons import Reason
+from exporter.records import Record, Time, Value, to_epoch, to_text
+
+RUN_ID = re.compile(r"[a-z0-9](-?[a-z0-9]){0,62}\.[0-9]{8}T[0-9]{6}Z\.[0-9a-f]{32}")
+"""<export id>.<when, UTC>.<128 bits>: sorts by time within an export, and cannot be guessed."""
+
+
+class RunStatus(StrEnum):
+    """Where a run is; named as Customer Insights names it where it has a name."""
+
+    QUEUED = "queued"  # recorded; planning has not begun
+    PLANNING = "planning"  # reading the segments and cutting batches; nothing is sent yet
+    RUNNING = "running"  # batches are being sent or confirmed
+    WAITING = "waiting"  # for something outside; `waiting` says for what, since when and until when
+    SUCCESSFUL = "successful"  # every contact confirmed
+    COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows were rejected or are unconfirmed
+    FAILED = "failed"  # over; `end` says why and who has to act
+    CANCELED = "canceled"  # over; somebody asked for it
+    SKIPPED = "skipped"  # nothing to do, or another run of the export was going; `end` says which
+
+
+TERMINAL = frozenset(
+    {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED}
+)
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    SCHEDULED = "scheduled"
+    ON_DEMAND = "onDemand"
+    RUN_ALL = "runAll"
+
+
+class Problem(Value):
+    """Why something waits or failed: a stable code, a sentence, and who has to act."""
+
+    code: str
+    message: str
+    culprit: Culprit
+
+    @classmethod
+    def of(cls, error: ExporterError) -> Problem:
+        """Describe an error."""
+        return cls(code=error.code, message=error.message, culprit=error.culprit)
+
+
+class Waiting(Problem):
+    """What a run waits for."""
+
+    since: Time
+    until: Time
+
+
+class Account(Value):
+    """The account of a run (promise P1): every row read is in exactly one bucket."""
+
+    rows_read: int = 0
+    confirmed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    """Rejected here, before anything was sent."""
+    rejected_by_active_campaign: int = 0
+    unconfirmed: int = 0
+    reasons: dict[str, int] = Field(default_factory=dict)
+    """Rows by reason code, over the three buckets that need one."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the buckets add up to the rows read."""
+        buckets = self.confirmed + self.duplicates + self.rejected + self.rejected_by_active_campaign + self.unconfirmed
+        return buckets == self.rows_read
+
+
+class Claim(Value):
+    """Who plans a run, and the last sign of life."""
+
+    by: str
+    at: Time
+
+
+class Plan(Value):
+    """What planning found; the batches themselves are in the manifest."""
+
+    rows_read: int
+    contacts: int
+    duplicates: int
+    rejected: dict[str, int]
+    batches: int
+    lanes: int
+    warnings: tuple[str, ...] = ()
+    at: Time
+
+
+class End(Value):
+    """How a run ended."""
+
+    status: RunStatus
+    at: Time
+    account: Account
+    problem: Problem | None = None
+    resends: int = 0
+    """Requests sent again because the outcome of the first was unknown (promise P4)."""
+
+
+class Cancel(Value):
+    """Somebody asked to cancel."""
+
+    by: str
+    at: Time
+
+
+class Run(Record):
+    """The record of a run."""
+
+    run_id: str = Field(pattern=RUN_ID.pattern)
+    export_id: str
+    trigger: Trigger
+    requested_by: str
+    requested_utc: Time
+    force: bool = False
+    export: ExportDefinition
+    """The export as it was when the run was requested; later edits do not touch a run."""
+    host: str
+    secret_name: str
+    claim: Claim | None = None
+    plan: Plan | None = None
+    waiting: Waiting | None = None
+    cancel: Cancel | None = None
+    stop: Problem | None = None
+    """Why no batch of this run can work any more; what is on its way is still confirmed, then the run fails."""
+    end: End | None = None
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing more may be sent."""
+        return bool(self.end or self.cancel or self.stop)
+
+    @property
+    def status(self) -> RunStatus:
+        """Derive the status as far as the record alone tells; `describe` knows about waiting lanes too."""
+        if self.end:
+            return self.end.status
+        if self.waiting:
+            return RunStatus.WAITING
+        if self.plan:
+            return RunStatus.RUNNING
+        return RunStatus.PLANNING if self.claim else RunStatus.QUEUED
+
+
+def run_path(run_id: str, part: str = "run.json") -> str:
+    """Return where a record of the run is kept."""
+    return f"records/runs/{run_id}/{part}"
+
+
+def lane_path(run_id: str, lane: int) -> str:
+    """Return where a lane's ledger is kept."""
+    return run_path(run_id, f"lanes/{lane}.jsonl")
+
+
+def new_run_id(export_id: str, now: float, random_hex: str) -> str:
+    """Make the id of a run that somebody asked for; `random_hex` holds 32 digits."""
+    return f"{export_id}.{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}.{random_hex}"
+
+
+def scheduled_run_id(export_id: str, occurrence: float, salt: str) -> str:
+    """Make the id of a scheduled run: the same occurrence gives the same id, so that a doubled timer starts one run.
+
+    `salt` distinguishes an export from an earlier one of the same id (its creation time).
+    """
+    digest = hashlib.sha256(f"{export_id}|{occurrence:.0f}|{salt}".encode()).hexdigest()
+    return new_run_id(export_id, occurrence, digest[:32])
+
+
+def account(plan: Plan, lanes: Iterable[Lane]) -> Account:
+    """Add up the run from its plan and its ledgers."""
+    reasons = Counter(plan.rejected)
+    reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
+    confirmed = refused = unconfirmed = 0
+    for lane in lanes:
+        for portion in lane.portions.values():
+            refused += len(portion.refused)
+            reasons[Reason.REFUSED_BY_ACTIVECAMPAIGN] += len(portion.refused)
+            unconfirmed += portion.open
+            unknown = len(portion.to_send) if portion.status is PortionStatus.SENDING else 0
+            reasons[Reason.OUTCOME_UNKNOWN] += unknown
+            reasons[Reason.NOT_SENT] += portion.open - unknown
+        for one in lane.imports.values():
+            match one.status:
+                case ImportStatus.CONFIRMED:
+                    confirmed += len(one.positions) - len(one.rejected)
+                    refused += len(one.rejected)
+                    reasons.update(one.rejected.values())
+                case ImportStatus.ACCEPTED | ImportStatus.GIVEN_UP:
+                    unconfirmed += len(one.positions)
+                    reasons[one.reason or Reason.OUTCOME_UNKNOWN] += len(one.positions)
+    return Account(
+        rows_read=plan.rows_read,
+        confirmed=confirmed,
+        duplicates=plan.duplicates,
+        rejected=sum(plan.rejected.values()),
+        rejected_by_active_campaign=refused,
+        unconfirmed=unconfirmed,
+        reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
+    )
+
+
+def resends(lanes: Iterable[Lane]) -> int:
+    """Count the requests that were sent again because the outcome of the first was unknown."""
+    return sum(portion.resends for lane in lanes for portion in lane.portions.values())
+
+
+def verdict(result: Account, problem: Problem | None, *, canceled: bool) -> RunStatus:
+    """Decide the terminal status. A run whose account does not add up never succeeds."""
+    if canceled:
+        return RunStatus.CANCELED
+    if problem or not result.adds_up:
+        return RunStatus.FAILED
+    warnings = result.unconfirmed + result.rejected + result.rejected_by_active_campaign
+    return RunStatus.COMPLETED_WITH_WARNINGS if warnings else RunStatus.SUCCESSFUL
+
+
+def progress(run: Run, lanes: list[Lane], bulk_requests_per_minute: int) -> dict[str, object]:
+    """Return status, waiting and progress of a planned run that is not over, as JSON members."""
+    plan = run.plan
+    so_far = account(plan, lanes) if plan else Account()
+    waiting_for_import = sum(len(one.positions) for lane in lanes for one in lane.accepted())
+    requests_left = sum(1 for lane in lanes for _ in lane.pending())
+    confirm_s = max((lane.confirm_s or 0.0 for lane in lanes), default=0.0)
+    shown: dict[str, object] = {
+        "status": run.status,
+        "progress": {
+            "contacts": plan.contacts if plan else 0,
+            "sent": so_far.confirmed + so_far.rejected_by_active_campaign + waiting_for_import,
+            "confirmed": so_far.confirmed,
+            "rejectedByActiveCampaign": so_far.rejected_by_active_campaign,
+            "secondsLeft": round(requests_left * 60 / bulk_requests_per_minute + confirm_s),
+        },
+    }
+    open_lanes = [lane for lane in lanes if not lane.finished]
+    if open_lanes and all(lane.waiting and lane.holder is None for lane in open_lanes):
+        waiting = open_lanes[0].waiting or {}
+        shown["status"] = RunStatus.WAITING
+        shown["waiting"] = {
+            "code": waiting["code"],
+            "message": waiting["message"],
+            "culprit": waiting["culprit"],
+            "since": to_text(open_lanes[0].waiting_since or to_epoch(waiting["at"])),
+            "until": waiting["until"],
+        }
+    return shown

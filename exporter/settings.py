@@ -1,0 +1,216 @@
+"""Every setting of the app: its name, unit, default and the reason for the default.
+
+`Settings.from_environ(os.environ)` reports all problems at once. Names with `__` follow the convention of Azure
+Functions for identity-based connections, because the queue triggers read the same settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import Stop
+
+
+def _https_origin(value: str) -> str:
+    value = value.rstrip("/")
+    if not re.fullmatch(r"https://[a-z0-9.-]+", value):
+        raise ValueError("must be https://<host> without a path")
+    return value
+
+
+def _ncrontab(value: str) -> str:
+    if not re.fullmatch(r"[0-9*/,\-A-Za-z]+( [0-9*/,\-A-Za-z]+){5}", value):
+        raise ValueError("must have six fields: second minute hour day month day-of-week (NCRONTAB, UTC)")
+    return value
+
+
+def _suffixes(value: str) -> str:
+    for suffix in filter(None, value.split(",")):
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", suffix):
+            raise ValueError("must be host suffixes such as api-eu1.com, separated by commas, no spaces, no wildcards")
+    return value
+
+
+HttpsOrigin = Annotated[str, AfterValidator(_https_origin)]
+Ncrontab = Annotated[str, AfterValidator(_ncrontab)]
+
+
+class Settings(BaseModel):
+    """The settings, checked. Each field's `alias` is the name of the app setting."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
+
+    export_blob_uri: HttpsOrigin = Field(
+        alias="ExportStorage__blobServiceUri",
+        description="Blob endpoint of the app's own storage account: records, working copies, reject reports.",
+    )
+    export_queue_uri: HttpsOrigin = Field(
+        alias="ExportStorage__queueServiceUri",
+        description="Queue endpoint of the app's own storage account; the queue triggers read it too.",
+    )
+    segment_blob_uri: HttpsOrigin = Field(
+        alias="SegmentStorage__blobServiceUri",
+        description="Blob endpoint of the account where segments land. The app only reads there.",
+    )
+    segment_container: str = Field(
+        alias="SEGMENT_CONTAINER",
+        pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$",
+        description="Container where segments land.",
+    )
+    segment_prefix: str = Field(
+        default="",
+        alias="SEGMENT_PREFIX",
+        max_length=512,
+        description="Folder in that container below which segments are looked for. Default: the whole container.",
+    )
+    segment_quiet_s: float = Field(
+        default=300,
+        alias="SEGMENT_QUIET_S",
+        ge=0,
+        le=86_400,
+        description="Seconds without a write after which a refresh counts as complete. Default 300: Customer Insights"
+        " writes no done-marker, and its parts arrive within minutes of each other.",
+    )
+    key_vault_uri: HttpsOrigin = Field(
+        alias="KEY_VAULT_URI", description="The Key Vault that holds the ActiveCampaign API keys."
+    )
+    export_schedule: Ncrontab = Field(
+        alias="EXPORT_SCHEDULE",
+        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *.",
+    )
+    sweep_schedule: Ncrontab = Field(
+        alias="SWEEP_SCHEDULE",
+        description="When the sweep looks for work that stopped. Every minute, 0 * * * * *: recovery times assume it.",
+    )
+    host_suffixes: Annotated[str, AfterValidator(_suffixes)] = Field(
+        default="",
+        alias="ACTIVECAMPAIGN_HOST_SUFFIXES",
+        description="Further exact host suffixes of ActiveCampaign, separated by commas. Default: none beyond"
+        " api-us1.com and activehosted.com. Only a deployment can widen the list, never a request.",
+    )
+    bulk_requests_per_minute: int = Field(
+        default=96,
+        alias="BULK_REQUESTS_PER_MINUTE",
+        ge=6,
+        le=96,
+        description="Bulk requests a minute to one ActiveCampaign account. Default 96 of the 100 allowed, so that late"
+        " requests cannot break the limit. Lower it when other integrations share the account.",
+    )
+    request_deadline_s: float = Field(
+        default=60,
+        alias="REQUEST_DEADLINE_S",
+        ge=1,
+        le=120,
+        description="Seconds after which a request to ActiveCampaign is given up, all its reads together. Default 60:"
+        " answers take about a second; a longer silence is an outage.",
+    )
+    lanes: int = Field(
+        default=3,
+        alias="LANES",
+        ge=1,
+        le=8,
+        description="Lanes of a run, each one worker's sequence of batches. Default 3: enough to keep the rate limit"
+        " busy when each request takes up to 1.8 s; more would only wait.",
+    )
+    lane_time_budget_s: float = Field(
+        default=240,
+        alias="LANE_TIME_BUDGET_S",
+        ge=5,
+        le=480,
+        description="Seconds that one invocation works on a lane before it passes the lane on. Default 240: well below"
+        " the function timeout of 10 minutes, and short enough for scale-in.",
+    )
+    lane_stale_s: float = Field(
+        default=150,
+        alias="LANE_STALE_S",
+        ge=3,
+        le=600,
+        description="Seconds without a ledger entry after which a lane's worker counts as dead. Default 150: two"
+        " requests at their deadline and the waits between them fit into it.",
+    )
+    confirm_within_s: float = Field(
+        default=7_200,
+        alias="CONFIRM_WITHIN_S",
+        ge=10,
+        le=86_400,
+        description="Seconds after which an import without a final status is reported as unconfirmed. Default 2 hours.",
+    )
+    retry_for_s: float = Field(
+        default=86_400,
+        alias="RETRY_FOR_S",
+        ge=60,
+        le=604_800,
+        description="Seconds for which a run waits for something outside (an outage, a refused key) before it fails."
+        " Default 24 hours.",
+    )
+    rejects_retention_days: int = Field(
+        default=30,
+        alias="REJECTS_RETENTION_DAYS",
+        ge=1,
+        le=365,
+        description="Days after which a reject report, which holds e-mail addresses, is deleted. Default 30.",
+    )
+    size_change_factor: float = Field(
+        default=10,
+        alias="SIZE_CHANGE_FACTOR",
+        ge=1.1,
+        le=1_000_000,
+        description="How many times larger or smaller than last time a segment may be before the run is held until it"
+        " is started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake.",
+    )
+
+    signed_in_by_platform: bool = Field(
+        default=False,
+        alias="WEBSITE_AUTH_ENABLED",
+        description="Set by the platform when App Service authentication is on; then, and only then, its principal"
+        " header says who is calling. Not to be set by hand.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.lane_stale_s < 2 * self.request_deadline_s + 1:
+            raise ValueError(
+                "LANE_STALE_S must be more than twice REQUEST_DEADLINE_S, or a slow worker would be taken for dead"
+            )
+        return self
+
+    @property
+    def extra_host_suffixes(self) -> tuple[str, ...]:
+        """The further host suffixes as a tuple."""
+        return tuple(filter(None, self.host_suffixes.split(",")))
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read and check all settings.
+
+        Raises `Stop` ("unusable_settings") whose message lists every problem, each with the setting's name, what is
+        expected and what to do. Values are not repeated.
+        """
+        try:
+            return cls.model_validate({k: v for k, v in environ.items() if v != ""})
+        except ValidationError as error:
+            problems = [
+                _problem(str(e["loc"][0]) if e["loc"] else "", e["type"], e["msg"], environ) for e in error.errors()
+            ]
+            raise Stop(
+                "unusable_settings",
+                f"{len(problems)} unusable app setting(s): {'; '.join(problems)}. See docs/reference/settings.md.",
+            ) from None
+
+
+def setting_names() -> dict[str, str]:
+    """Map every setting's name to its description, in the order of the class."""
+    return {str(f.alias): str(f.description) for f in Settings.model_fields.values()}
+
+
+def _problem(name: str, kind: str, message: str, environ: Mapping[str, str]) -> str:
+    message = message.removeprefix("Value error, ")
+    if kind == "missing":
+        near = difflib.get_close_matches(name, [k for k in environ if k not in setting_names()], n=1, cutoff=0.8)
+        return f"{name} is not set" + (f" (found {near[0]}: misspelt?)" if near else "")
+    return f"{name} {message}" if name else message

@@ -1,0 +1,1 @@
+"""Azure Storage: the only place that imports `azure.storage`."""

@@ -1,0 +1,332 @@
+"""The app's own blobs, and the container where segments land."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, BlobType
+
+from exporter.errors import Stop, Unavailable
+from exporter.ports import Blob, BlobWriter, Changed, SegmentFile
+
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Bytes of a staged block: a payload of a million contacts (about 230 MB) is 60 writes, and memory holds one block."""
+READ_BYTES = 4 * 1024 * 1024
+SMALL_FILE_BYTES = 64 * 1024 * 1024
+RANGE_NOT_SATISFIABLE = 416
+MAX_TRIES = 4
+"""Tries of a conditional write. The SDK's own retries are off for those: after a lost answer they would meet the
+write's own result and report a conflict. Here each retry reads back first."""
+
+
+class AzureBlobs:
+    """`ports.Blobs` on Azure Blob Storage."""
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        """Keep the client; nothing is connected yet."""
+        self._service = service
+
+    def read(self, path: str) -> Blob | None:
+        """Return the whole blob, or None when there is none."""
+        headers: dict[str, str] = {}
+        try:
+            stream = self._client(path).download_blob(
+                max_concurrency=1, raw_response_hook=lambda r: headers.update(r.http_response.headers)
+            )
+            data = stream.readall()
+            return Blob(data, stream.properties.etag, _age_s(headers))
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes | None:
+        """Return `length` bytes from `offset` on, or None when there is no such blob."""
+        if not length:
+            return b""
+        try:
+            return self._client(path).download_blob(offset=offset, length=length, max_concurrency=1).readall()
+        except ResourceNotFoundError:
+            return None
+        except HttpResponseError as error:
+            if error.status_code == RANGE_NOT_SATISFIABLE:
+                return b""
+            raise _unavailable(error) from error
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def create(self, path: str, data: bytes) -> str:
+        """Create a blob and return its ETag; `Changed` when one with other content exists."""
+
+        def stored() -> str | None:
+            blob = self.read(path)
+            return blob.etag if blob and blob.data == data else None
+
+        try:
+            return self._settled(lambda: self._upload(path, data, overwrite=False), stored)
+        except Changed:
+            if etag := stored():
+                return etag
+            raise
+
+    def replace(self, path: str, data: bytes, etag: str) -> str:
+        """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
+
+        def stored() -> str | None:
+            blob = self.read(path)
+            return blob.etag if blob and blob.etag != etag and blob.data == data else None
+
+        return self._settled(
+            lambda: self._upload(path, data, overwrite=True, etag=etag, match_condition=MatchConditions.IfNotModified),
+            stored,
+        )
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a blob, whatever was there."""
+        try:
+            self._client(path).upload_blob(data, overwrite=True)
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def append(self, path: str, data: bytes, at: int) -> int:
+        """Append to a log that is `at` bytes long (0: create it) and return its new length; `Changed` when it is not."""
+        end = at + len(data)
+        client = self._client(path)
+        if at == 0:
+            try:
+                client.create_append_blob(match_condition=MatchConditions.IfMissing)
+            except ResourceExistsError:
+                pass  # by somebody else, or by a try of ours whose answer was lost: the append tells
+            except AzureError as error:
+                raise _unavailable(error) from error
+
+        def append() -> int:
+            client.append_block(data, appendpos_condition=at, retry_total=0)
+            return end
+
+        return self._settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
+
+    def delete(self, path: str) -> None:
+        """Delete the blob; fine when there is none."""
+        try:
+            self._client(path).delete_blob(delete_snapshots="include")
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the paths that begin with `prefix`, in alphabetical order."""
+        container, _, start = prefix.partition("/")
+        try:
+            for name in self._service.get_container_client(container).list_blob_names(name_starts_with=start):
+                yield f"{container}/{name}"
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def writer(self, path: str) -> BlobWriter:
+        """Begin a block blob."""
+        return _Writer(self._client(path))
+
+    def stream(self, path: str) -> Iterator[bytes] | None:
+        """Yield the bytes of a large blob in pieces, or None when there is none."""
+        try:
+            return self._client(path).download_blob(max_concurrency=1).chunks()
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def extend(self, path: str, data: bytes) -> None:
+        """Set what stands after the first commit of a `writer` blob; a second call replaces the first one's data."""
+        client = self._client(path)
+        try:
+            committed, _ = client.get_block_list("committed")
+            kept = [block for block in committed if not block.id.startswith("x")]
+            added: list[BlobBlock] = []
+            for start in range(0, len(data), BLOCK_BYTES):
+                block_id = _block_id("x", len(added))
+                client.stage_block(block_id, data[start : start + BLOCK_BYTES])
+                added.append(BlobBlock(block_id))
+            client.commit_block_list([*kept, *added])
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def _client(self, path: str) -> BlobClient:
+        container, _, name = path.partition("/")
+        return self._service.get_blob_client(container, name)
+
+    def _upload(self, path: str, data: bytes, **conditions: Any) -> str:  # noqa: ANN401 - passed on to the SDK
+        etag: str = self._client(path).upload_blob(data, blob_type=BlobType.BLOCKBLOB, retry_total=0, **conditions)[
+            "etag"
+        ]
+        return etag
+
+    @staticmethod
+    def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
+        """Do a conditional write; when its answer is lost, read back whether it happened before trying again."""
+        doubt: AzureError | None = None
+        for _ in range(MAX_TRIES):
+            if doubt and (result := stored()) is not None:
+                return result
+            try:
+                return write()
+            except (ResourceExistsError, ResourceModifiedError) as error:
+                if doubt and (result := stored()) is not None:
+                    return result
+                raise Changed from error
+            except ResourceNotFoundError as error:
+                raise Changed from error
+            except HttpResponseError as error:
+                if error.status_code in (409, 412):
+                    raise Changed from error
+                doubt = error
+            except AzureError as error:
+                doubt = error
+        raise _unavailable(doubt) from doubt
+
+
+class _Writer:
+    """Stages blocks of 4 MiB; the commit makes them one blob."""
+
+    def __init__(self, client: BlobClient) -> None:
+        self._client = client
+        self._blocks: list[BlobBlock] = []
+        self._buffer = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= BLOCK_BYTES:
+            self._stage(bytes(self._buffer[:BLOCK_BYTES]))
+            del self._buffer[:BLOCK_BYTES]
+
+    def commit(self) -> None:
+        try:
+            if self._buffer:
+                self._stage(bytes(self._buffer))
+                self._buffer.clear()
+            self._client.commit_block_list(self._blocks)
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def _stage(self, data: bytes) -> None:
+        block_id = _block_id("b", len(self._blocks))
+        try:
+            self._client.stage_block(block_id, data)
+        except AzureError as error:
+            raise _unavailable(error) from error
+        self._blocks.append(BlobBlock(block_id))
+
+
+def _block_id(kind: str, number: int) -> str:
+    return f"{kind}{number:06}"
+
+
+class AzureSegmentFiles:
+    """`ports.SegmentFiles` on the container where segments land. Nothing here writes."""
+
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        """Keep the client; nothing is connected yet."""
+        self._container = service.get_container_client(container)
+
+    def list(self, prefix: str) -> Iterator[SegmentFile]:
+        """Yield the files whose path begins with `prefix`, in alphabetical order."""
+        try:
+            for blob in self._container.list_blobs(name_starts_with=prefix):
+                yield SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
+        """Return a small file (at most 64 MiB, else `Stop`) with what is known of it, or None when there is none."""
+        try:
+            stream = self._container.get_blob_client(path).download_blob(max_concurrency=1)
+            properties = stream.properties
+            if properties.size > SMALL_FILE_BYTES:
+                raise Stop(
+                    "file_too_large",
+                    f"{path} should be a small file (at most {SMALL_FILE_BYTES} bytes) and has {properties.size} bytes.",
+                )
+            file = SegmentFile(path, properties.size, properties.etag.strip('"'), properties.last_modified.timestamp())
+            return file, stream.readall()
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise _unavailable(error) from error
+
+    def open(self, file: SegmentFile) -> BinaryIO:
+        """Open exactly this version for buffered, seekable reading; a read raises `Changed` when it was replaced."""
+        return io.BufferedReader(_BlobFile(self._container.get_blob_client(file.path), file), READ_BYTES)
+
+
+class _BlobFile(io.RawIOBase):
+    """One version of a blob as a seekable file; each read is one range request that carries the ETag."""
+
+    def __init__(self, client: BlobClient, file: SegmentFile) -> None:
+        super().__init__()
+        self._client = client
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_bytes}[whence]
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer, as in io
+        length = min(len(buffer), self._file.size_bytes - self._position)
+        if length <= 0:
+            return 0
+        try:
+            data = self._client.download_blob(
+                offset=self._position,
+                length=length,
+                etag=self._file.etag,
+                match_condition=MatchConditions.IfNotModified,
+                max_concurrency=1,
+            ).readall()
+        except (ResourceModifiedError, ResourceNotFoundError) as error:
+            raise Changed from error
+        except AzureError as error:
+            raise _unavailable(error) from error
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def _age_s(headers: dict[str, str]) -> float:
+    # Both times are the service's own: clocks of instances may differ.
+    lower = {name.lower(): value for name, value in headers.items()}
+    served, modified = (parsedate_to_datetime(lower[name]) for name in ("date", "last-modified"))
+    return max(0.0, (served - modified).total_seconds())
+
+
+def _unavailable(error: AzureError | None) -> Unavailable:
+    # The service's own error code is safe to show; its message may hold names of blobs.
+    status = getattr(error, "status_code", None)
+    code = getattr(error, "error_code", None) or type(error).__name__
+    return Unavailable(
+        "storage_unavailable",
+        f"Blob storage did not answer as expected (status {status}, {code}). It is tried again; if it stays, check the"
+        " storage account, its network rules and the app's roles.",
+    )

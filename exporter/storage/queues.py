@@ -1,0 +1,36 @@
+"""The app's own queues."""
+
+from __future__ import annotations
+
+import orjson
+from azure.core.exceptions import AzureError
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
+
+from exporter.errors import Unavailable
+
+TIME_TO_LIVE_S = 3_600
+"""A message is a hint that the sweep repeats; an hour is long enough for a busy queue and keeps an outage from piling
+up hints."""
+
+
+class AzureMessages:
+    """`ports.Messages` on Azure Queue Storage, in the Base64 text that the Functions host expects by default."""
+
+    def __init__(self, service: QueueServiceClient) -> None:
+        """Keep the client; nothing is connected yet."""
+        self._service = service
+
+    def send(self, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
+        """Send a small JSON object, visible after `delay_s` seconds."""
+        client: QueueClient = self._service.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
+        try:
+            client.send_message(
+                orjson.dumps(body).decode(), visibility_timeout=delay_s, time_to_live=TIME_TO_LIVE_S + delay_s
+            )
+        except AzureError as error:
+            status = getattr(error, "status_code", None)
+            raise Unavailable(
+                "queue_unavailable",
+                f"The queue {queue} took no message (status {status}). The sweep sends it again; if it stays, check the"
+                " storage account and the app's roles.",
+            ) from error

@@ -1,0 +1,119 @@
+"""What the triggers call: decode, call one step, answer. Also how a failure of the app's own storage ends."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from exporter import bootstrap, log
+from exporter.errors import ExporterError, Wait
+from exporter.records import to_epoch
+from exporter.runs import RUN_ID
+
+MAX_LANE = 64
+
+
+class Junk(ValueError):
+    """A message that this app did not send; the host moves it to the poison queue."""
+
+
+def scheduled_refresh(schedule_status: Mapping[str, Any] | None, *, past_due: bool) -> None:
+    """Start every export with an active schedule, once for the occurrence that the timer stands for."""
+    from exporter.pipeline.start import start_scheduled  # noqa: PLC0415 - heavy imports load with the first use
+
+    services = bootstrap.services()
+    occurrence = occurrence_of(schedule_status, services.clock.now())
+    started = start_scheduled(services, occurrence)
+    log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
+
+
+def occurrence_of(schedule_status: Mapping[str, Any] | None, now: float) -> float:
+    """Return the occurrence being executed, in epoch seconds.
+
+    The host hands the status over before it advances it, so `Next` is the occurrence that fires now, also when it fires
+    late or twice (azure-webjobs-sdk-extensions, TimerListener). Without a status, the minute counts.
+    """
+    text = str((schedule_status or {}).get("Next") or "")
+    try:
+        occurrence = to_epoch(text)
+    except ValueError:
+        return now - now % 60
+    # A first run has no stored status: the host then gives a date long past.
+    return occurrence if 0 <= now - occurrence < 86_400 or 0 <= occurrence - now < 60 else now - now % 60  # noqa: PLR2004
+
+
+def sweep() -> None:
+    """Look for work that stopped, and make it go on."""
+    from exporter.pipeline.sweep import sweep as step  # noqa: PLC0415
+
+    _quietly("sweep", lambda: step(bootstrap.services()))
+
+
+def plan_run(body: bytes) -> None:
+    """Plan the run that the message names. Raises `Junk`."""
+    from exporter.pipeline.plan import plan_run as step  # noqa: PLC0415
+
+    message = decode(body, {"runId"})
+    _quietly("plan_run", lambda: step(bootstrap.services(), message["runId"]))
+
+
+def upload_lane(body: bytes) -> None:
+    """Work on the lane that the message names. Raises `Junk`."""
+    from exporter.pipeline.upload import upload_lane as step  # noqa: PLC0415
+
+    message = decode(body, {"runId", "lane"})
+    _quietly("upload_lane", lambda: step(bootstrap.services(), message["runId"], message["lane"]))
+
+
+def poisoned(queue: str, body: bytes) -> None:
+    """Report a message that failed too often. Its run is in the records, so the sweep makes it go on."""
+    try:
+        message = decode(body, {"runId", "lane"} if queue == "upload-lane" else {"runId"})
+    except Junk as error:
+        log.event("junk_message", level=logging.ERROR, queue=queue, reason=str(error), bytes=len(body))
+        return
+    log.event("message_poisoned", level=logging.ERROR, queue=queue, **message)
+
+
+def decode(body: bytes, members: set[str]) -> dict[str, Any]:
+    """Read a message: a JSON object with exactly these members, ids only. Raises `Junk` with the reason."""
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Junk("not JSON") from None
+    if not isinstance(message, dict) or message.keys() != members:
+        raise Junk(f"not an object with exactly {sorted(members)}")
+    if not isinstance(message["runId"], str) or not RUN_ID.fullmatch(message["runId"]):
+        raise Junk("runId is not a run id")
+    lane = message.get("lane", 0)
+    if isinstance(lane, bool) or not isinstance(lane, int) or not 0 <= lane < MAX_LANE:
+        raise Junk("lane is not a lane number")
+    return message
+
+
+def answer(
+    method: str, url: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Answer an HTTP request: status, headers, body."""
+    from exporter.api.http import Request  # noqa: PLC0415
+    from exporter.api.routes import answer as route  # noqa: PLC0415
+
+    path = unquote(re.sub(r"^/api(?=/|$)", "", urlsplit(url).path)) or "/"
+    lower = {name.lower(): value for name, value in headers.items()}
+    response = route(bootstrap.services, Request(method.upper(), path, query, lower, body))
+    return response.status, response.headers, response.body
+
+
+def _quietly(step: str, call: Callable[[], None]) -> None:
+    """Call a step. A wait is not a failure of the message: it is logged, no attempt is burnt, the sweep repeats it."""
+    try:
+        call()
+    except Wait as error:
+        log.event("step_waits", level=logging.WARNING, step=step, code=error.code)
+    except ExporterError as error:
+        log.event("step_stopped", level=logging.ERROR, step=step, code=error.code, message=error.message)

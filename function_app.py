@@ -1,0 +1,89 @@
+"""The triggers: turn a timer, a request or a message into one call of a step. Nothing is connected at import."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+"""Every HTTP function takes every method, so that a wrong one is answered with a problem and not by the host's 404."""
+
+
+@app.timer_trigger(arg_name="timer", schedule="%EXPORT_SCHEDULE%")
+def scheduled_refresh(timer: func.TimerRequest) -> None:
+    """Start every export that has an active schedule."""
+    from exporter import triggers
+
+    triggers.scheduled_refresh(getattr(timer, "schedule_status", None), past_due=timer.past_due)
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+def sweep(timer: func.TimerRequest) -> None:
+    """Look for work that stopped, and make it go on."""
+    from exporter import triggers
+
+    triggers.sweep()
+
+
+@app.queue_trigger(arg_name="message", queue_name="plan-run", connection="ExportStorage")
+def plan_run(message: func.QueueMessage) -> None:
+    """Plan a run: read its segments, cut batches."""
+    from exporter import triggers
+
+    triggers.plan_run(message.get_body())
+
+
+@app.queue_trigger(arg_name="message", queue_name="upload-lane", connection="ExportStorage")
+def upload_lane(message: func.QueueMessage) -> None:
+    """Work on a lane of a run: send its batches, ask for their outcome."""
+    from exporter import triggers
+
+    triggers.upload_lane(message.get_body())
+
+
+@app.queue_trigger(arg_name="message", queue_name="upload-lane-poison", connection="ExportStorage")
+def upload_lane_poison(message: func.QueueMessage) -> None:
+    """Report a message that failed too often; the sweep makes the lane go on."""
+    from exporter import triggers
+
+    triggers.poisoned("upload-lane", message.get_body())
+
+
+@app.queue_trigger(arg_name="message", queue_name="plan-run-poison", connection="ExportStorage")
+def plan_run_poison(message: func.QueueMessage) -> None:
+    """Report a message that failed too often; the sweep makes the run go on."""
+    from exporter import triggers
+
+    triggers.poisoned("plan-run", message.get_body())
+
+
+@app.route("exports/{id}/runs", methods=ANY_METHOD)
+def run_export(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a run of an export (POST); list its runs (GET)."""
+    return _answer(req)
+
+
+@app.route("runs/{id}", methods=ANY_METHOD)
+def run_status(req: func.HttpRequest) -> func.HttpResponse:
+    """Say how a run is doing."""
+    return _answer(req)
+
+
+@app.route("health", methods=ANY_METHOD, auth_level=func.AuthLevel.ANONYMOUS)
+def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Say whether the app is live and configured."""
+    return _answer(req)
+
+
+@app.route("{*path}", methods=ANY_METHOD)
+def api(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer every other request; `exporter/api/routes.py` has the table."""
+    return _answer(req)
+
+
+def _answer(req: func.HttpRequest) -> func.HttpResponse:
+    from exporter import triggers
+
+    status, headers, body = triggers.answer(req.method, req.url, dict(req.params), dict(req.headers), req.get_body())
+    return func.HttpResponse(body, status_code=status, headers=headers)

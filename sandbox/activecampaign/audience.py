@@ -1,0 +1,144 @@
+"""Everybody whom the account knows: contacts by e-mail address, the lists they are on, and who may not be added."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from sandbox.activecampaign.contacts import (
+    BOUNCED,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+    Contact,
+    SentContact,
+    is_deliverable,
+    list_ids,
+)
+from sandbox.activecampaign.shapes import FIELDS, LISTS, ContactList, CustomField
+from sandbox.activecampaign.switches import Switches
+
+Refusal = Literal["invalid_email", "excluded", "bounced", "unsubscribed", "unknown_list", "over_contact_limit"]
+MatchType = Literal["exact", "start", "end"]
+
+_MATCHES: Final[dict[MatchType, Callable[[str, str], bool]]] = {
+    "exact": str.__eq__,
+    "start": str.startswith,
+    "end": str.endswith,
+}
+
+
+@dataclass(slots=True)
+class Audience:
+    """The contacts and lists of an account. E-mail addresses that differ in case only are one contact."""
+
+    contact_limit: int = 2_000_000
+    lists: dict[int, ContactList] = field(default_factory=lambda: {each.id: each for each in LISTS})
+    custom_fields: dict[int, CustomField] = field(default_factory=lambda: {each.id: each for each in FIELDS})
+    exclusions: list[tuple[str, MatchType]] = field(default_factory=list)
+    bounced: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
+    automation_runs: int = 0
+    _by_email: dict[str, Contact] = field(default_factory=dict)  # the address in lower case
+    _by_id: list[Contact] = field(default_factory=list)  # id n at n - 1: contacts are never deleted
+    _shared: dict[Hashable, Any] = field(default_factory=dict)  # one copy of a value that many contacts have
+
+    def __len__(self) -> int:
+        """Count the contacts, whatever their status: so do plans of accounts created since November 2025."""
+        return len(self._by_id)
+
+    def contacts(self) -> list[Contact]:
+        """Return all contacts, by id."""
+        return list(self._by_id)
+
+    def find(self, email: str) -> Contact | None:
+        """Return the contact with this address, in any case."""
+        return self._by_email.get(email.lower())
+
+    def contact(self, contact_id: int) -> Contact | None:
+        """Return the contact with this id."""
+        return self._by_id[contact_id - 1] if 1 <= contact_id <= len(self._by_id) else None
+
+    def find_or_create(self, email: str, now: float) -> Contact:
+        """Return the contact with this address, a new one if need be."""
+        key = email.lower()
+        contact = self._by_email.get(key)
+        if contact is None:
+            contact = Contact(len(self._by_id) + 1, key if key == email else email, now, now)
+            self._by_email[key] = contact
+            self._by_id.append(contact)
+        return contact
+
+    def refusal(self, sent: SentContact, switches: Switches) -> Refusal | None:
+        """Return why an import skips this contact as a whole, or None."""
+        email = sent["email"]
+        contact = self.find(email)
+        lists = list_ids(sent.get("subscribe", ()))
+        if not is_deliverable(email):
+            return "invalid_email"
+        if email.lower() in self.bounced:
+            return "bounced"
+        if switches.unsubscribed != "update" and contact and _has_left_any(contact, lists):
+            return "unsubscribed"
+        if switches.unknown_list == "failure" and not self.lists.keys() >= set(lists):
+            return "unknown_list"
+        if contact is None and len(self) >= self.contact_limit and switches.over_contact_limit == "failure":
+            return "over_contact_limit"
+        return None
+
+    def write(self, contact: Contact, sent: SentContact, now: float) -> None:
+        """Write the members that are present: absent ones keep what is there, empty ones erase it.
+
+        Nobody is subscribed to a list that they have left. Unknown lists and custom fields are ignored.
+        """
+        contact.first_name = self._share(sent.get("first_name", contact.first_name))
+        contact.last_name = self._share(sent.get("last_name", contact.last_name))
+        contact.phone = sent.get("phone", contact.phone)
+        contact.customer_acct_name = self._share(sent.get("customer_acct_name", contact.customer_acct_name))
+        if values := sent.get("fields"):
+            contact.set_fields({each["id"]: each["value"] for each in values if each["id"] in self.custom_fields})
+        if tags := sent.get("tags"):
+            self.tags.update(tags)
+            contact.tags = self._share(tuple(dict.fromkeys((*contact.tags, *tags))))
+        if joins := sent.get("subscribe"):
+            statuses = contact.statuses()
+            open_lists = [each for each in list_ids(joins) if statuses.get(each) != UNSUBSCRIBED]
+            self.set_status(contact, open_lists, SUBSCRIBED)
+        if leaves := sent.get("unsubscribe"):
+            self.set_status(contact, list_ids(leaves), UNSUBSCRIBED)
+        contact.updated_at = now
+
+    def set_status(self, contact: Contact, lists: Iterable[int], status: int) -> None:
+        """Set the status of a contact on lists, without any rule; unknown lists are ignored."""
+        known = {each: status for each in lists if each in self.lists}
+        if known:
+            contact.lists = self._share(tuple({**contact.statuses(), **known}.items()))
+
+    def run_automations(self, contact: Contact) -> None:
+        """Count that automations would have run for the contact."""
+        contact.automation_runs += 1
+        self.automation_runs += 1
+
+    def is_excluded(self, email: str) -> bool:
+        """Tell whether the exclusion list matches the address."""
+        lower = email.lower()
+        return any(_MATCHES[match](lower, phrase.lower()) for phrase, match in self.exclusions)
+
+    def bounce(self, email: str) -> None:
+        """Let mail to the address come back: it leaves its lists, and imports refuse it."""
+        self.bounced.add(email.lower())
+        if contact := self.find(email):
+            self.set_status(contact, contact.statuses(), BOUNCED)
+
+    def delete_list(self, list_id: int) -> None:
+        """Remove a list, and everybody from it."""
+        self.lists.pop(list_id, None)
+        for contact in self._by_id:
+            contact.lists = self._share(tuple(each for each in contact.lists if each[0] != list_id))
+
+    def _share[T: Hashable](self, value: T) -> T:
+        shared: T = self._shared.setdefault(value, value)
+        return shared
+
+
+def _has_left_any(contact: Contact, lists: Iterable[int]) -> bool:
+    statuses = contact.statuses()
+    return any(statuses.get(each) == UNSUBSCRIBED for each in lists)

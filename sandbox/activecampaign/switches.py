@@ -1,0 +1,56 @@
+"""Where sources disagree or are silent, and what a test may want otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self, get_args, get_origin
+
+from sandbox.activecampaign.limits import Counting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """How the account behaves. Each default is the likeliest reading, or the stricter one where nothing is known."""
+
+    bad_key: Literal["forbidden", "login_page"] = "forbidden"  # 403 with JSON, or 200 with a page for people
+
+    counting: Counting = "sliding"
+    imports_per_minute: int = 100
+    single_imports_per_minute: int = 20
+    requests_per_second: int = 5
+    imports_count_as_requests: bool = True  # whether an import counts in the rate per second too
+    other_share: float = 0.0  # of every rate, used by another integration; 0 to 1
+    retry_after: Literal["seconds", "http_date", "absent", "absurd", "negative"] = "seconds"  # on a 429
+    retry_after_s: int = 30
+
+    success_spelling: Literal["success", "Success"] = "success"  # recorded, documented
+    index_base: Literal[0, 1] = 1  # of `contact` in failureReasons
+    typographic_quotes: bool = False  # in failureReason
+    exclude_automations_at: Literal["top", "contact", "either"] = "either"  # where the member is honoured
+
+    status_delay_s: float = 1.0  # so long `status` is false
+    processing_base_s: float = 5.0
+    processing_per_contact_s: float = 0.008
+    unknown_import: Literal["status_false", "not_found"] = "status_false"
+    success_lists: Literal["created", "created_and_updated"] = "created"
+    failure_case: Literal["as_sent", "lower"] = "as_sent"
+    unsubscribed: Literal["failure", "silent", "update"] = "failure"  # skipped and told; skipped; not subscribed
+    over_contact_limit: Literal["failure", "accept"] = "failure"
+    unknown_list: Literal["ignore", "failure"] = "ignore"
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with `values`. Raises ValueError for an unknown name, or a value not of the switch."""
+        kinds = {each.name: each.type for each in fields(self)}
+        for name, value in values.items():
+            if name not in kinds:
+                raise ValueError(f"expected a switch ({', '.join(kinds)}), found {name!r}")
+            if not _fits(value, kinds[name]):
+                raise ValueError(f"expected {kinds[name]} for switch {name}, found {value!r}")
+        return replace(self, **values)
+
+
+def _fits(value: object, kind: object) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float if kind is float else int) and value >= 0

@@ -1,0 +1,295 @@
+"""The outside world in memory: one small class a port. `tests/contracts` holds them to what the real ones do."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+from urllib.parse import urlencode
+
+from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
+from exporter.errors import Stop, Unavailable
+from exporter.ports import Blob, Changed, SegmentFile, Services
+from exporter.settings import Settings
+from sandbox.activecampaign import Account, ConnectionDropped
+
+SETTINGS = {
+    "ExportStorage__blobServiceUri": "https://exportdata.blob.core.windows.net",
+    "ExportStorage__queueServiceUri": "https://exportdata.queue.core.windows.net",
+    "SegmentStorage__blobServiceUri": "https://segmentlanding.blob.core.windows.net",
+    "SEGMENT_CONTAINER": "dynamics365customerinsights",
+    "SEGMENT_QUIET_S": "0",
+    "KEY_VAULT_URI": "https://exporter-kv.vault.azure.net",
+    "EXPORT_SCHEDULE": "0 0 2 * * *",
+    "SWEEP_SCHEDULE": "0 * * * * *",
+}
+START = 1_795_000_000.0  # 2026-11-18
+
+
+@dataclass
+class FakeClock:
+    """Time passes only by sleeping."""
+
+    time: float = START
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@dataclass
+class FakeIds:
+    """Counts."""
+
+    count: Iterator[int] = field(default_factory=itertools.count)
+
+    def new(self) -> str:
+        return f"{next(self.count):032x}"
+
+
+@dataclass
+class Stored:
+    data: bytes
+    version: int
+    modified: float
+    committed: int = 0
+    """Bytes of the first commit of a `writer` blob."""
+
+
+class FakeBlobs:
+    """Blobs in a dictionary, with ETags and conditional appends."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.stored: dict[str, Stored] = {}
+        self.writes = 0
+        self.before: Callable[[str, str], None] = lambda operation, path: None
+        """Called before each operation; a test raises from it to make storage fail."""
+        self._clock = clock
+        self._versions = itertools.count(1)
+
+    def _put(self, path: str, data: bytes) -> Stored:
+        self.writes += 1
+        self.stored[path] = Stored(data, next(self._versions), self._clock.now(), len(data))
+        return self.stored[path]
+
+    def read(self, path: str) -> Blob | None:
+        self.before("read", path)
+        found = self.stored.get(path)
+        return Blob(found.data, str(found.version), self._clock.now() - found.modified) if found else None
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes | None:
+        self.before("read_range", path)
+        found = self.stored.get(path)
+        return found.data[offset : offset + length] if found else None
+
+    def create(self, path: str, data: bytes) -> str:
+        self.before("create", path)
+        found = self.stored.get(path)
+        if found is None:
+            return str(self._put(path, data).version)
+        if found.data != data:
+            raise Changed
+        return str(found.version)
+
+    def replace(self, path: str, data: bytes, etag: str) -> str:
+        self.before("replace", path)
+        found = self.stored.get(path)
+        if found is None or str(found.version) != etag:
+            raise Changed
+        return str(self._put(path, data).version)
+
+    def put(self, path: str, data: bytes) -> None:
+        self.before("put", path)
+        self._put(path, data)
+
+    def append(self, path: str, data: bytes, at: int) -> int:
+        self.before("append", path)
+        found = self.stored.get(path)
+        old = found.data if found else b""
+        if len(old) != at:
+            raise Changed
+        self._put(path, old + data)
+        return at + len(data)
+
+    def delete(self, path: str) -> None:
+        self.before("delete", path)
+        self.stored.pop(path, None)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        self.before("names", prefix)
+        yield from sorted(path for path in self.stored if path.startswith(prefix))
+
+    def writer(self, path: str) -> FakeWriter:
+        return FakeWriter(self, path)
+
+    def stream(self, path: str) -> Iterator[bytes] | None:
+        self.before("stream", path)
+        found = self.stored.get(path)
+        return iter([found.data]) if found else None
+
+    def extend(self, path: str, data: bytes) -> None:
+        self.before("extend", path)
+        found = self.stored[path]
+        committed = found.committed
+        self._put(path, found.data[:committed] + data).committed = committed
+
+
+@dataclass
+class FakeWriter:
+    blobs: FakeBlobs
+    path: str
+    data: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def commit(self) -> None:
+        self.blobs.before("commit", self.path)
+        self.blobs._put(self.path, bytes(self.data))
+
+
+class FakeSegmentFiles:
+    """Segment files in a dictionary."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.files: dict[str, tuple[SegmentFile, bytes]] = {}
+        self._clock = clock
+        self._versions = itertools.count(1)
+
+    def write(self, path: str, data: bytes) -> None:
+        file = SegmentFile(path, len(data), f"etag-{next(self._versions)}", self._clock.now())
+        self.files[path] = (file, data)
+
+    def list(self, prefix: str) -> Iterator[SegmentFile]:
+        yield from (file for path, (file, _) in sorted(self.files.items()) if path.startswith(prefix))
+
+    def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
+        return self.files.get(path)
+
+    def open(self, file: SegmentFile) -> BinaryIO:
+        return FakeSegmentReader(self, file)
+
+
+class FakeSegmentReader(io.BytesIO):
+    """Looks at each read whether the file is still the one that was opened."""
+
+    def __init__(self, files: FakeSegmentFiles, file: SegmentFile) -> None:
+        super().__init__(files.files[file.path][1] if file.path in files.files else b"")
+        self._files = files
+        self._file = file
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        current = self._files.files.get(self._file.path)
+        if current is None or current[0].etag != self._file.etag:
+            raise Changed
+        return super().read(size)
+
+
+@dataclass
+class FakeMessages:
+    """Queues as lists; a test delivers from them as it likes."""
+
+    clock: FakeClock
+    queues: dict[str, deque[tuple[float, dict[str, str | int]]]] = field(default_factory=dict)
+    down: bool = False
+
+    def send(self, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
+        if self.down:
+            raise Unavailable("queue_unavailable", "The queue is down.")
+        self.queues.setdefault(queue, deque()).append((self.clock.now() + delay_s, body))
+
+    def take(self, queue: str) -> dict[str, str | int] | None:
+        """Take the first message that is visible by now."""
+        waiting = self.queues.setdefault(queue, deque())
+        for message in list(waiting):
+            if message[0] <= self.clock.now():
+                waiting.remove(message)
+                return message[1]
+        return None
+
+
+@dataclass
+class FakeSecrets:
+    values: dict[str, str] = field(default_factory=dict)
+
+    def get(self, name: str, *, fresh: bool = False) -> str:
+        if name not in self.values:
+            raise Stop("secret_not_found", "There is no such secret.")
+        return self.values[name]
+
+    def set(self, name: str, value: str) -> None:
+        self.values[name] = value
+
+
+@dataclass
+class FakeActiveCampaign:
+    """The strict stand-in of ActiveCampaign, without sockets."""
+
+    account: Account
+    clock: FakeClock
+    request_s: float = 0.3
+    requests: list[Request] = field(default_factory=list)
+    before: Callable[[Request], Reply | None] = lambda request: None
+    """Called before each request; a test returns a reply from it, or raises to make the process die."""
+    after: Callable[[Request], None] = lambda request: None
+    """Called when the request was processed and the answer has not arrived yet."""
+
+    def call(self, host: str, api_key: str, request: Request) -> Reply:
+        if (reply := self.before(request)) is not None:
+            return reply
+        self.requests.append(request)
+        headers = {"api-token": api_key, "content-type": "application/json"}
+        try:
+            answer = self.account.handle(
+                request.method, request.path, urlencode(request.query), headers, request.body or b""
+            )
+        except ConnectionDropped:
+            return AnswerLost("connection_dropped")
+        self.clock.sleep(self.request_s)
+        self.after(request)
+        return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
+
+
+NOT_SENT = NotSent("no_connection")
+
+
+@dataclass
+class Fakes:
+    """All fakes together, and the services made of them."""
+
+    clock: FakeClock
+    blobs: FakeBlobs
+    segments: FakeSegmentFiles
+    messages: FakeMessages
+    secrets: FakeSecrets
+    activecampaign: FakeActiveCampaign
+    services: Services
+
+    @property
+    def account(self) -> Account:
+        """The ActiveCampaign account."""
+        return self.activecampaign.account
+
+
+def make_fakes(**settings: str) -> Fakes:
+    """Make a world in memory."""
+    clock = FakeClock()
+    account = Account("key-1", clock=clock.now)
+    blobs, segments, messages = FakeBlobs(clock), FakeSegmentFiles(clock), FakeMessages(clock)
+    secrets, activecampaign = FakeSecrets({"connection-main": "key-1"}), FakeActiveCampaign(account, clock)
+    services = Services(
+        settings=Settings.from_environ(SETTINGS | settings),
+        blobs=blobs,
+        segments=segments,
+        messages=messages,
+        secrets=secrets,
+        activecampaign=activecampaign,
+        clock=clock,
+        ids=FakeIds(),
+    )
+    return Fakes(clock, blobs, segments, messages, secrets, activecampaign, services)

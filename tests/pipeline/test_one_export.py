@@ -1,0 +1,67 @@
+"""A segment in storage ends as confirmed contacts, with an account of every row."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.runs import RunStatus
+from tests.builders import make_export, people, rejects_of, run_export, write_segment
+from tests.fakes import Fakes, make_fakes
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    return make_fakes()
+
+
+def test_every_person_of_a_clean_segment_is_confirmed_on_the_list(fakes: Fakes) -> None:
+    write_segment(fakes, people(600))
+    run = run_export(fakes, make_export(fakes))
+    assert run.status is RunStatus.SUCCESSFUL
+    assert run.end
+    assert run.end.account.confirmed == 600
+    assert run.end.account.adds_up
+    contact = fakes.account.contact("p599@example.com")
+    assert contact
+    assert (contact["first_name"], contact["last_name"], contact["phone"]) == ("First599", "Last599", "+49 30 599")
+
+
+def test_each_row_is_in_exactly_one_bucket(fakes: Fakes) -> None:
+    rows = [
+        *people(300),
+        ("d1", "Dup", "", "P7@EXAMPLE.com", ""),
+        ("b1", "Bad", "", "no-at-sign", ""),
+        ("b2", "Bad", "", "", ""),
+        ("x1", "Excluded", "", "out@excluded.example", ""),
+        ("u1", "Left", "", "left@example.com", ""),
+    ]
+    write_segment(fakes, rows)
+    fakes.account.exclude("excluded.example", "end")
+    fakes.account.unsubscribe("left@example.com")
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    account = run.end.account
+    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert (account.rows_read, account.confirmed, account.duplicates) == (305, 300, 1)
+    assert (account.rejected, account.rejected_by_active_campaign, account.unconfirmed) == (2, 2, 0)
+    assert {r["customerId"]: r["reason"] for r in rejects_of(fakes, run.run_id)} == {
+        "d1": "duplicate_email",
+        "b1": "invalid_email_no_at",
+        "b2": "missing_email",
+        "x1": "failed_in_import",
+        "u1": "failed_in_import",
+    }
+
+
+def test_working_copies_are_deleted_when_the_run_ends(fakes: Fakes) -> None:
+    write_segment(fakes, people(30))
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert list(fakes.blobs.names("working/")) == []
+
+
+def test_the_rate_limit_of_the_account_is_never_broken(fakes: Fakes) -> None:
+    write_segment(fakes, people(250 * 40))
+    run = run_export(fakes, make_export(fakes))
+    assert run.status is RunStatus.SUCCESSFUL
+    assert not any(violation["count"] for violation in fakes.account.violations().values()), fakes.account.violations()

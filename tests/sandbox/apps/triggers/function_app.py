@@ -1,0 +1,79 @@
+"""A small app with every kind of trigger; `GET /api/seen` tells what its functions saw."""
+
+import json
+import threading
+import time
+from typing import Any, List  # noqa: UP035 - the worker library wants typing.List in an Out annotation
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+seen: list[dict[str, Any]] = []
+lock = threading.Lock()
+at_once = 0
+
+
+@app.route("seen", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def show(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")
+
+
+@app.route("things/{id:int}", methods=["GET"])
+def thing_by_number(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"number {req.route_params['id']}", status_code=201, headers={"ETag": '"1"'})
+
+
+@app.route("things/{name}", methods=["GET", "PUT"])
+def thing_by_name(req: func.HttpRequest) -> str:
+    return f"name {req.route_params['name']} {req.method} {req.params.get('q')} {req.get_body().decode()}"
+
+
+@app.route("{*path}")
+def anything(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"rest {req.route_params['path']}")
+
+
+@app.route("for-admins", auth_level=func.AuthLevel.ADMIN)
+def for_admins(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("welcome")
+
+
+@app.route("broken")
+def broken(req: func.HttpRequest) -> func.HttpResponse:
+    raise RuntimeError("a request that fails")
+
+
+@app.route("fan-out", methods=["POST"])
+@app.queue_output("messages", "%WORK_QUEUE%", "ExportStorage")
+def fan_out(req: func.HttpRequest, messages: func.Out[List[str]]) -> func.HttpResponse:  # noqa: UP006
+    messages.set([json.dumps(message) for message in req.get_json()])
+    return func.HttpResponse(status_code=202)
+
+
+@app.queue_trigger("message", "%WORK_QUEUE%", "ExportStorage")
+def work(message: func.QueueMessage) -> None:
+    global at_once
+    content = message.get_json()
+    with lock:
+        at_once += 1
+        seen.append({"work": content, "dequeue_count": message.dequeue_count, "at_once": at_once})
+    try:
+        if message.dequeue_count <= content.get("slow_until_count", 0):
+            time.sleep(content["slow_s"])
+        if content.get("fails"):
+            raise RuntimeError("a message that fails")
+    finally:
+        with lock:
+            at_once -= 1
+
+
+@app.timer_trigger("timer", "* * * * * *")
+def every_second(timer: func.TimerRequest) -> None:
+    seen.append({"every_second": timer.schedule_status})
+    raise RuntimeError("a timer that fails")
+
+
+@app.timer_trigger("timer", "%NIGHTLY%")
+def nightly(timer: func.TimerRequest, context: func.Context) -> None:
+    seen.append({"nightly": timer.schedule_status, "past_due": timer.past_due, "function": context.function_name})

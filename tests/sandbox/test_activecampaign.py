@@ -1,0 +1,346 @@
+"""What can be read from the ActiveCampaign stand-in, single contacts, and its control."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from activecampaign_client import IMPORT, KEY, Client, Clock, client_with, emails, stored, value_of
+
+from sandbox.activecampaign import (
+    Account,
+    Answer,
+    ContactList,
+    CustomField,
+    Switches,
+)
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "activecampaign"
+
+
+@pytest.fixture
+def client() -> Client:
+    return client_with()
+
+
+# -- the key -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"Api-Token": "wrong"}, {"Authorization": "demo-key"}])
+def test_a_missing_or_wrong_key_is_forbidden(client: Client, headers: dict[str, str]) -> None:
+    answer = client.account.handle("GET", "/api/3/users/me", "", headers)
+    assert (answer.status, value_of(answer)) == (403, {"message": "Forbidden"})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_wrong_key_may_get_the_login_page_with_status_200(method: str) -> None:
+    account = client_with(bad_key="login_page").account
+    answer = account.handle(method, IMPORT, "", {"Api-Token": "wrong"}, b"{}")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
+    assert answer.body.startswith(b"<!DOCTYPE html>")
+
+
+def test_header_names_have_no_case(client: Client) -> None:
+    assert client.account.handle("GET", "/api/3/users/me", "", {"api-token": "demo-key"}).status == 200
+
+
+def test_a_rotated_key_is_the_only_valid_one(client: Client) -> None:
+    client.account.set_key("new-key")
+    assert client.get("users/me").status == 403
+    assert client.account.handle("GET", "/api/3/users/me", "", {"Api-Token": "new-key"}).status == 200
+
+
+def test_no_key_is_valid_after_revoking(client: Client) -> None:
+    client.account.set_key(None)
+    assert client.get("users/me").status == 403
+
+
+def test_a_request_with_a_wrong_key_queues_nothing(client: Client) -> None:
+    client.account.handle("POST", IMPORT, "", {}, json.dumps({"contacts": emails(3)}).encode())
+    assert client.account.state()["queued_contacts"] == 0
+
+
+def test_only_administrators_read_the_account_settings(client: Client) -> None:
+    assert client.get("settings/account").status == 200
+    client.account.set_key("demo-key", admin=False)
+    assert client.get("settings/account").status == 403
+    assert client.get("users/me").status == 200
+
+
+# -- shapes ------------------------------------------------------------------------------------------------------------
+
+
+def kinds(value: object) -> object:
+    """A JSON value reduced to its members and types; a list to those of its first item."""
+    match value:
+        case dict():
+            return {name: kinds(each) for name, each in value.items()}
+        case list():
+            return [kinds(value[0])] if value else []
+        case None:
+            return "nullable"
+        case _:
+            return type(value).__name__
+
+
+def agrees(ours: object, theirs: object) -> bool:
+    """The same members with the same types, but that ours may have more, and a null says nothing of its type."""
+    match ours, theirs:
+        case dict(), dict():
+            return theirs.keys() <= ours.keys() and all(agrees(ours[name], theirs[name]) for name in theirs)
+        case list(), list():
+            return not theirs or not ours or agrees(ours[0], theirs[0])
+        case _:
+            return ours == theirs or "nullable" in (ours, theirs)
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason=f"no recorded samples in {SAMPLES}")
+@pytest.mark.parametrize(
+    ("sample", "path"),
+    [
+        ("recorded-get-users-me-200-mhenr", "users/me"),
+        ("recorded-get-lists-200-mhenr", "lists"),
+        ("recorded-get-lists-N-200-mhenr", "lists/1"),
+        ("recorded-get-lists-N-200-anmol", "lists/1"),
+        ("recorded-get-fields-200-mhenr", "fields"),
+        ("recorded-get-fields-200-anmol", "fields"),
+        ("recorded-get-fields-N-404-mhenr", "fields/409"),
+        ("recorded-post-import-bulk_import-200-anmol", "import/bulk_import"),
+    ],
+)
+def test_answers_have_the_members_and_types_of_recorded_ones(client: Client, sample: str, path: str) -> None:
+    recorded = json.loads((SAMPLES / f"{sample}.json").read_text())
+    if recorded["method"] == "POST":
+        answer = client.post(path, json.loads(recorded["request_body"]))
+    else:
+        answer = client.get(path)
+    theirs = kinds(json.loads(recorded["response_body"]))
+    assert answer.status == recorded["status"]
+    assert answer.headers["Content-Type"] == recorded["headers"]["Content-Type"]
+    assert agrees(kinds(value_of(answer)), theirs), f"expected {theirs}"
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason=f"no recorded samples in {SAMPLES}")
+def test_the_documented_import_request_is_accepted(client: Client) -> None:
+    documented = json.loads((SAMPLES / "documented-bulk-import.json").read_text())
+    content = documented["POST /import/bulk_import"]["request"]["application/json"]
+    answer = client.post("import/bulk_import", content["examples"]["Request Example"]["value"])
+    assert (answer.status, value_of(answer)["queued_contacts"]) == (200, 1)
+
+
+def test_every_answer_has_its_own_request_id(client: Client) -> None:
+    ids = {client.get("users/me").headers["X-Request-Id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+@pytest.mark.parametrize("path", ["import/bulkImport", "nothing", "lists/x"])
+def test_an_unknown_path_is_not_found(client: Client, path: str) -> None:
+    assert client.get(path).status == 404
+
+
+def test_paths_outside_of_the_api_are_not_found(client: Client) -> None:
+    assert client.account.handle("GET", "/users/me", "", KEY).status == 404
+
+
+# -- lists, fields, account --------------------------------------------------------------------------------------------
+
+
+def ids_of(answer: Answer, member: str) -> list[int]:
+    return [int(each["id"]) for each in value_of(answer)[member]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", range(1, 21)),
+        ("limit=30", range(1, 31)),
+        ("limit=100", range(1, 101)),
+        ("limit=1000", range(1, 101)),
+        ("limit=50&offset=90", range(91, 121)),
+        ("offset=200", range(0)),
+    ],
+)
+def test_lists_and_fields_come_in_pages_of_20_and_at_most_100(client: Client, query: str, expected: range) -> None:
+    for number in range(1, 121):
+        client.account.put_list(ContactList(number, f"List {number}"))
+        client.account.put_field(CustomField(number, f"Field {number}"))
+    for member in ("lists", "fields"):
+        answer = client.get(member, query)
+        assert ids_of(answer, member) == list(expected)
+        assert value_of(answer)["meta"]["total"] == "120"
+
+
+def test_lists_are_filtered_by_name(client: Client) -> None:
+    answer = client.get("lists", "filters%5Bname%5D=VIP")
+    assert (ids_of(answer, "lists"), value_of(answer)["meta"]["total"]) == ([2], "1")
+
+
+def test_the_lists_are_two_for_email_and_one_for_sms(client: Client) -> None:
+    lists = value_of(client.get("lists"))["lists"]
+    assert [(each["name"], each["channel"]) for each in lists] == [
+        ("Newsletter", "email"),
+        ("VIP", "email"),
+        ("SMS", "sms"),
+    ]
+
+
+def test_an_unknown_list_is_not_found_and_named_as_the_original_names_it(client: Client) -> None:
+    answer = client.get("lists/7")
+    assert (answer.status, value_of(answer)) == (404, {"message": "No Result found for _List with id 7"})
+
+
+def test_a_deleted_list_is_not_found_and_has_no_members(client: Client) -> None:
+    client.imported({"email": "a@example.com", "subscribe": [{"listid": 1}, {"listid": 2}]})
+    client.account.delete_list(1)
+    assert client.get("lists/1").status == 404
+    assert stored(client, "a@example.com")["lists"] == {"2": 1}
+
+
+def test_a_hidden_list_is_forbidden_and_not_listed(client: Client) -> None:
+    client.account.put_list(ContactList(2, "VIP", hidden=True))
+    answer = client.get("lists/2")
+    assert (answer.status, value_of(answer)["errors"][0]["title"]) == (403, "Forbidden")
+    assert ids_of(client.get("lists"), "lists") == [1, 3]
+
+
+def test_exclusions_are_listed_with_a_number_as_their_total(client: Client) -> None:
+    client.account.exclude("@example.org", "end")
+    assert value_of(client.get("lists/exclusions")) == {
+        "exclusions": [{"id": "1", "matchPhrase": "@example.org", "matchType": "end", "lists": []}],
+        "meta": {"total": 1},
+    }
+    assert value_of(client.get("lists/exclusions", "filters[matchPhrase]=other"))["exclusions"] == []
+
+
+def test_fields_of_every_type_are_there_with_their_options(client: Client) -> None:
+    page = value_of(client.get("fields", "limit=100"))
+    types = {each["type"] for each in page["fields"]}
+    assert types == {"text", "textarea", "date", "datetime", "dropdown", "listbox", "radio", "checkbox", "hidden"}
+    labels = {each["id"]: each["label"] for each in page["fieldOptions"]}
+    tier = next(each for each in page["fields"] if each["title"] == "Loyalty tier")
+    assert [labels[number] for number in tier["options"]] == ["Bronze", "Silver", "Gold"]
+
+
+def test_fields_are_filtered_by_perstag(client: Client) -> None:
+    assert ids_of(client.get("fields", "filters[perstag]=CITY"), "fields") == [6]
+
+
+def test_a_deleted_field_is_not_found(client: Client) -> None:
+    client.account.delete_field(6)
+    answer = client.get("fields/6")
+    assert (answer.status, value_of(answer)) == (404, {"message": "No Result found for Field with id 6"})
+
+
+def test_the_account_settings_count_contacts_in_numbers(client: Client) -> None:
+    client.account.set_contact_limit(5)
+    client.imported(*emails(3))
+    settings = value_of(client.get("settings/account"))
+    assert (settings["subscriber_limit"], settings["subscriber_total"]) == (5, 3)
+
+
+# -- single contacts ---------------------------------------------------------------------------------------------------
+
+
+def test_sync_creates_with_201_and_updates_with_200(client: Client) -> None:
+    contact = {"email": "a@example.com", "firstName": "Ann", "fieldValues": [{"field": "6", "value": "Ulm"}]}
+    created = client.post("contact/sync", {"contact": contact})
+    updated = client.post("contact/sync", {"contact": {"email": "A@example.com", "lastName": "Ash"}})
+    assert (created.status, updated.status) == (201, 200)
+    assert value_of(created)["contact"]["id"] == value_of(updated)["contact"]["id"] == "1"
+    person = stored(client, "a@example.com")
+    assert (person["first_name"], person["last_name"], person["fields"]) == ("Ann", "Ash", {"6": "Ulm"})
+
+
+def test_sync_refuses_a_missing_or_bad_address(client: Client) -> None:
+    missing = client.post("contact/sync", {"contact": {"firstName": "Ann"}})
+    bad = client.post("contact/sync", {"contact": {"email": "a@nodot"}})
+    assert (missing.status, bad.status) == (400, 422)
+    assert value_of(bad)["errors"][0]["code"] == "email_invalid"
+
+
+def test_a_contact_list_status_subscribes_again_who_had_left(client: Client) -> None:
+    client.account.unsubscribe("a@example.com", 1)
+    answer = client.post("contactLists", {"contactList": {"list": 1, "contact": "1", "status": 1}})
+    assert answer.status == 200
+    assert stored(client, "a@example.com")["lists"] == {"1": 1}
+
+
+def test_a_new_membership_is_created(client: Client) -> None:
+    client.post("contact/sync", {"contact": {"email": "a@example.com"}})
+    answer = client.post("contactLists", {"contactList": {"list": 2, "contact": 1, "status": 2}})
+    assert (answer.status, value_of(answer)["contactList"]["status"]) == (201, "2")
+    assert stored(client, "a@example.com")["lists"] == {"2": 2}
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({"list": 1, "contact": 1, "status": 4}, "field_invalid"),
+        ({"list": 9, "contact": 1, "status": 1}, "related_missing"),
+        ({"list": 1, "contact": 9, "status": 1}, "related_missing"),
+        ({"list": 1, "contact": 0, "status": 1}, "related_missing"),
+        ({"list": 1, "contact": 1}, "field_missing"),
+        (None, "field_missing"),
+    ],
+)
+def test_a_membership_that_cannot_be_is_refused(client: Client, sent: object, code: str) -> None:
+    client.post("contact/sync", {"contact": {"email": "a@example.com"}})
+    answer = client.post("contactLists", {"contactList": sent})
+    assert (answer.status, value_of(answer)["errors"][0]["code"]) == (422, code)
+
+
+# -- control -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"colour": "red"},
+        {"counting": "lunar"},
+        {"retry_after_s": "30"},
+        {"retry_after_s": -1},
+        {"retry_after_s": True},
+        {"typographic_quotes": 1},
+        {"other_share": None},
+    ],
+)
+def test_a_switch_refuses_what_it_does_not_know(client: Client, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        client.account.set_switches(**wrong)
+    assert client.account.switches == Switches()
+
+
+def test_unknown_outcomes_and_matches_are_refused(client: Client) -> None:
+    with pytest.raises(ValueError, match="interrupted"):
+        client.account.end_next_imports("exploded")  # type: ignore[arg-type]  # the point
+    with pytest.raises(ValueError, match="exact"):
+        client.account.exclude("x", "middle")  # type: ignore[arg-type]  # the point
+
+
+def test_every_request_is_logged(client: Client) -> None:
+    client.get("lists", "limit=5")
+    client.wait(1)
+    client.bulk(*emails(3))
+    first, second = client.account.requests()
+    assert (first.at + 1, first.method, first.path, first.status) == (second.at, "GET", "/api/3/lists", 200)
+    assert (second.contacts, second.status) == (3, 200)
+    assert second.body_bytes == len(json.dumps({"contacts": emails(3)}))
+
+
+def test_a_reset_forgets_everything_and_repeats_ids(client: Client) -> None:
+    first = client.imported(*emails(2))
+    ids = [answer.headers["X-Request-Id"] for answer in [client.get("users/me")]]
+    client.account.set_key("other")
+    client.account.set_switches(counting="fixed")
+    client.account.reset()
+    assert client.account.state()["contacts"] == client.account.state()["requests"] == 0
+    assert client.imported(*emails(2)) == first
+    assert [answer.headers["X-Request-Id"] for answer in [client.get("users/me")]] == ids
+    assert client.account.switches == Switches()
+
+
+def test_ids_depend_on_the_seed() -> None:
+    batch_ids = [
+        value_of(Client(Account(clock=Clock(), seed=seed), Clock()).bulk(*emails(1)))["batchId"] for seed in (1, 1, 2)
+    ]
+    assert batch_ids[0] == batch_ids[1] != batch_ids[2]

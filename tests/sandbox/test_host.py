@@ -1,0 +1,204 @@
+"""Every kind of trigger, through Microsoft's worker library and Azurite."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+from conftest import wait_for
+from sandbox.world import World
+
+pytestmark = pytest.mark.e2e
+
+
+def call(world: World, method: str, path: str, **options: Any) -> requests.Response:
+    headers = {"x-functions-key": world.function_key} | options.pop("headers", {})
+    return requests.request(method, world.url + path, headers=headers, timeout=30, **options)
+
+
+def seen(world: World) -> list[dict[str, Any]]:
+    saw: list[dict[str, Any]] = call(world, "GET", "/api/seen").json()
+    return saw
+
+
+def send(world: World, *messages: dict[str, Any]) -> None:
+    assert call(world, "POST", "/api/fan-out", json=messages).status_code == 202
+
+
+def runs_of(world: World, name: str) -> list[dict[str, Any]]:
+    return [entry for entry in seen(world) if entry.get("work", {}).get("name") == name]
+
+
+def queue(world: World, name: str) -> QueueClient:
+    return world.queues.get_queue_client(name)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/api/things/7", 201, "number 7"),
+        ("GET", "/api/things/seven?q=a%20b", 200, "name seven GET a b "),
+        ("PUT", "/api/things/7", 200, "name 7 PUT None body"),
+        ("DELETE", "/api/things/7", 200, "rest things/7"),
+        ("GET", "/api/one/two/three", 200, "rest one/two/three"),
+        ("GET", "/elsewhere", 404, ""),
+        ("GET", "/api/broken", 500, ""),
+    ],
+)
+def test_the_most_specific_function_answers(host: World, method: str, path: str, status: int, text: str) -> None:
+    answer = call(host, method, path, data="body" if method == "PUT" else None)
+    assert (answer.status_code, answer.text) == (status, text)
+
+
+def test_headers_of_the_app_reach_the_caller(host: World) -> None:
+    assert call(host, "GET", "/api/things/7").headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [
+        ("/api/things/7", "none", 401),
+        ("/api/things/7", "wrong", 401),
+        ("/api/things/7", "function", 201),
+        ("/api/things/7", "master", 201),
+        ("/api/for-admins", "function", 401),
+        ("/api/for-admins", "master", 200),
+        ("/api/seen", "none", 200),
+    ],
+)
+def test_a_function_opens_for_the_keys_of_its_level(host: World, path: str, key: str, status: int) -> None:
+    keys = {"none": "", "wrong": "guess", "function": host.function_key, "master": host.master_key}
+    in_header = requests.get(host.url + path, headers={"x-functions-key": keys[key]}, timeout=30)
+    in_query = requests.get(host.url + path, params={"code": keys[key]}, timeout=30)
+    assert in_header.status_code == in_query.status_code == status
+
+
+def test_several_messages_of_an_output_binding_are_all_processed(host: World) -> None:
+    names = [uuid.uuid4().hex for _ in range(6)]
+    send(host, *({"name": name} for name in names))
+    wait_for(lambda: all(runs_of(host, name) for name in names))
+
+
+def test_no_more_messages_run_at_once_than_the_batch_size(host: World) -> None:
+    name = uuid.uuid4().hex
+    send(host, *({"name": name, "slow_until_count": 1, "slow_s": 0.3} for _ in range(5)))
+    runs = wait_for(lambda: found if len(found := runs_of(host, name)) == 5 else None)
+    assert max(run["at_once"] for run in runs) == 2
+
+
+def test_a_message_that_keeps_failing_ends_in_the_poison_queue(host: World) -> None:
+    poison = queue(host, "upload-lane-poison")
+    message = {"name": uuid.uuid4().hex, "fails": True}
+    send(host, message)
+    wait_for(lambda: [entry for entry in runs_of(host, message["name"]) if entry["dequeue_count"] == 2])
+    wait_for(lambda: "upload-lane-poison" in [entry.name for entry in host.queues.list_queues()])
+    found = wait_for(lambda: list(poison.receive_messages()))
+    assert json.loads(TextBase64EncodePolicy and __import__("base64").b64decode(found[0].content)) == message
+    assert [run["dequeue_count"] for run in runs_of(host, message["name"])] == [1, 2]
+    poison.delete_message(found[0])
+
+
+def test_a_message_that_is_not_base64_goes_to_the_poison_queue_without_a_run(host: World) -> None:
+    queue(host, "upload-lane").send_message("{not base64}")
+    wait_for(lambda: "upload-lane-poison" in [entry.name for entry in host.queues.list_queues()])
+    poison = queue(host, "upload-lane-poison")
+    (found,) = wait_for(lambda: list(poison.receive_messages()))
+    assert found.content == "{not base64}"
+    poison.delete_message(found)
+
+
+def test_a_message_stays_hidden_while_its_function_runs_longer_than_that(host: World) -> None:
+    name = uuid.uuid4().hex
+    send(host, {"name": name, "slow_until_count": 1, "slow_s": 5})
+    wait_for(lambda: runs_of(host, name))
+    wait_for(lambda: queue(host, "upload-lane").get_queue_properties().approximate_message_count == 0)
+    assert [run["dequeue_count"] for run in runs_of(host, name)] == [1]
+
+
+def test_a_timer_that_fails_goes_on(host: World) -> None:
+    wait_for(lambda: len([entry for entry in seen(host) if "every_second" in entry]) >= 3)
+
+
+def test_the_admin_endpoint_runs_a_timer_now(host: World) -> None:
+    answer = call(host, "POST", "/admin/functions/nightly", headers={"x-functions-key": host.master_key}, json={})
+    assert answer.status_code == 202
+    (run,) = wait_for(lambda: [entry for entry in seen(host) if "nightly" in entry])
+    assert run["function"] == "nightly"
+    assert run["past_due"] is False
+    assert run["nightly"]["Last"] == "0001-01-01T00:00:00+00:00"
+    assert run["nightly"]["Next"].endswith("T02:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [("nightly", "function", 401), ("missing", "master", 404), ("things", "master", 404)],
+)
+def test_the_admin_endpoint_wants_the_master_key_and_a_known_function(
+    host: World, path: str, key: str, status: int
+) -> None:
+    keys = {"function": host.function_key, "master": host.master_key}
+    headers = {"x-functions-key": keys[key]}
+    assert call(host, "POST", f"/admin/functions/{path}", headers=headers, json={}).status_code == status
+
+
+def test_a_message_in_the_hands_of_a_killed_host_comes_back(host: World) -> None:
+    name = uuid.uuid4().hex
+    send(host, {"name": name, "slow_until_count": 1, "slow_s": 60})
+    wait_for(lambda: runs_of(host, name))
+    host.kill_host()
+    host.start_host()
+    (run,) = wait_for(lambda: runs_of(host, name))
+    assert run["dequeue_count"] == 2
+
+
+def test_an_occurrence_missed_while_the_host_was_down_runs_when_it_starts(host: World) -> None:
+    host.stop_host()
+    status = {name: "2026-01-01T02:00:00+00:00" for name in ("Last", "LastUpdated")}
+    path = host.folder / "timers" / "nightly.json"
+    path.write_text(json.dumps(status | {"Next": "2026-01-02T02:00:00+00:00"}))
+    host.start_host()
+    (run,) = wait_for(lambda: [entry for entry in seen(host) if "nightly" in entry])
+    assert run["past_due"] is True
+    assert run["nightly"]["Next"] == "2026-01-02T02:00:00+00:00"
+    wait_for(lambda: json.loads(path.read_text())["Next"] > "2026-01-02T02:00:00+00:00")
+
+
+def test_a_function_that_is_switched_off_does_not_answer(host: World) -> None:
+    host.stop_host()
+    host.start_host({"AzureWebJobs.anything.Disabled": "true"})
+    assert call(host, "GET", "/api/one/two/three").status_code == 404
+    host.stop_host()
+    host.start_host()
+
+
+@pytest.mark.parametrize(
+    ("function", "complaint"),
+    [
+        ('@app.timer_trigger("timer", "%MISSING%")\ndef tick(timer: func.TimerRequest) -> None: ...', "MISSING"),
+        ('@app.timer_trigger("timer", "0 0 2 * *")\ndef tick(timer: func.TimerRequest) -> None: ...', "6 fields"),
+        ('@app.timer_trigger("timer", "0 0 2 * * *")\ndef tick(clock: func.TimerRequest) -> None: ...', "clock"),
+        (
+            '@app.queue_trigger("m", "q", "Nowhere")\ndef work(m: func.QueueMessage) -> None: ...',
+            "Nowhere__queueServiceUri",
+        ),
+        ('@app.route("{a}-{b}")\ndef page(req: func.HttpRequest) -> str: ...', "route segment"),
+        ("import missing_module", "missing_module"),
+        ("", "function_app.py"),
+    ],
+)
+def test_an_app_that_cannot_be_indexed_ends_the_host_with_the_reason(
+    tmp_path: Path, function: str, complaint: str
+) -> None:
+    source = f"import azure.functions as func\napp = func.FunctionApp()\n{function}\n"
+    (tmp_path / "function_app.py").write_text(textwrap.dedent(source))
+    command = [sys.executable, "-m", "sandbox.host", "--app", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 3
+    assert complaint in ended.stderr
+    assert not ended.stdout
