@@ -14,6 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
 from exporter.reasons import Reason
 
 CHUNK_BYTES = 1 << 19  # measured: larger blocks cost memory, smaller ones time
@@ -45,6 +49,8 @@ class Syntax:
             line = data[start:newline].removesuffix(b"\r")
             if b"\r" not in line and len(line) <= MAX_ROW_BYTES and not (self.quoted and b'"' in line):
                 return line.split(self.delimiter) if line else [], newline + 1
+        elif len(data) >= start + WINDOW_BYTES and data.find(b"\r", start, start + WINDOW_BYTES) < 0:
+            return _first_line(data, start, Reason.ROW_TOO_LARGE, final=final)
         limit = min(len(data), start + WINDOW_BYTES)
         record, end = self._parse(data, start, limit)
         if end == limit < start + WINDOW_BYTES and not final:
@@ -68,13 +74,60 @@ class Syntax:
             fields.append(field[1].replace(b'""', b'"') if quoted else field[0])
             quote_in_text |= self.quoted and not quoted and b'"' in field[0]
             position = field.end()
-            following = data[position:limit][:1] if position < limit else b""
+            following = data[position : min(position + 1, limit)]
             if following != self.delimiter:
                 break
             position += 1
         if following not in (b"", b"\r", b"\n") or (quote_in_text and _LINE_END.search(data, start, position)):
             return Reason.MALFORMED_QUOTES, position
         return fields if position > start else [], position
+
+
+    def columns_of(self, data: bytes, column_count: int, wanted: Sequence[int]) -> tuple[pa.RecordBatch, int] | None:
+        """Return the wanted columns of the rows at the beginning of `data` and where they end; an empty field is null.
+
+        None: something in them is unusual, or there is no complete row. Then it takes `record_at`.
+        """
+        end = self._plain_rows_end(data)
+        if not 0 < end <= MAX_ROW_BYTES or data.count(b"\r", 0, end) != data.count(b"\r\n", 0, end):
+            return None
+        block = pa.py_buffer(data).slice(0, end)
+        names = [str(position) for position in range(column_count)]
+        try:
+            # All of the block has to be UTF-8, not only what is wanted. As one text, the check is the fastest.
+            pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, end], np.int32)), block).validate(full=True)
+            table = arrow_csv.read_csv(
+                pa.BufferReader(block),
+                arrow_csv.ReadOptions(use_threads=False, block_size=2 * MAX_ROW_BYTES, column_names=names),
+                arrow_csv.ParseOptions(self.delimiter.decode(), '"' if self.quoted else False, newlines_in_values=True),
+                arrow_csv.ConvertOptions(
+                    check_utf8=False,
+                    include_columns=[names[position] for position in wanted],
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        return table.combine_chunks().to_batches()[0], end
+
+    def _plain_rows_end(self, data: bytes) -> int:
+        """Return where the last complete row of `data` ends; 0 when there is none or a quote is where none may be."""
+        end = data.rfind(b"\n") + 1
+        if not self.quoted or b'"' not in data:
+            return end
+        text = np.frombuffer(data, np.uint8)
+        quotes = np.flatnonzero(text == _QUOTE)
+        # A line end is the end of a row when the number of quotes before it is even, if all quotes are in order.
+        while end and (before := int(np.searchsorted(quotes, end))) % 2:
+            end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+        opening, closing = quotes[:before:2], quotes[1:before:2]
+        ahead, behind = text[opening - 1], text[closing + 1]
+        # Second halves of a doubled quote are counted as opening ones, first halves as closing ones.
+        in_order = (opening == 0) | (ahead == self.delimiter[0]) | (ahead == _NEWLINE) | (ahead == _QUOTE)
+        in_order &= (behind == self.delimiter[0]) | (behind == _NEWLINE) | (behind == _RETURN) | (behind == _QUOTE)
+        return end if in_order.all() else 0
 
 
 def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[Record, int] | None:

@@ -30,7 +30,7 @@ EXPORT = {
     "displayName": "Newsletter",
     "connectionId": "demo",
     "listId": LIST_ID,
-    "segments": ["HighValueSegment"],
+    "segments": ["NewsletterSubscribers"],
     "dataMatching": {"email": "EMail", "firstName": "FirstName", "lastName": "LastName", "phone": "Telephone"},
     "scheduled": True,
 }
@@ -62,7 +62,7 @@ class Api:
 
 def demo(profiles: int) -> None:
     """Run one export of `profiles` generated profiles and print its account."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
 
     def step(text: str) -> None:
@@ -72,7 +72,7 @@ def demo(profiles: int) -> None:
     with World() as world:
         segment = Segment(datetime.now(UTC), profiles)
         world.upload_files(segment.files())
-        step(f"Segment HighValueSegment is in storage, as Customer Insights writes it: {profiles:,} profiles")
+        step(f"Segment NewsletterSubscribers is in storage, as Customer Insights writes it: {profiles:,} profiles")
         world.start_host()
         step("The app runs (Microsoft's Python worker library, the real function_app.py)")
         api = Api(world)
@@ -110,7 +110,7 @@ def watch(console: Console, api: Api, run_id: str) -> dict[str, Any]:
     )
     deadline = time.monotonic() + LIMIT_S
     with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, status="queued", left="")
+        task = bar.add_task("", total=1, status="queued", left="")
         while time.monotonic() < deadline:
             run: dict[str, Any] = api.call("GET", f"/runs/{run_id}").json()
             show(bar, task, run)

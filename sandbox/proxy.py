@@ -33,7 +33,7 @@ class Proxy:
     """A running proxy. `refused_hosts` has every host that was asked for in vain, in order."""
 
     def __init__(self, destinations: Sequence[Destination], tls: ssl.SSLContext) -> None:
-        """Start it on a free port, in a thread of its own. `tls` has the certificate of all hosts whose TLS ends here."""
+        """Start it on a free port, in a thread of its own. `tls` has the certificate of hosts whose TLS ends here."""
         self.refused_hosts: list[str] = []
         self._destinations = destinations
         self._tls = tls

@@ -550,7 +550,12 @@ def _custom_field(value: object) -> CustomField | None:
     field_id = _number(item.get("id"))
     if field_id is None:
         return None
-    return CustomField(field_id, str(item.get("title", "")), str(item.get("type", "")).lower(), str(item.get("perstag") or "").strip("%"))
+    return CustomField(
+        field_id,
+        str(item.get("title", "")),
+        str(item.get("type", "")).lower(),
+        str(item.get("perstag") or "").strip("%"),
+    )
 
 
 def _exclusion(value: object) -> Exclusion | None:

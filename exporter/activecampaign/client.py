@@ -1,7 +1,7 @@
 """HTTPS to ActiveCampaign.
 
 Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honoured on purpose: where all traffic leaves
-through a company's proxy, nothing else works, and who can set the app's environment can change its code as well. A
+through a company's proxy nothing else works, and who can set the app's environment could change its code as well. A
 `.netrc` file is not read.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
+from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import requests
 import urllib3
@@ -23,25 +23,165 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MAX_ANSWER_BYTES: Final = 1024 * 1024  # decoded; the largest one known, 250 failed addresses, has some 20 kB
+MAX_ANSWER_BYTES: Final = 1024 * 1024  # decoded; the largest one expected, 250 failed addresses, has some 20 kB
 CHUNK_BYTES: Final = 64 * 1024
 
 
 class Client:
-    """Implements `ports.ActiveCampaign`: one keep-alive session a thread, as sessions are not made to be shared.
+    """Implements `ports.ActiveCampaign`: one keep-alive session a thread, as sessions are not documented as shareable.
 
-    `connect_s` and `read_s` bound each wait for the network, `deadline_s` the whole call after the connection stands, all
-    in seconds. No redirect is followed, no cookie kept, nothing repeated.
+    No redirect is followed (the key and 250 people would go along), no cookie kept, nothing repeated; TLS is verified.
     """
 
     def __init__(
         self, user_agent: str, *, connect_s: float = 10.0, read_s: float = 30.0, deadline_s: float = 60.0
     ) -> None:
-        """`user_agent` names the app and its version."""
+        """Name the app and its version in `user_agent`.
+
+        `connect_s` and `read_s` bound one wait for the network, `deadline_s` everything after the connection stands.
+        """
         self._user_agent = user_agent
         self._timeouts = (connect_s, read_s)
         self._deadline_s = deadline_s
-        self._local = threading.local()
+        self._threads = threading.local()
+
+    def call(self, host: str, api_key: str, request: Request) -> Reply:
+        """Send one request and return what came back, or what is known of the failure."""
+        exchange = _this_thread.exchange = _Exchange(self._deadline_s)
+        try:
+            with closing(self._send(host, api_key, request)) as response:
+                return _read(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            reason = "deadline" if exchange.expired else _reason(error)
+            return AnswerLost(reason) if exchange.begun else NotSent(reason)
+        finally:
+            exchange.end()
+
+    def _send(self, host: str, api_key: str, request: Request) -> requests.Response:
+        return self._session().request(
+            request.method,
+            f"https://{host}{request.path}",
+            params=request.query,
+            data=request.body,
+            headers={"Content-Type": "application/json"} if request.body is not None else None,
+            auth=_ApiToken(api_key),
+            timeout=self._timeouts,
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._threads, "session", None)
+        if session is None:
+            session = self._threads.session = requests.Session()
+            session.headers.update(
+                {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
+            )
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+            session.mount("https://", _Adapter())
+        return session
+
+
+def _read(response: requests.Response) -> Answer | AnswerLost:
+    """Read the answer, whatever its status; give up when it grows over the bound."""
+    if response.headers.get("Content-Encoding", "identity").lower() not in {"gzip", "identity"}:
+        return AnswerLost("encoding")
+    body = bytearray()
+    while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            return AnswerLost("too_large")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, bytes(body))
+
+
+def _reason(error: BaseException | None) -> str:
+    """Name a failure by a fixed word: the exceptions' own texts hold host and path."""
+    while error is not None:
+        for kind, reason in _REASONS:
+            if isinstance(error, kind):
+                return reason
+        causes = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
+        error = next((cause for cause in causes if isinstance(cause, BaseException)), None)
+    return "connection"
+
+
+_REASONS: Final = (
+    (ssl.SSLCertVerificationError, "certificate"),
+    (urllib3.exceptions.ProxyError, "proxy"),
+    (ssl.SSLError, "tls"),
+    (urllib3.exceptions.NameResolutionError, "name"),
+    (requests.ConnectTimeout, "connect_timeout"),
+    (requests.ReadTimeout, "read_timeout"),
+    (TimeoutError, "read_timeout"),
+    (urllib3.exceptions.TimeoutError, "read_timeout"),
+)
+
+
+class _ApiToken(AuthBase):
+    """Puts the key into its header; as an `auth` object it also keeps requests from looking into `.netrc`."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Api-Token"] = self._api_key
+        return request
+
+
+class _Exchange:
+    """One request on the wire: whether any of it may have left, and when it has to be over."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self.begun = False
+        self.expired = False
+        self._deadline_s = deadline_s
+        self._watchdog: threading.Timer | None = None
+
+    def begin(self, sock: Any) -> None:
+        """Start the clock. A time-out of the socket bounds one wait only; a byte a second would never end."""
+        self.begun = True
+        self._watchdog = threading.Timer(self._deadline_s, self._expire, (sock,))
+        self._watchdog.daemon = True
+        self._watchdog.start()
+
+    def end(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+    def _expire(self, sock: Any) -> None:
+        self.expired = True
+        try:
+            socket.socket.shutdown(
+                sock, socket.SHUT_RDWR
+            )  # the plain socket's: TLS state belongs to the reading thread
+        except OSError:
+            pass
+
+
+_this_thread = threading.local()  # .exchange: the one that this thread's connection is used for
+
+
+class _Connection(HTTPSConnection):
+    """Tells the exchange when the connection, proxy and TLS included, stands and the request begins to leave."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _this_thread.exchange.begin(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    """Uses `_Connection`, with a proxy as well."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
+        return manager

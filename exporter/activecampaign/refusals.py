@@ -134,4 +134,5 @@ class _State:
 
 
 def _without(positions: Positions, others: Positions) -> Positions:
-    return tuple(position for position in positions if position not in set(others))
+    taken = set(others)
+    return tuple(position for position in positions if position not in taken)

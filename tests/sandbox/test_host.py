@@ -1,5 +1,6 @@
 """Every kind of trigger, through Microsoft's worker library and Azurite."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from azure.storage.queue import QueueClient, TextBase64EncodePolicy
-from conftest import wait_for
+from azure.storage.queue import QueueClient
+from world_helpers import wait_for
+
 from sandbox.world import World
 
 pytestmark = pytest.mark.e2e
@@ -94,12 +96,12 @@ def test_no_more_messages_run_at_once_than_the_batch_size(host: World) -> None:
 
 def test_a_message_that_keeps_failing_ends_in_the_poison_queue(host: World) -> None:
     poison = queue(host, "upload-lane-poison")
-    message = {"name": uuid.uuid4().hex, "fails": True}
+    message: dict[str, Any] = {"name": uuid.uuid4().hex, "fails": True}
     send(host, message)
     wait_for(lambda: [entry for entry in runs_of(host, message["name"]) if entry["dequeue_count"] == 2])
     wait_for(lambda: "upload-lane-poison" in [entry.name for entry in host.queues.list_queues()])
     found = wait_for(lambda: list(poison.receive_messages()))
-    assert json.loads(TextBase64EncodePolicy and __import__("base64").b64decode(found[0].content)) == message
+    assert json.loads(base64.b64decode(found[0].content)) == message
     assert [run["dequeue_count"] for run in runs_of(host, message["name"])] == [1, 2]
     poison.delete_message(found[0])
 
@@ -159,7 +161,7 @@ def test_a_message_in_the_hands_of_a_killed_host_comes_back(host: World) -> None
 
 def test_an_occurrence_missed_while_the_host_was_down_runs_when_it_starts(host: World) -> None:
     host.stop_host()
-    status = {name: "2026-01-01T02:00:00+00:00" for name in ("Last", "LastUpdated")}
+    status = dict.fromkeys(("Last", "LastUpdated"), "2026-01-01T02:00:00+00:00")
     path = host.folder / "timers" / "nightly.json"
     path.write_text(json.dumps(status | {"Next": "2026-01-02T02:00:00+00:00"}))
     host.start_host()

@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+
 from sandbox.host.queues import decode, messages_in
 from sandbox.host.settings import QueueOptions
 from sandbox.host.worker import Message

