@@ -5,25 +5,17 @@
 - A row whose quotes do not come out right costs its first line only: reading goes on at the next line, so that a
   forgotten quote cannot swallow the rows that follow.
 
-There are two ways to read a block, with the same result: `Syntax.record_at`, one row at a time, and `Syntax.columns_of`,
-which leaves the work to Arrow and declines a block in which anything is unusual.
+This is the way that is always right, one row at a time; csv_blocks is the fast one for blocks without surprises.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
-
 from exporter.reasons import Reason
 
-CHUNK_BYTES = 1 << 19  # measured: larger blocks cost memory, smaller ones time
 MAX_ROW_BYTES = 1 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
 WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first bytes of what follows it
-_QUOTE, _NEWLINE, _RETURN = b'"\n\r'
+_QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
 
 Record = list[bytes] | Reason  # the fields of a row as bytes, or why it is none; a line without any character has none
@@ -81,53 +73,6 @@ class Syntax:
         if following not in (b"", b"\r", b"\n") or (quote_in_text and _LINE_END.search(data, start, position)):
             return Reason.MALFORMED_QUOTES, position
         return fields if position > start else [], position
-
-
-    def columns_of(self, data: bytes, column_count: int, wanted: Sequence[int]) -> tuple[pa.RecordBatch, int] | None:
-        """Return the wanted columns of the rows at the beginning of `data` and where they end; an empty field is null.
-
-        None: something in them is unusual, or there is no complete row. Then it takes `record_at`.
-        """
-        end = self._plain_rows_end(data)
-        if not 0 < end <= MAX_ROW_BYTES or data.count(b"\r", 0, end) != data.count(b"\r\n", 0, end):
-            return None
-        block = pa.py_buffer(data).slice(0, end)
-        names = [str(position) for position in range(column_count)]
-        try:
-            # All of the block has to be UTF-8, not only what is wanted. As one text, the check is the fastest.
-            pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, end], np.int32)), block).validate(full=True)
-            table = arrow_csv.read_csv(
-                pa.BufferReader(block),
-                arrow_csv.ReadOptions(use_threads=False, block_size=2 * MAX_ROW_BYTES, column_names=names),
-                arrow_csv.ParseOptions(self.delimiter.decode(), '"' if self.quoted else False, newlines_in_values=True),
-                arrow_csv.ConvertOptions(
-                    check_utf8=False,
-                    include_columns=[names[position] for position in wanted],
-                    column_types=dict.fromkeys(names, pa.string()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-        return table.combine_chunks().to_batches()[0], end
-
-    def _plain_rows_end(self, data: bytes) -> int:
-        """Return where the last complete row of `data` ends; 0 when there is none or a quote is where none may be."""
-        end = data.rfind(b"\n") + 1
-        if not self.quoted or b'"' not in data:
-            return end
-        text = np.frombuffer(data, np.uint8)
-        quotes = np.flatnonzero(text == _QUOTE)
-        # A line end is the end of a row when the number of quotes before it is even, if all quotes are in order.
-        while end and (before := int(np.searchsorted(quotes, end))) % 2:
-            end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
-        opening, closing = quotes[:before:2], quotes[1:before:2]
-        ahead, behind = text[opening - 1], text[closing + 1]
-        # Second halves of a doubled quote are counted as opening ones, first halves as closing ones.
-        in_order = (opening == 0) | (ahead == self.delimiter[0]) | (ahead == _NEWLINE) | (ahead == _QUOTE)
-        in_order &= (behind == self.delimiter[0]) | (behind == _NEWLINE) | (behind == _RETURN) | (behind == _QUOTE)
-        return end if in_order.all() else 0
 
 
 def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[Record, int] | None:

@@ -2,55 +2,71 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
-from exporter.connections import ID_PATTERN, Audited
+from pydantic import AfterValidator, Field, StringConstraints
+
+from exporter.connections import ID_PATTERN, Audited, DisplayName
 from exporter.records import Value
 
 MAX_PROFILES = 1_000_000
 """Profiles an export, as in the connector of Customer Insights: its page names 1 million."""
 
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+SegmentName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(segments)) < len(segments):
+        raise ValueError("each segment is named once")
+    return segments
+
 
 class FieldMatch(Value):
     """A further column and the custom field it fills, by the field's numeric id or its personalisation tag."""
 
-    column: str = Field(min_length=1, max_length=256)
+    column: ColumnName
     field: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_%]+$")
 
 
 class DataMatching(Value):
     """Which column holds what. The e-mail column is required, as in Customer Insights."""
 
-    email: str = Field(min_length=1, max_length=256)
-    first_name: str | None = Field(default=None, min_length=1, max_length=256)
-    last_name: str | None = Field(default=None, min_length=1, max_length=256)
-    phone: str | None = Field(default=None, min_length=1, max_length=256)
+    email: ColumnName
+    first_name: ColumnName | None = None
+    last_name: ColumnName | None = None
+    phone: ColumnName | None = None
     fields: tuple[FieldMatch, ...] = Field(default=(), max_length=50)
 
 
 class ConsentColumn(Value):
     """Only rows whose `column` equals `value` are exported; the others are reported as `no_consent`."""
 
-    column: str = Field(min_length=1, max_length=256)
+    column: ColumnName
     value: str = Field(min_length=1, max_length=256)
 
 
 class ExportDefinition(Value):
     """What a person decides about an export."""
 
-    display_name: str = Field(min_length=1, max_length=200)
+    display_name: DisplayName
     connection_id: str | None = Field(default=None, pattern=ID_PATTERN)
-    """None: the connection was detached; the export keeps its definition and does not run."""
+    """None: the export has no connection (any more); it keeps its definition and does not run."""
     list_id: int = Field(ge=1, le=2**31 - 1)
-    segments: tuple[str, ...] = Field(min_length=1, max_length=20)
+    segments: Annotated[tuple[SegmentName, ...], AfterValidator(_each_once)] = Field(min_length=1, max_length=20)
+    """Their union is exported, distinct by e-mail address; of several rows the first one counts, in this order."""
     data_matching: DataMatching
     scheduled: bool = False
+    """Whether the schedule of the app starts it."""
     run_automations: bool = False
     """Off by default: an import of a million people must not mail a million people."""
     consent_column: ConsentColumn | None = None
     max_profiles: int = Field(default=MAX_PROFILES, ge=1, le=MAX_PROFILES)
+    """More contacts than this fail a run before anything is sent."""
     allow_over_contact_limit: bool = False
+    """Run even where the account could come to exceed the contact limit of its plan."""
     skip_unchanged: bool = True
+    """Skip a run that nobody started by hand when the segments are those of the last successful run."""
 
 
 class Export(Audited, ExportDefinition):
@@ -61,7 +77,7 @@ class Export(Audited, ExportDefinition):
 
 def path(export_id: str) -> str:
     """Return where the export is kept."""
-    return f"records/exports/{export_id}.json"
+    return f"{PREFIX}{export_id}.json"
 
 
 PREFIX = "records/exports/"

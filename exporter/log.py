@@ -12,6 +12,10 @@ import orjson
 
 _log = logging.getLogger("exporter")
 
+# The SDKs write every request with its URL at INFO; ours is the log that is to be read.
+for _name in ("azure", "urllib3", "msal"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 
 def event(action: str, *, level: int = logging.INFO, **fields: str | float | None) -> None:
     """Write one event. Field values are ids, codes and counts."""

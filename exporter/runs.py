@@ -246,7 +246,7 @@ def progress(run: Run, lanes: list[Lane], bulk_requests_per_minute: int) -> dict
     so_far = account(plan, lanes) if plan else Account()
     waiting_for_import = sum(len(one.positions) for lane in lanes for one in lane.accepted())
     requests_left = sum(1 for lane in lanes for _ in lane.pending())
-    confirm_s = max((lane.confirm_s or 0.0 for lane in lanes), default=0.0)
+    confirm_s = max((lane.expect_s for lane in lanes if any(lane.accepted()) or any(lane.pending())), default=0.0)
     shown: dict[str, object] = {
         "status": run.status,
         "progress": {

@@ -52,7 +52,10 @@ class Server:
         class Handler(_Handler):
             answer_to = staticmethod(answer)
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        try:
+            self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise OSError(f"expected port {port} of 127.0.0.1 to be free, found: {error}") from error
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), name="loopback", daemon=True)
         self._thread.start()

@@ -49,6 +49,7 @@ class Child:
         line = self._process.stdout.readline() if self._process.stdout else ""
         alarm.cancel()
         if not line:
+            self._wait(patience_s=3.0)
             self.kill()
             tail = self.log.read_text(errors="replace")[-4000:]
             expected = f"expected {what} to start within {patience_s:.0f} s"
@@ -58,8 +59,7 @@ class Child:
     def stop(self, patience_s: float = 3.0) -> None:
         """Ask the process to end (SIGTERM); after `patience_s` end it."""
         self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(patience_s)
+        self._wait(patience_s)
         self.kill()
 
     def kill(self) -> None:
@@ -69,3 +69,7 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _wait(self, patience_s: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)

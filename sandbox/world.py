@@ -9,7 +9,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,7 +40,7 @@ CLIENT_ID = "66666666-7777-8888-9999-000000000000"
 API_KEY = "demo-key"
 
 STORAGE_HOSTS = ("*.blob.core.windows.net", "*.queue.core.windows.net")
-CLOUD_HOSTS = ("*.vault.azure.net", "login.microsoftonline.com")
+VAULT_HOSTS = ("*.vault.azure.net",)
 ACTIVECAMPAIGN_HOSTS = ("*.api-us1.com", "*.activehosted.com")
 
 
@@ -54,8 +54,7 @@ class World:
 
     - `url`, `function_key`, `master_key`: where the app answers once `start_host` was called, and its keys.
     - `records`: a `BlobServiceClient` on the app's own account; `queues`: a `QueueServiceClient` on the same.
-    - `segments`: the landing container, as a `ContainerClient`; `upload_segments` and
-      `upload_files` fill it.
+    - `segments`: the landing container, as a `ContainerClient`; `upload_segments` and `upload_files` fill it.
     - `vault`: the secrets of the vault. `refused_hosts`: hosts that something asked the proxy for in vain.
     - `activecampaign_url`: plain loopback URL of the ActiveCampaign stand-in, its control endpoints under `/_sandbox/`;
       `account` is the stand-in's model, None when `activecampaign` names another server.
@@ -213,7 +212,7 @@ class World:
             self.activecampaign_url = self._elsewhere.rstrip("/")
 
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*CLOUD_HOSTS, *ACTIVECAMPAIGN_HOSTS).configure_cert(tls)
+        authority.issue_cert(*VAULT_HOSTS, *ACTIVECAMPAIGN_HOSTS).configure_cert(tls)
         self._proxy = Proxy(self._destinations(vault_server.port), tls)
         resources.callback(self._proxy.close)
         resources.callback(self.stop_host)
@@ -252,7 +251,7 @@ class World:
                 for account in (APP_ACCOUNT, SEGMENT_ACCOUNT)
                 for service, endpoint in endpoints.items()
             ),
-            *(Destination(pattern, vault_port, terminate_tls=True) for pattern in CLOUD_HOSTS),
+            *(Destination(pattern, vault_port, terminate_tls=True) for pattern in VAULT_HOSTS),
             *(
                 Destination(pattern, port_of(self.activecampaign_url), terminate_tls=True)
                 for pattern in ACTIVECAMPAIGN_HOSTS
@@ -261,11 +260,12 @@ class World:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a loopback port that nobody uses, below those that systems give to outgoing connections: it stays free."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def port_of(url: str) -> int:

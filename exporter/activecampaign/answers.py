@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -65,17 +66,9 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsRefused:
-    """The API key was not accepted (or the key's user may not do this and the answer does not say so); nothing was done.
+    """The API key was refused: it does not work any more, or its user may not do this; nothing was done.
 
     Read the key afresh and ask `who_am_i`: if that works, permission is missing; if not, wait for a new key.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class PermissionRefused:
-    """The key works, but its user may not do this; nothing was done.
-
-    Stop: the user's group needs a permission in ActiveCampaign.
     """
 
 
@@ -83,7 +76,7 @@ class PermissionRefused:
 class NotFound:
     """What was asked for does not exist; nothing was done.
 
-    Stop, except for the state of an import: ask again, and report it unconfirmed in the end.
+    Stop; but when it is an import, ask again later, and report it as unconfirmed in the end.
     """
 
 
@@ -134,7 +127,7 @@ class Pending:
     Ask again, less and less often.
     """
 
-    status: str  # one of PENDING_STATUSES, or "unset" (the documented `false`) or "unknown"
+    status: str  # "waiting", "claimed", "active", "unset" (the documented `false`), or "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +151,9 @@ class ImportFailed:
     status: str  # "failed" or "interrupted"
 
 
-type ErrorOutcome = Throttled | CredentialsRefused | PermissionRefused | NotFound | PlanLimit | Refused | Unavailable
-type BulkOutcome = Accepted | ContactsRefused | Ambiguous | ErrorOutcome
-type ImportOutcome = Pending | Completed | ImportFailed | ErrorOutcome
+ErrorOutcome = Throttled | CredentialsRefused | NotFound | PlanLimit | Refused | Unavailable
+BulkOutcome = Accepted | ContactsRefused | Ambiguous | ErrorOutcome
+ImportOutcome = Pending | Completed | ImportFailed | ErrorOutcome
 
 
 class ContactFault(StrEnum):
@@ -178,20 +171,21 @@ class ContactFault(StrEnum):
 # --- Reading answers ---
 
 
-def bulk_outcome(reply: Reply, sent: int) -> BulkOutcome:
-    """Say what became of a bulk import of `sent` contacts.
+def bulk_outcome(reply: Reply) -> BulkOutcome:
+    """Say what became of a bulk import.
 
-    Accepted is only what has an import id and a plausible count. Whatever else a 2xx holds is ambiguous, and so is a 5xx:
-    the contacts may have been queued. A refusal is definite: nothing was.
+    Accepted is only what has an import id and a count of queued contacts. Whatever else a 2xx holds is ambiguous, and
+    so is a 5xx: the contacts may have been queued. A refusal is definite: nothing was.
+    https://developers.activecampaign.com/reference/bulk-import-contacts
     """
-    if isinstance(reply, NotSent):
-        return Unavailable(reply.reason)
     if isinstance(reply, AnswerLost):
         return Ambiguous(reply.reason)
+    if isinstance(reply, NotSent):
+        return _not_sent(reply)
     body = _json_object(reply.body) or {}
     match _error_outcome(reply):
         case None:
-            return _accepted(body, sent) or _refusal(body) or Ambiguous("unexpected" if body else "unreadable")
+            return _accepted(body) or _refusal(body) or Ambiguous(UNEXPECTED)
         case Unavailable(reason, wait_s):
             return Ambiguous(reason, wait_s)
         case Refused() as refused:
@@ -204,28 +198,27 @@ def import_outcome(reply: Reply) -> ImportOutcome:
     """Say what became of an import, from the answer to `import_info`.
 
     Judged by `status` alone: `success` lists new contacts only, so it says nothing of who was updated. No list of
-    failures (absent, null, empty) means that nobody failed.
+    failures (absent, null, empty) means that nobody failed. How ActiveCampaign answers for an import that it does not
+    know is not documented; no such answer may hold up the other imports, so a shape that is not understood is pending.
     https://developers.activecampaign.com/reference/bulk-import-status-info
     """
     body = _body(reply)
+    if isinstance(body, Refused):
+        return body if body.reason == REDIRECTED else NotFound()
+    if isinstance(body, Unavailable) and body.reason in {EMPTY, UNEXPECTED}:
+        return Pending("unknown")
     if not isinstance(body, dict):
         return body
-    status = body.get("status", "")
-    if status is False or status is None:  # documented: asked within a second of the import
-        return Pending("unset")
-    match str(status).lower():
-        case "completed":
-            failed = _addresses(body.get("failure"))
-            return Unavailable("unexpected") if failed is None else Completed(failed, len(_items(body.get("success"))))
-        case "failed" | "interrupted" as ended:
-            return ImportFailed(ended)
-        case "":
-            return Unavailable("unexpected")
-        case other:
-            return Pending(other if other in PENDING_STATUSES else "unknown")
-
-
-PENDING_STATUSES: Final = ("waiting", "claimed", "active")
+    match body.get("status"):
+        case False | None:
+            return Pending("unset")  # documented: asked within a second of the import
+        case "completed" if (failed := _addresses(body.get("failure"))) is not None:
+            return Completed(failed, len(_items(body.get("success"))))
+        case "failed" | "interrupted" as status:
+            return ImportFailed(status)
+        case "waiting" | "claimed" | "active" as status:
+            return Pending(status)
+    return Pending("unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +262,12 @@ class AccountLimits:
 
     contact_limit: int | None
     contacts: int | None
+    account: str | None = None  # its name
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An entry of the e-mail exclusion list: addresses that equal, begin with or end with `phrase` (by `match_type`)."""
+    """An entry of the e-mail exclusion list: an address that equals, begins or ends with `phrase`, by `match_type`."""
 
     phrase: str = field(repr=False)  # may be an address
     match_type: str
@@ -301,7 +295,7 @@ def read_list(reply: Reply) -> ContactList | ErrorOutcome:
     body = _body(reply)
     if not isinstance(body, dict):
         return body
-    return _contact_list(body.get("list")) or Unavailable("unexpected")
+    return _contact_list(body.get("list")) or Unavailable(UNEXPECTED)
 
 
 def read_lists_page(reply: Reply, offset: int) -> Page[ContactList] | ErrorOutcome:
@@ -325,8 +319,13 @@ def read_account(reply: Reply) -> AccountLimits | ErrorOutcome:
     if not isinstance(body, dict):
         return body
     if not {"subscriber_limit", "subscriber_total"} & body.keys():
-        return Unavailable("unexpected")
-    return AccountLimits(_number(body.get("subscriber_limit")), _number(body.get("subscriber_total")))
+        return Unavailable(UNEXPECTED)
+    name = body.get("account")
+    return AccountLimits(
+        _number(body.get("subscriber_limit")),
+        _number(body.get("subscriber_total")),
+        name if isinstance(name, str) and name else None,
+    )
 
 
 def as_error(
@@ -337,33 +336,43 @@ def as_error(
     `asked` names the request for people ("list 12"); `not_found` is the code when it does not exist. With `key_works`
     (`who_am_i` has answered) a refused key means a missing permission.
     """
-    if key_works and isinstance(outcome, CredentialsRefused):
-        outcome = PermissionRefused()
-    expected = f"Expected ActiveCampaign to answer for {asked}; "
+    error: errors.ExporterError
     match outcome:
-        case Throttled(retry_after_s):
-            message = f"{expected}it asked to wait {retry_after_s:.0f} s. Nothing to do: it is repeated later."
-            return errors.Throttled("throttled", message, retry_after_s=retry_after_s)
+        case Throttled(wait_s):
+            found = f"it asked to wait {wait_s:.0f} s. Nothing to do: this is tried again."
+            error = errors.Throttled("throttled", _sentence(asked, found), retry_after_s=wait_s)
         case Unavailable(reason, wait_s):
-            message = f"{expected}it did not ({reason}). Nothing to do unless it lasts: it is repeated later."
-            return errors.Unavailable("activecampaign_unavailable", message, retry_after_s=wait_s)
-        case CredentialsRefused():
-            message = (
-                f"{expected}it refused the API key. Store the key of a user who exists as a new version of the secret."
+            found = f"no answer of use came ({reason}). Nothing to do unless it lasts: this is tried again."
+            error = errors.Unavailable("activecampaign_unavailable", _sentence(asked, found), retry_after_s=wait_s)
+        case CredentialsRefused() if not key_works:
+            found = (
+                "the API key was refused. Store one that works, of a user who may do this, as the secret's new version."
             )
-            return errors.CredentialsRefused("credentials_refused", message, errors.Culprit.USER)
-        case PermissionRefused():
-            message = f"{expected}the key works, but its user may not do this. Give the user's group the permission."
-            return errors.Stop("permission_refused", message)
+            error = errors.CredentialsRefused("credentials_refused", _sentence(asked, found), errors.Culprit.USER)
+        case CredentialsRefused():
+            found = (
+                "the key works, but its user may not do this. Give the user's group the permission in ActiveCampaign."
+            )
+            error = errors.Stop("permission_refused", _sentence(asked, found))
         case NotFound():
-            return errors.Stop(not_found, f"{expected}it does not exist. Check the id in ActiveCampaign.")
+            found = "there is none. Check the id in ActiveCampaign."
+            error = errors.Stop(not_found, _sentence(asked, found))
         case PlanLimit():
-            message = f"{expected}the plan does not allow it. Raise the account's contact limit or remove contacts."
-            return errors.Stop("plan_limit", message)
+            found = "the account's plan does not allow it. Raise its contact limit, or remove contacts."
+            error = errors.Stop("plan_limit", _sentence(asked, found))
         case Refused(reason):
-            message = f"{expected}it refused the request as such ({reason}). Check host and account, then report it."
-            return errors.Stop("request_refused", message, errors.Culprit.EXTERNAL)
+            found = f"the request as such was refused ({reason}). Check that the host is the account's API host."
+            error = errors.Stop("request_refused", _sentence(asked, found), errors.Culprit.EXTERNAL)
+    return error
 
+
+def _sentence(asked: str, found: str) -> str:
+    return f"Expected an answer from ActiveCampaign for {asked}; {found}"
+
+
+EMPTY: Final = "empty"
+UNEXPECTED: Final = "unexpected_answer"
+REDIRECTED: Final = "redirected"
 
 DEFAULT_WAIT_S: Final = 60.0  # the bulk import's own limit counts a minute and sends no Retry-After
 MAX_WAIT_S: Final = 900.0
@@ -395,57 +404,63 @@ def _http_date(text: str) -> float | None:
 
 
 def _body(reply: Reply) -> Json | ErrorOutcome:
-    """Return the JSON object of a good answer, or the outcome of any other reply. For requests that are safe to repeat."""
-    if not isinstance(reply, Answer):
+    """Return the JSON object of a good answer to a request that only reads, or the outcome of any other reply."""
+    if isinstance(reply, NotSent):
+        return _not_sent(reply)
+    if isinstance(reply, AnswerLost):
         return Unavailable(reply.reason)
     error = _error_outcome(reply)
     if error is not None:
         return error
-    body = _json_object(reply.body)
-    return Unavailable("unreadable") if body is None else body
+    return _json_object(reply.body) or {}
+
+
+def _not_sent(reply: NotSent) -> ErrorOutcome:
+    return CredentialsRefused() if reply.reason == "unusable_key" else Unavailable(reply.reason)
 
 
 def _error_outcome(answer: Answer) -> ErrorOutcome | None:
-    """Classify every answer that is no success; None for a 2xx that may be one."""
-    status = answer.status
+    """Classify what is no success whatever was asked; None for a 2xx that may be one."""
     body = _json_object(answer.body) or {}
-    if 200 <= status < 300:
-        if _LOGIN_PAGE.search(answer.body, 0, 1024):
-            return (
-                CredentialsRefused()
-            )  # seen instead of a 403: https://github.com/rudderlabs/rudder-transformer/pull/5350
-        return None if answer.body.strip() else Unavailable("empty")
-    match status:
-        case 429:
-            return Throttled(_wait_s(answer, body))
-        case 401:
-            return CredentialsRefused()
-        case 402:
-            return PlanLimit()
-        case 403 if "permission" in _text(body):
-            return PermissionRefused()
-        case 403:
-            return _limit(body) or CredentialsRefused()
-        case 404:
-            return NotFound()
-        case 413:
-            return Refused("payload_too_large")
-        case 503:
-            return Unavailable("status_503", _wait_s(answer, body))  # older reports: the rate limit came as a 503
-        case _ if 300 <= status < 400:
-            return Refused("redirected")
-        case _ if 400 <= status < 500 and status != 408:
-            return _limit(body) or Refused(f"status_{status}")
-    asked_to_wait = "retry-after" in answer.headers or "retry_after" in body
-    return Unavailable(f"status_{status}", _wait_s(answer, body) if asked_to_wait else None)
+    match answer.status // 100, answer.status:
+        case 2, _:
+            return None if body else _no_object(answer.body)
+        case _, HTTPStatus.TOO_MANY_REQUESTS:
+            return Throttled(_wait_s(answer, body) or DEFAULT_WAIT_S)
+        case _, HTTPStatus.SERVICE_UNAVAILABLE:  # older reports: the rate limit came as a 503
+            return Unavailable("status_503", _wait_s(answer, body) or DEFAULT_WAIT_S)
+        case 3, _:
+            return Refused(REDIRECTED)
+        case 4, status if status != HTTPStatus.REQUEST_TIMEOUT:
+            return _limit(body) or _REFUSED.get(status) or Refused(f"status_{status}")
+        case _, status:
+            return Unavailable(f"status_{status}", _wait_s(answer, body))
 
 
-def _accepted(body: Json, sent: int) -> Accepted | None:
-    """Return the acceptance: `success` not 0 (it may be 5), an import id, and a count of at most what was sent."""
-    import_id, queued = body.get("batchid"), _number(body.get("queued_contacts"))
-    if not _number(body.get("success")) or queued is None or not 0 <= queued <= sent:
+_REFUSED: Final[dict[int, ErrorOutcome]] = {
+    HTTPStatus.UNAUTHORIZED: CredentialsRefused(),
+    HTTPStatus.PAYMENT_REQUIRED: PlanLimit(),
+    HTTPStatus.FORBIDDEN: CredentialsRefused(),  # for a bad key as well as for a missing permission
+    HTTPStatus.NOT_FOUND: NotFound(),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Refused("payload_too_large"),
+}
+
+
+def _no_object(body: bytes) -> ErrorOutcome:
+    """Classify the body of a 2xx that is no JSON object, or an empty one."""
+    if _HTML_PAGE.search(
+        body, 0, 1024
+    ):  # seen for a bad key: https://github.com/rudderlabs/rudder-transformer/pull/5350
+        return CredentialsRefused()
+    return Unavailable(UNEXPECTED if body.strip() else EMPTY)
+
+
+def _accepted(body: Json) -> Accepted | None:
+    """Return the acceptance: `success` (any number but 0; 5 is documented), an import id and a count."""
+    import_id, queued = str(body.get("batchid") or ""), _number(body.get("queued_contacts"))
+    if not _number(body.get("success")) or queued is None or not re.fullmatch(r"[\w-]{1,100}", import_id, re.ASCII):
         return None
-    return Accepted(str(import_id), queued) if re.fullmatch(r"[\w-]{1,100}", str(import_id or ""), re.ASCII) else None
+    return Accepted(import_id, queued)
 
 
 def _refusal(body: Json) -> ContactsRefused | Throttled | PlanLimit | None:
@@ -473,20 +488,28 @@ def _limit(body: Json) -> Throttled | PlanLimit | None:
 
 
 def _contact_fault(text: str) -> ContactFault:
-    return next((fault for fault in ContactFault if fault.value in text.lower()), ContactFault.OTHER)
+    return next((fault for word, fault in _FAULT_WORDS if word in text.lower()), ContactFault.OTHER)
 
 
-_RATE_LIMIT: Final = re.compile(r"rate.?limit|too many|per (minute|second)|throttl", re.IGNORECASE)
-_PLAN_LIMIT: Final = re.compile(r"(account|contact|subscriber|plan)s?['\u2019]?s? limit|upgrade", re.IGNORECASE)
-_LOGIN_PAGE: Final = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
+_FAULT_WORDS: Final = (  # the first one counts: a sentence about bounces says "email" and "list" as well
+    ("unsubscribe", ContactFault.UNSUBSCRIBED),
+    ("bounce", ContactFault.BOUNCED),
+    ("exclu", ContactFault.EXCLUDED),
+    ("email", ContactFault.EMAIL),
+    ("list", ContactFault.LIST),
+    ("field", ContactFault.FIELD),
+)
+_RATE_LIMIT: Final = re.compile(r"rate.?limit|too many (requests|imports)|per (second|minute)|throttl", re.IGNORECASE)
+_PLAN_LIMIT: Final = re.compile(r"(account|contact|subscriber|plan)\S{0,2} limit|upgrade your", re.IGNORECASE)
+_HTML_PAGE: Final = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 
 
-def _wait_s(answer: Answer, body: Json) -> float:
-    """Return how long to wait; a gateway's JSON may say it in its body only."""
-    in_body = _number(body.get("retry_after"))
-    if "retry-after" in answer.headers or in_body is None:
+def _wait_s(answer: Answer, body: Json) -> float | None:
+    """Return how long the answer asks to wait, in its header or (a gateway's) in its body; None when it does not."""
+    if "retry-after" in answer.headers:
         return retry_after(answer.headers)
-    return retry_after({"retry-after": str(in_body)})
+    in_body = _number(body.get("retry_after"))
+    return None if in_body is None else retry_after({"retry-after": str(in_body)})
 
 
 def _text(body: Json) -> str:
@@ -521,9 +544,8 @@ def _items(value: object) -> list[Any]:
 def _addresses(value: object) -> tuple[str, ...] | None:
     """Return the failed addresses, or None when they cannot be read."""
     items = [item.get("email") if isinstance(item, dict) else item for item in _items(value)]
-    if not all(isinstance(item, str) for item in items) or (value and not items):
-        return None
-    return tuple(items)
+    addresses = tuple(item for item in items if isinstance(item, str))
+    return addresses if len(addresses) == len(items) and bool(items) == bool(value) else None
 
 
 def _number(value: object) -> int | None:
@@ -573,10 +595,10 @@ def _read_page[Item](
         return body
     values = body.get(name)
     if not isinstance(values, list):
-        return Unavailable("unexpected")
+        return Unavailable(UNEXPECTED)
     items = tuple(item for item in map(read, values) if item is not None)
     if len(items) < len(values):
-        return Unavailable("unexpected")
+        return Unavailable(UNEXPECTED)
     end = offset + len(items)
     total = _number(_object(body.get("meta")).get("total"))
     more = bool(items) and (len(items) >= PAGE if total is None else end < total)

@@ -7,10 +7,10 @@ through a company's proxy nothing else works, and who can set the app's environm
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
-from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
@@ -47,10 +47,14 @@ class Client:
 
     def call(self, host: str, api_key: str, request: Request) -> Reply:
         """Send one request and return what came back, or what is known of the failure."""
+        api_key = api_key.strip()  # a line break at its end is a common slip
+        if not api_key.isascii() or not api_key.isprintable() or not api_key:
+            return NotSent("unusable_key")
         exchange = _this_thread.exchange = _Exchange(self._deadline_s)
         try:
-            with closing(self._send(host, api_key, request)) as response:
-                return _read(response)
+            with contextlib.closing(self._send(host, api_key, request)) as response:
+                reply = _read(response)
+                return AnswerLost("deadline") if exchange.expired else reply
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             reason = "deadline" if exchange.expired else _reason(error)
             return AnswerLost(reason) if exchange.begun else NotSent(reason)
@@ -73,7 +77,7 @@ class Client:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = requests.Session()
+            session = self._threads.session = _Session()
             session.headers.update(
                 {"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
             )
@@ -111,11 +115,19 @@ _REASONS: Final = (
     (urllib3.exceptions.ProxyError, "proxy"),
     (ssl.SSLError, "tls"),
     (urllib3.exceptions.NameResolutionError, "name"),
+    (urllib3.exceptions.NewConnectionError, "connect"),
     (requests.ConnectTimeout, "connect_timeout"),
     (requests.ReadTimeout, "read_timeout"),
     (TimeoutError, "read_timeout"),
     (urllib3.exceptions.TimeoutError, "read_timeout"),
 )
+
+
+class _Session(requests.Session):
+    """Knows no redirects; requests would read the whole body of one, however long, even when told not to follow."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        return None
 
 
 class _ApiToken(AuthBase):
@@ -138,7 +150,7 @@ class _Exchange:
         self._deadline_s = deadline_s
         self._watchdog: threading.Timer | None = None
 
-    def begin(self, sock: Any) -> None:
+    def begin(self, sock: socket.socket) -> None:
         """Start the clock. A time-out of the socket bounds one wait only; a byte a second would never end."""
         self.begun = True
         self._watchdog = threading.Timer(self._deadline_s, self._expire, (sock,))
@@ -149,25 +161,24 @@ class _Exchange:
         if self._watchdog is not None:
             self._watchdog.cancel()
 
-    def _expire(self, sock: Any) -> None:
+    def _expire(self, sock: socket.socket) -> None:
         self.expired = True
-        try:
-            socket.socket.shutdown(
-                sock, socket.SHUT_RDWR
-            )  # the plain socket's: TLS state belongs to the reading thread
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):  # the other side was faster
+            # The plain socket's shutdown: that of an SSLSocket drops TLS state which the waiting thread still uses.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 _this_thread = threading.local()  # .exchange: the one that this thread's connection is used for
 
 
 class _Connection(HTTPSConnection):
-    """Tells the exchange when the connection, proxy and TLS included, stands and the request begins to leave."""
+    """Tells the exchange when the connection, proxy and TLS included, stands and the request is about to leave."""
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:  # noqa: FBT001, FBT002 - the original's signature
+        if self.sock is None:
+            self.connect()
         _this_thread.exchange.begin(self.sock)
-        super().request(*args, **kwargs)
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
 
 
 class _Pool(HTTPSConnectionPool):
@@ -177,11 +188,11 @@ class _Pool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Uses `_Connection`, with a proxy as well."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+    def __init__(self) -> None:
+        super().__init__()
         self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
+    def proxy_manager_for(self, proxy: str, **settings: Any) -> urllib3.ProxyManager:  # noqa: ANN401 - passed on as they are
+        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **settings)
+        manager.pool_classes_by_scheme = {"https": _Pool}
         return manager

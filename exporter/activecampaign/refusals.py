@@ -5,10 +5,18 @@ contacts are named. So names are hints, and verdicts are proof. A contact is bad
 
 - it was refused alone, or
 - a request with it was refused, and the same request without it was accepted, or
-- several were named, all the others were accepted, and those several, sent once more, were all named again.
+- several were named at once, all the others were accepted, and those several, sent once more, were all named again.
 
-Hints that prove wrong are followed a few times at most; then the refused contacts are halved. With right hints, a bad
-contact costs at most one more request; in the worst form HINTS + 1 + log2(n) + 1, which is 15 for 250 contacts.
+Only the third rule trusts names, and it needs them twice, for different requests. When hints do not help, the refused
+contacts are halved. So many more requests a bad contact costs, in a batch of 250:
+
+=====================================================  =======================
+all bad contacts are named                             1; 2 for several at once
+only the first one is named                            2
+positions count from 0                                 1 more, once in a batch
+names are missing, out of range, or of good contacts   at most 15
+=====================================================  =======================
+
 https://developers.activecampaign.com/reference/bulk-import-contacts
 """
 
@@ -18,7 +26,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-HINTS: Final = 5  # how many requests follow names, for each bad contact, before halving
+HINTS: Final = 4  # how many requests follow names before halving, until names have proved right
 
 type Positions = tuple[int, ...]
 type Verdict = Sequence[int] | None  # None: accepted; else what the refusal named, as the server counts
@@ -41,8 +49,8 @@ class Search:
 def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
     """Fold the verdicts on a batch (or a part of one) into what to send next.
 
-    `positions` ascend. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`; answers that decide
-    nothing (throttled, lost, ...) are no verdicts: the same request is repeated. Whatever the verdicts are, at the end
+    `positions` ascend. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer that
+    decides nothing (throttled, lost, ...) is no verdict: the same request is repeated. Whatever the verdicts are, at the end
     each position is either in one accepted request or bad.
     """
     state = _State()
@@ -65,6 +73,7 @@ class _State:
         self.bad: dict[int, int] = {}
         self.last_refusal = 0
         self.base = 1  # as probed once
+        self.patience = HINTS
 
     def note(self, number: int, sent: Positions, verdict: Verdict) -> None:
         if verdict is None:
@@ -83,17 +92,21 @@ class _State:
             unknown = tuple(sorted((yield from self.find(unknown, verdict))))
 
     def find(self, refused: Positions, names: Sequence[int]) -> _Steps[Positions]:
-        """Find at least one bad contact among those of a refused request; return those without a verdict."""
+        """Find a bad contact or more among those of a refused request; return the contacts without a verdict."""
+        known, hints = len(self.bad), self.patience
         unknown: Positions = ()
-        hints = HINTS
+        suspects: Positions = ()  # were named, but without them the request was refused as well
         while len(refused) > 1:
             named = self.named(refused, names) if hints > 0 else ()
             if named == refused:
-                found, refused = yield from self.one_by_one(refused)
-                if found:
-                    return unknown + refused
-                hints = 0
+                refused, hints = (yield from self.each_alone(refused)), 0
+                if len(self.bad) > known:
+                    return unknown + suspects + refused
                 continue
+            if suspects and hints <= 0:
+                unknown, suspects = unknown + (yield from self.each_alone(suspects)), ()
+                if len(self.bad) > known:
+                    return unknown + refused
             test = _without(refused, named) if named else refused[: (len(refused) + 1) // 2]
             verdict = yield test
             hints -= bool(named)
@@ -101,27 +114,32 @@ class _State:
                 refused, names = _without(refused, test), ()
                 if len(named) > 1:
                     verdict = yield named
+                    hints -= 1
                     if verdict is None:
-                        return unknown
-                    if self.named(named, verdict) == named:
+                        return unknown + suspects
+                    if not (unknown or suspects) and self.named(named, verdict) == named:
                         break
                     names = verdict
-            elif named and self.base == 1 and min(verdict, default=0) < min(names):
-                self.base = 0  # the same contact again, one place further to the front: the removed one stood before it
-            else:
+            elif not named:
                 unknown += _without(refused, test)
                 refused, names = test, verdict
+            elif self.base == 1 and verdict and min(verdict) < min(names):
+                self.base = 0  # the same contact once more: it moved up, as the one that was removed stood before it
+            else:
+                suspects += named
+                refused, names = test, verdict
         self.blame(refused)
-        return unknown
+        return unknown + (yield from self.each_alone(suspects))
 
-    def one_by_one(self, refused: Positions) -> _Steps[tuple[bool, Positions]]:
-        """Send each alone while all prove bad; return whether one did, and those without a verdict."""
-        for at, position in enumerate(refused):
-            verdict = yield (position,)
-            if verdict is None:
-                return at > 0, refused[at + 1 :]
+    def each_alone(self, suspects: Positions) -> _Steps[Positions]:
+        """Send one by one as long as they prove bad; return those without a verdict. Names earn or lose trust by it."""
+        for at, position in enumerate(suspects):
+            if (yield (position,)) is None:
+                self.patience = HINTS
+                return suspects[at + 1 :]
             self.blame((position,))
-        return True, ()
+            self.patience += 1
+        return ()
 
     def named(self, sent: Positions, names: Sequence[int]) -> Positions:
         """Return the positions that a refusal of `sent` names; none when a name makes no sense."""

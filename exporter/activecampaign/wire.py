@@ -16,7 +16,6 @@ import orjson
 
 from exporter import errors
 
-
 # --- Bodies ---
 
 

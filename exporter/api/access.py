@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,26 +14,31 @@ import orjson
 from exporter.api.http import Refusal, Request
 from exporter.ports import Services
 
+_OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+_ADDRESS = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?(?::\d+)?")
+MAX_NAME = 200
+
 
 class Role(IntEnum):
     """What a caller may do; each role may do what those below it may."""
 
-    VIEWER = 1  # see runs
+    VIEWER = 1  # see exports and runs
     CONTRIBUTOR = 2  # define and run exports on shared connections
     ADMIN = 3  # everything, connections included
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling."""
+    """Who is calling. `id`: the Microsoft Entra object id; None for a function key."""
 
     name: str
     role: Role
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler gets besides the parts of the path."""
+    """What a handler gets besides the parts of the path and what was sent."""
 
     services: Services
     request: Request
@@ -40,7 +46,7 @@ class Context:
 
 
 def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller:
-    """Find out who is calling.
+    """Find out who is calling. Raises `Refusal` ("not_signed_in", "no_role").
 
     Without App Service authentication the host has checked a function key, and whoever holds one administers the app.
     With it, the platform's principal header names the user and the app roles; without it, that header is anybody's
@@ -52,7 +58,7 @@ def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller
         principal = orjson.loads(base64.b64decode(headers.get("x-ms-client-principal", ""), validate=True))
         claims = [(str(c["typ"]), str(c["val"])) for c in principal["claims"]]
         role_type = str(principal.get("role_typ") or "roles")
-    except (binascii.Error, orjson.JSONDecodeError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
         raise Refusal(
             401, "not_signed_in", "Expected a signed-in user; the platform named none. Sign in again."
         ) from None
@@ -64,4 +70,18 @@ def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller
             "no_role",
             "Expected one of the app roles Viewer, Contributor, Admin; you have none. Ask an administrator.",
         )
-    return Caller(headers.get("x-ms-client-principal-name") or "unnamed user", max(roles))
+    name = headers.get("x-ms-client-principal-name", "")
+    shown = "".join(filter(str.isprintable, name))[:MAX_NAME]
+    object_id = next((value for kind, value in claims if kind in (_OBJECT_ID, "oid")), None)
+    return Caller(shown or "unnamed user", max(roles), object_id)
+
+
+def came_from(headers: Mapping[str, str]) -> str | None:
+    """Return the address that the call came from, None when it is not known.
+
+    The platform's front end appends the address that it saw to X-Forwarded-For; what stands before that is the
+    caller's own claim. https://learn.microsoft.com/azure/app-service/overview-inbound-outbound-ips
+    """
+    last = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    found = _ADDRESS.fullmatch(last)
+    return found[1] if found else None

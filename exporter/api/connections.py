@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from exporter import connections, exports, log, store
-from exporter.activecampaign import answers, wire
+from exporter.activecampaign import wire
 from exporter.api import resources
 from exporter.api.access import Context, Role
-from exporter.api.http import Body, Refusal, Response, read_body
-from exporter.connections import Connection, Consent, UsableBy
-from exporter.errors import CredentialsRefused
+from exporter.api.http import Json, Refusal
+from exporter.api.resources import History, MatchHeaders, Page, PageQuery
+from exporter.connections import Connection, Consent, DisplayName, UsableBy
 from exporter.exports import Export
 from exporter.pipeline import preflight
 from exporter.pipeline.account import AccountCalls
-from exporter.ports import Changed
-from exporter.records import load, to_text
+from exporter.pipeline.start import cancel, current_runs
+from exporter.records import Value
 
 
-class ConnectionBody(Body):
-    """What PUT /connections/{id} takes."""
+class ConnectionBody(Value):
+    """A connection as an administrator defines it."""
 
-    display_name: str = Field(min_length=1, max_length=200)
+    display_name: DisplayName
     host: str = Field(min_length=1, max_length=300)
-    api_key: str | None = Field(default=None, min_length=1, max_length=500, repr=False)
-    """Stored in Key Vault, never returned. Needed once; leave it out to keep the stored one."""
+    """The API host of the account, from ActiveCampaign's Settings, Developer; `https://` before it may stay."""
+    api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
+    """Goes to Key Vault and is never returned. Leave it out to keep the stored one."""
     secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
-    """Instead of `apiKey`: the name of an existing secret."""
+    """Instead of `apiKey`: the name of an existing secret in the app's Key Vault."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
     consent: bool = False
+    """True: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign."""
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -40,23 +41,80 @@ class ConnectionBody(Body):
         return self
 
 
-def list_all(context: Context) -> Response:
-    """GET /connections: administrators see all, contributors name and type of the shared ones."""
-    found = store.get_all(context.services.blobs, Connection, connections.PREFIX)
-    return resources.answer_list(_shown(context, c) for c in found if may_use(context, c))
+class ConnectionView(History):
+    """A connection as shown; contributors see id, name and type only."""
+
+    id: str
+    display_name: str
+    type: str = "ActiveCampaign"
+    host: str | None = None
+    account: str | None = None
+    """The account's name as ActiveCampaign gave it; absent where only keys of administrators may ask."""
+    secret_name: str | None = None
+    usable_by: UsableBy | None = None
+    consent: Consent | None = None
 
 
-def get(context: Context, id: str) -> Response:  # noqa: A002 - the name in the path
-    """GET /connections/{id}."""
-    connection = find(context, id)
-    return resources.answer(connection, _shown(context, connection))
+class DeleteQuery(Value):
+    """How to remove a connection that exports use."""
+
+    detach: bool = False
+    """True: those exports keep their definition and have no connection; their runs are canceled."""
 
 
-def put(context: Context, id: str) -> Response:  # noqa: A002
-    """PUT /connections/{id}: create or change; the connection is tested against ActiveCampaign before it is saved."""
-    body = read_body(ConnectionBody, context.request)
-    if not re.fullmatch(connections.ID_PATTERN, id):
-        raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
+class Removed(Value):
+    """What the removal of a connection came to."""
+
+    detached_exports: tuple[str, ...]
+    canceled_runs: tuple[str, ...]
+    secret_name: str
+    """Still in Key Vault, since runs that end have to ask for the outcome of what they sent. Delete it there."""
+
+
+class ListView(Value):
+    """A list of an ActiveCampaign account."""
+
+    id: int
+    name: str
+    channel: str
+    """Exports need `email`."""
+
+
+class FieldView(Value):
+    """A custom field of an ActiveCampaign account."""
+
+    id: int
+    title: str
+    type: str
+    tag: str
+    """The personalisation tag, without percent signs; may be empty."""
+
+
+def list_all(context: Context, query: PageQuery) -> Json[Page[ConnectionView]]:
+    """List connections: administrators see all, contributors id, name and type of the shared ones."""
+    blobs = context.services.blobs
+
+    def show(connection_id: str) -> ConnectionView | None:
+        connection = resources.read(blobs, Connection, connections.PREFIX, connection_id)
+        return _view(context, connection) if connection and may_use(context, connection) else None
+
+    ids = resources.ids_below(blobs, connections.PREFIX)
+    return Json(resources.page(context, ids, query, show))
+
+
+def get(context: Context, connection_id: str) -> Json[ConnectionView]:
+    """Show a connection."""
+    return _answer(context, find(context, connection_id))
+
+
+def put(
+    context: Context, connection_id: str, body: ConnectionBody, headers: MatchHeaders
+) -> Json[ConnectionView]:
+    """Create or change a connection. It is tested against ActiveCampaign before it is saved."""
+    services = context.services
+    resources.check_id(connection_id)
+    existing = resources.read(services.blobs, Connection, connections.PREFIX, connection_id)
+    resources.check_match(headers, existing, required=True)
     if not body.consent:
         raise Refusal(
             422,
@@ -64,74 +122,90 @@ def put(context: Context, id: str) -> Response:  # noqa: A002
             "Expected consent: true. With it you agree that personal data of customers leaves your compliance boundary"
             " for ActiveCampaign; without it there is no connection.",
         )
-    services = context.services
-    existing = store.get(services.blobs, Connection, connections.path(id))
-    resources.check_match(context.request, existing)
     host = wire.check_host(body.host, (*wire.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
-    secret_name = body.secret_name or (existing.secret_name if existing and not body.api_key else f"connection-{id}")
-    if not (body.api_key or body.secret_name or existing):
-        raise Refusal(
-            422, "api_key_missing", "Expected apiKey (it goes to Key Vault) or secretName of an existing secret."
-        )
+    same_account = existing if existing and existing.host == host else None
+    secret_name = _secret_name(connection_id, host, body, same_account)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
-    account = _test(context, host, key)
+    account = preflight.test_connection(AccountCalls(services, host, key))
     if body.api_key:
         services.secrets.set(secret_name, body.api_key)
     now = services.clock.now()
     connection = Connection(
-        id=id,
+        id=connection_id,
         display_name=body.display_name,
         host=host,
         secret_name=secret_name,
         usable_by=body.usable_by,
-        consent=Consent(agreed_by=context.caller.name, agreed_utc=now),
+        consent=same_account.consent if same_account else Consent(agreed_by=context.caller.name, agreed_utc=now),
         account=account,
-        **resources.history(existing, context.caller.name, now),  # type: ignore[arg-type]  # pydantic checks the members
+        **resources.next_history(existing, context.caller.name, now),
     )
-    save(context, connections.path(id), connection, existing)
-    log.event("connection_saved", connectionId=id)
-    return resources.answer(connection, _shown(context, connection), 200 if existing else 201)
+    resources.save(services.blobs, connections.path(connection_id), connection, existing)
+    log.event("connection_saved", connectionId=connection_id)
+    return _answer(context, connection, 200 if existing else 201)
 
 
-def delete(context: Context, id: str) -> Response:  # noqa: A002
-    """DELETE /connections/{id}: refused while exports use it; with ?detach=true those keep their definition, inactive."""
+def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_account: Connection | None) -> str:
+    if body.secret_name:
+        return body.secret_name
+    if body.api_key:
+        return connections.own_secret_name(connection_id, host)
+    if same_account:
+        return same_account.secret_name
+    # A stored key is never tried on another host than the one it was given for.
+    raise Refusal(
+        422,
+        "api_key_missing",
+        "Expected apiKey (it goes to Key Vault) or secretName of an existing secret: the connection is new, or its host is.",
+    )
+
+
+def delete(context: Context, connection_id: str, query: DeleteQuery, headers: MatchHeaders) -> Json[Removed]:
+    """Remove a connection. Refused while exports use it, unless they are to be detached."""
     services = context.services
-    connection = find(context, id)
-    resources.check_match(context.request, connection)
-    users = [e for e in store.get_all(services.blobs, Export, exports.PREFIX) if e.connection_id == id]
-    if users and context.request.query.get("detach") != "true":
+    connection = find(context, connection_id)
+    resources.check_match(headers, connection)
+    users = [e.id for e in store.get_all(services.blobs, Export, exports.PREFIX) if e.connection_id == connection_id]
+    running = [r.run_id for r in current_runs(services) if r.export.connection_id == connection_id]
+    if (users or running) and not query.detach:
         raise Refusal(
             409,
             "connection_in_use",
-            "Exports use this connection. Give them another, remove them, or repeat with ?detach=true to leave them without.",
-            exports=[e.id for e in users],
+            "Exports use this connection. Give them another, remove them, or repeat with ?detach=true: then they keep"
+            " their definition without a connection, and their runs are canceled.",
+            exports=users,
+            runs=running,
         )
-    for export in users:
-        store.change(
-            services.blobs, Export, exports.path(export.id), lambda e: e.model_copy(update={"connection_id": None})
-        )
-    services.blobs.delete(connections.path(id))
-    log.event("connection_deleted", connectionId=id)
-    return Response(204, {}, b"")
+    for export_id in users:
+        detach(context, export_id)
+    for run_id in running:
+        cancel(services, run_id, context.caller.name)
+    services.blobs.delete(connections.path(connection_id))
+    log.event("connection_deleted", connectionId=connection_id, detached=len(users), canceled=len(running))
+    return Json(
+        Removed(detached_exports=tuple(users), canceled_runs=tuple(running), secret_name=connection.secret_name)
+    )
 
 
-def lists(context: Context, id: str) -> Response:  # noqa: A002
-    """GET /connections/{id}/lists: the lists to choose from."""
-    found = preflight.all_lists(account_calls(context, find(context, id)))
-    return resources.answer_list({"id": x.id, "name": x.name, "channel": x.channel or "email"} for x in found)
+def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
+    """List the lists of the account, to choose one for an export."""
+    found = preflight.all_lists(account_calls(context, find(context, connection_id)))
+    return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in found)))
 
 
-def fields(context: Context, id: str) -> Response:  # noqa: A002
-    """GET /connections/{id}/fields: the custom fields to choose from."""
-    found = preflight.all_fields(account_calls(context, find(context, id)))
-    return resources.answer_list({"id": x.id, "title": x.title, "type": x.type, "tag": x.tag} for x in found)
+def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
+    """List the custom fields of the account, to fill them from columns."""
+    found = preflight.all_fields(account_calls(context, find(context, connection_id)))
+    return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in found)))
 
 
 def find(context: Context, connection_id: str) -> Connection:
     """Return a connection that the caller may use; any other is not found."""
-    connection = store.get(context.services.blobs, Connection, connections.path(connection_id))
+    connection = resources.read(context.services.blobs, Connection, connections.PREFIX, connection_id)
     if connection is None or not may_use(context, connection):
-        raise Refusal(404, "connection_not_found", f"There is no connection {connection_id!r} that you may use.")
+        raise Refusal(
+            404, "no_such_connection", "There is no connection of this id that you may use. GET /connections lists them."
+        )
     return connection
 
 
@@ -140,60 +214,46 @@ def may_use(context: Context, connection: Connection) -> bool:
     return context.caller.role is Role.ADMIN or connection.usable_by is UsableBy.CONTRIBUTORS
 
 
+def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
+    """Whether the caller may change and run exports on the connection of this id; anybody may where there is none."""
+    if context.caller.role is Role.ADMIN or connection_id is None:
+        return True
+    connection = resources.read(context.services.blobs, Connection, connections.PREFIX, connection_id)
+    return connection is not None and may_use(context, connection)
+
+
 def account_calls(context: Context, connection: Connection) -> AccountCalls:
     """Return the calls to a connection's account."""
     return AccountCalls(context.services, connection.host, context.services.secrets.get(connection.secret_name))
 
 
-def save(context: Context, path: str, resource: connections.Audited, existing: connections.Audited | None) -> None:
-    """Store the next version of a resource; a change in between is refused, never overwritten."""
-    blobs = context.services.blobs
-    try:
-        if existing is None:
-            blobs.create(path, resource.to_json())
-            return
-        blob = blobs.read(path)
-        if blob is None or load(type(resource), blob.data) != existing:
-            raise Changed
-        blobs.replace(path, resource.to_json(), blob.etag)
-    except Changed:
-        raise Refusal(
-            412, "changed_meanwhile", "Somebody else changed it meanwhile. Read it again, then change it."
-        ) from None
+def detach(context: Context, export_id: str) -> Export | None:
+    """Take the connection from an export; returns the export, None when there is none."""
+    now = context.services.clock.now()
+
+    def without(export: Export) -> Export | None:
+        if export.connection_id is None:
+            return None
+        history = resources.next_history(export, context.caller.name, now)
+        return export.model_copy(update={"connection_id": None, **history})
+
+    return store.change(context.services.blobs, Export, exports.path(export_id), without)
 
 
-def _test(context: Context, host: str, key: str) -> str | None:
-    """Ask ActiveCampaign who the key belongs to; returns the account's name where the key may see it."""
-    calls = AccountCalls(context.services, host, key)
-    try:
-        preflight.ask(calls, wire.who_am_i(), answers.read_user, "the API key's user")
-    except CredentialsRefused as error:
-        raise Refusal(422, error.code, error.message, culprit=error.culprit) from None
-    return host.partition(".")[0]
+def _answer(context: Context, connection: Connection, status: int = 200) -> Json[ConnectionView]:
+    return Json(_view(context, connection), status, {"ETag": resources.etag(connection)})
 
 
-def _shown(context: Context, connection: Connection) -> dict[str, Any]:
+def _view(context: Context, connection: Connection) -> ConnectionView:
     if context.caller.role is not Role.ADMIN:
-        return {"id": connection.id, "displayName": connection.display_name, "type": "ActiveCampaign"}
-    return {
-        "id": connection.id,
-        "displayName": connection.display_name,
-        "type": "ActiveCampaign",
-        "host": connection.host,
-        "account": connection.account,
-        "secretName": connection.secret_name,
-        "usableBy": connection.usable_by,
-        "consent": {"agreedBy": connection.consent.agreed_by, "agreedUtc": to_text(connection.consent.agreed_utc)},
-        **audit(connection),
-    }
-
-
-def audit(resource: connections.Audited) -> dict[str, Any]:
-    """Show a resource's history."""
-    return {
-        "version": resource.version,
-        "createdBy": resource.created_by,
-        "createdUtc": to_text(resource.created_utc),
-        "updatedBy": resource.updated_by,
-        "updatedUtc": to_text(resource.updated_utc),
-    }
+        return ConnectionView(id=connection.id, display_name=connection.display_name)
+    return ConnectionView(
+        id=connection.id,
+        display_name=connection.display_name,
+        host=connection.host,
+        account=connection.account,
+        secret_name=connection.secret_name,
+        usable_by=connection.usable_by,
+        consent=connection.consent,
+        **resources.history(connection),
+    )

@@ -2,86 +2,247 @@
 
 from __future__ import annotations
 
-import re
+from enum import StrEnum
 from typing import Any
 
-from exporter import connections, exports, log, store
-from exporter.api import resources
+from pydantic import Field
+
+from exporter import exports, log, store
+from exporter.api import connections, resources
 from exporter.api.access import Context
-from exporter.api.connections import account_calls, audit, save
-from exporter.api.connections import find as find_connection
-from exporter.api.http import Body, Refusal, Response, read_body
+from exporter.api.http import Json, Refusal, Response
+from exporter.api.resources import History, MatchHeaders, Page, PageQuery
+from exporter.connections import ID_PATTERN, DisplayName
 from exporter.contacts import match_columns
 from exporter.exports import Export, ExportDefinition
 from exporter.pipeline import preflight
 from exporter.pipeline.plan import mapping
+from exporter.pipeline.start import Slot, slot_path
+from exporter.records import Time, Value
+from exporter.runs import Run, RunStatus, Trigger, run_path
 from exporter.segments import find_refresh
 
 
-class ExportBody(Body, ExportDefinition):
-    """What PUT /exports/{id} takes."""
+class State(StrEnum):
+    """Whether an export runs by itself."""
+
+    ACTIVE = "active"  # it runs with the schedule
+    INACTIVE = "inactive"  # it runs on demand only
+    NO_CONNECTION = "noConnection"  # it does not run until it has a connection again
 
 
-def list_all(context: Context) -> Response:
-    """GET /exports."""
-    return resources.answer_list(_shown(e) for e in store.get_all(context.services.blobs, Export, exports.PREFIX))
+class LastRun(Value):
+    """The newest run of an export."""
+
+    run_id: str
+    trigger: Trigger
+    status: RunStatus
+    requested_utc: Time
+    ended_utc: Time | None = None
 
 
-def get(context: Context, id: str) -> Response:  # noqa: A002 - the name in the path
-    """GET /exports/{id}."""
-    export = find(context, id)
-    return resources.answer(export, _shown(export))
+class ExportView(History, ExportDefinition):
+    """An export as shown."""
+
+    id: str
+    state: State
+    last_run: LastRun | None = None
 
 
-def put(context: Context, id: str) -> Response:  # noqa: A002
-    """PUT /exports/{id}: create or change. Checked against the segment and ActiveCampaign unless ?validate=false."""
-    body = read_body(ExportBody, context.request)
-    if not re.fullmatch(connections.ID_PATTERN, id):
-        raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
+class SaveQuery(Value):
+    """How to save an export."""
+
+    validated: bool = Field(default=True, alias="validate")
+    """False: save without looking at segments and ActiveCampaign, to define an export ahead of time."""
+
+
+class DuplicateBody(Value):
+    """What the copy of an export is called."""
+
+    id: str = Field(pattern=ID_PATTERN)
+    display_name: DisplayName | None = None
+    """Without it, the original's name with "(copy)" behind it."""
+
+
+def list_all(context: Context, query: PageQuery) -> Json[Page[ExportView]]:
+    """List exports with their state and their newest run."""
+    blobs = context.services.blobs
+
+    def show(export_id: str) -> ExportView | None:
+        export = resources.read(blobs, Export, exports.PREFIX, export_id)
+        return _view(context, export) if export else None
+
+    return Json(resources.page(context, resources.ids_below(blobs, exports.PREFIX), query, show))
+
+
+def get(context: Context, export_id: str) -> Json[ExportView]:
+    """Show an export."""
+    return _answer(context, find(context, export_id))
+
+
+def put(
+    context: Context, export_id: str, body: ExportDefinition, query: SaveQuery, headers: MatchHeaders
+) -> Json[ExportView]:
+    """Create or change an export. Runs nothing. It is checked against its segments and ActiveCampaign."""
+    resources.check_id(export_id)
+    existing = resources.read(context.services.blobs, Export, exports.PREFIX, export_id)
+    if existing:
+        check_usable(context, existing)
+    resources.check_match(headers, existing, required=True)
+    if body.connection_id is not None:
+        connections.find(context, body.connection_id)
+    if query.validated:
+        check(context, body)
+    now = context.services.clock.now()
+    definition = body.model_dump(include=set(ExportDefinition.model_fields))
+    export = Export(id=export_id, **definition, **resources.next_history(existing, context.caller.name, now))
+    resources.save(context.services.blobs, exports.path(export_id), export, existing)
+    log.event("export_saved", exportId=export_id)
+    return _answer(context, export, 200 if existing else 201)
+
+
+def check(context: Context, export: ExportDefinition) -> None:
+    """Check that the export makes sense now: its list and fields exist, and its columns in each of its segments."""
     services = context.services
-    existing = store.get(services.blobs, Export, exports.path(id))
-    resources.check_match(context.request, existing)
-    if body.connection_id is None:
+    if export.connection_id is None:
         raise Refusal(
-            422, "connection_missing", "Expected connectionId. GET /connections lists those that you may use."
+            422,
+            "connection_missing",
+            "Expected connectionId; GET /connections lists those that you may use. To define the export ahead of time,"
+            " repeat with ?validate=false.",
         )
-    connection = find_connection(context, body.connection_id)
-    if context.request.query.get("validate") != "false":
-        fields = preflight.check(account_calls(context, connection), body)
-        for name in body.segments:
-            refresh = find_refresh(
-                services.segments, services.settings.segment_prefix, name, services.clock.now(), quiet_s=0.0
-            )
-            match_columns(mapping(body, fields), refresh.columns)
-    now = services.clock.now()
-    export = Export(
-        id=id,
-        **body.model_dump(),
-        **resources.history(existing, context.caller.name, now),  # type: ignore[arg-type]  # pydantic checks the members
-    )
-    save(context, exports.path(id), export, existing)
-    log.event("export_saved", exportId=id)
-    return resources.answer(export, _shown(export), 200 if existing else 201)
+    connection = connections.find(context, export.connection_id)
+    fields = preflight.check(connections.account_calls(context, connection), export)
+    prefix, now = services.settings.segment_prefix, services.clock.now()
+    for name in export.segments:
+        refresh = find_refresh(services.segments, prefix, name, now, quiet_s=0.0)
+        if refresh.columns:
+            match_columns(mapping(export, fields), refresh.columns)
 
 
-def delete(context: Context, id: str) -> Response:  # noqa: A002
-    """DELETE /exports/{id}. Runs and their records stay; a run that is going ends as usual."""
-    export = find(context, id)
-    resources.check_match(context.request, export)
-    context.services.blobs.delete(exports.path(id))
-    log.event("export_deleted", exportId=id)
+def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:
+    """Remove an export. Its runs and their records stay; a run that is going ends as usual."""
+    export = find_usable(context, export_id)
+    resources.check_match(headers, export)
+    context.services.blobs.delete(exports.path(export_id))
+    log.event("export_deleted", exportId=export_id)
     return Response(204, {}, b"")
 
 
+def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[ExportView]:
+    """Copy an export under a new id. The copy has no active schedule."""
+    original = find_usable(context, export_id)
+    suffix = " (copy)"
+    name = body.display_name or original.display_name[: 200 - len(suffix)] + suffix
+    now = context.services.clock.now()
+    changes = {"id": body.id, "display_name": name, "scheduled": False}
+    copy = original.model_copy(update=changes | resources.next_history(None, context.caller.name, now))
+    if resources.read(context.services.blobs, Export, exports.PREFIX, body.id):
+        raise Refusal(409, "exists_already", f"There is an export {body.id!r} already. Choose another id.")
+    resources.save(context.services.blobs, exports.path(copy.id), copy, None)
+    log.event("export_saved", exportId=copy.id)
+    answer = _answer(context, copy, 201)
+    return Json(answer.value, 201, {**answer.headers, "Location": f"/api/exports/{copy.id}"})
+
+
+def detach(context: Context, export_id: str) -> Json[ExportView]:
+    """Take the connection from an export: it keeps its definition and does not run until it has one again."""
+    find_usable(context, export_id)
+    return _changed(context, connections.detach(context, export_id))
+
+
+def activate(context: Context, export_id: str) -> Json[ExportView]:
+    """Let the schedule start the export."""
+    if find_usable(context, export_id).connection_id is None:
+        raise Refusal(
+            409, "no_connection", "The export has no connection, so it cannot run. Give it one, then activate it."
+        )
+    return _schedule(context, export_id, scheduled=True)
+
+
+def deactivate(context: Context, export_id: str) -> Json[ExportView]:
+    """Let the export run on demand only. A run that is going ends as usual."""
+    find_usable(context, export_id)
+    return _schedule(context, export_id, scheduled=False)
+
+
+def _schedule(context: Context, export_id: str, *, scheduled: bool) -> Json[ExportView]:
+    now = context.services.clock.now()
+
+    def with_schedule(export: Export) -> Export | None:
+        if export.scheduled is scheduled:
+            return None
+        return export.model_copy(
+            update={"scheduled": scheduled, **resources.next_history(export, context.caller.name, now)}
+        )
+
+    return _changed(context, store.change(context.services.blobs, Export, exports.path(export_id), with_schedule))
+
+
 def find(context: Context, export_id: str) -> Export:
-    """Return an export; raises `Refusal` (404) when there is none."""
-    if re.fullmatch(connections.ID_PATTERN, export_id):
-        export = store.get(context.services.blobs, Export, exports.path(export_id))
-        if export:
-            return export
-    raise Refusal(404, "export_not_found", "There is no export of this id. GET /exports lists them.")
+    """Return an export; raises `Refusal` when there is none."""
+    export = resources.read(context.services.blobs, Export, exports.PREFIX, export_id)
+    if export is None:
+        raise _no_export()
+    return export
 
 
-def _shown(export: Export) -> dict[str, Any]:
-    definition = export.model_dump(mode="json", by_alias=True, include=set(ExportDefinition.model_fields))
-    return {"id": export.id, **definition, **audit(export)}
+def find_usable(context: Context, export_id: str) -> Export:
+    """Return an export that the caller may change and run; raises `Refusal` when there is none."""
+    export = find(context, export_id)
+    check_usable(context, export)
+    return export
+
+
+def check_usable(context: Context, export: ExportDefinition) -> None:
+    """Refuse who may not change and run what uses the export's connection."""
+    if not connections.may_use_exports_on(context, export.connection_id):
+        raise Refusal(
+            403,
+            "connection_not_shared",
+            "The export's connection is for administrators only. Ask one of them, or ask them to share the connection.",
+        )
+
+
+def _no_export() -> Refusal:
+    return Refusal(404, "export_not_found", "There is no export of this id. GET /exports lists them.")
+
+
+def _changed(context: Context, export: Export | None) -> Json[ExportView]:
+    if export is None:
+        raise _no_export()
+    log.event("export_saved", exportId=export.id)
+    return _answer(context, export)
+
+
+def _answer(context: Context, export: Export, status: int = 200) -> Json[ExportView]:
+    return Json(_view(context, export), status, {"ETag": resources.etag(export)})
+
+
+def _view(context: Context, export: Export) -> ExportView:
+    state = State.ACTIVE if export.scheduled else State.INACTIVE
+    return ExportView(
+        id=export.id,
+        state=state if export.connection_id else State.NO_CONNECTION,
+        last_run=_last_run(context, export.id),
+        **_members(export),
+    )
+
+
+def _members(export: Export) -> dict[str, Any]:
+    names = {*ExportDefinition.model_fields, *History.model_fields}
+    return {name: getattr(export, name) for name in names}
+
+
+def _last_run(context: Context, export_id: str) -> LastRun | None:
+    slot = store.get(context.services.blobs, Slot, slot_path(export_id))
+    if slot is None:
+        return None
+    run = store.get(context.services.blobs, Run, run_path(slot.run.run_id)) or slot.run
+    return LastRun(
+        run_id=run.run_id,
+        trigger=run.trigger,
+        status=run.status,
+        requested_utc=run.requested_utc,
+        ended_utc=run.end.at if run.end else None,
+    )

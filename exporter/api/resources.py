@@ -1,44 +1,153 @@
-"""What connections and exports have in common: ETags, If-Match, listing."""
+"""What connections and exports have in common: ids, ETags, If-Match, history, lists in pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from exporter.api.http import Refusal, Request, Response, answer_json
-from exporter.connections import Audited
+from pydantic import BaseModel, Field
+
+from exporter import store
+from exporter.api.access import Context
+from exporter.api.http import Refusal
+from exporter.connections import ID_PATTERN, Audited
+from exporter.ports import Blobs, Changed
+from exporter.records import Time, Value, load
+
+MAX_PAGE = 100
 
 
-def answer(resource: Audited, shown: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with a resource and its ETag."""
-    return answer_json(shown, status, {"ETag": etag(resource), **(headers or {})})
+class Page[T](Value):
+    """A page of a list. Where `nextLink` is given, there may be more."""
+
+    value: tuple[T, ...]
+    next_link: str | None = None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        """Name the model for the OpenAPI document."""
+        return f"{params[0].__name__}Page"
 
 
-def answer_list(values: Iterable[object]) -> Response:
-    """Answer with a list."""
-    return answer_json({"value": list(values)})
+class PageQuery(Value):
+    """Which part of a list."""
+
+    top: int = Field(default=MAX_PAGE, ge=1, le=MAX_PAGE)
+    """How many at most."""
+    after: str | None = Field(default=None, max_length=600)
+    """What follows this id; `nextLink` has it."""
+
+
+class MatchHeaders(Value):
+    """Conditions: the change is made only to what the caller has seen."""
+
+    if_match: str | None = Field(default=None, alias="If-Match", max_length=1000)
+    """The ETag that was read, or `*` for whatever is there."""
+    if_none_match: str | None = Field(default=None, alias="If-None-Match", pattern=r"^\*$")
+    """`*`: only if nothing is there yet."""
+
+
+class History(Value):
+    """Who made and who last changed a resource, and when; absent for those who may not see it."""
+
+    version: int | None = None
+    created_by: str | None = None
+    created_utc: Time | None = None
+    updated_by: str | None = None
+    updated_utc: Time | None = None
+
+
+def page[T: BaseModel](
+    context: Context, ids: Iterable[str], query: PageQuery, show: Callable[[str], T | None], *, newest_first: bool = False
+) -> Page[T]:
+    """Show a page of the items of these ids, in their order or in the reverse one.
+
+    An item for which `show` returns None is left out: it vanished meanwhile, or is not for the caller.
+    """
+    following = sorted(ids, reverse=newest_first)
+    if (after := query.after) is not None:
+        following = [i for i in following if (i < after if newest_first else i > after)]
+    shown: list[T] = []
+    for position, item_id in enumerate(following):
+        if len(shown) == query.top:
+            link = urlencode({"top": query.top, "after": following[position - 1]})
+            return Page(value=tuple(shown), next_link=f"/api{quote(context.request.path)}?{link}")
+        if (item := show(item_id)) is not None:
+            shown.append(item)
+    return Page(value=tuple(shown))
+
+
+def ids_below(blobs: Blobs, prefix: str) -> list[str]:
+    """Return the ids of the resources that are kept below `prefix`."""
+    return [path.removeprefix(prefix).removesuffix(".json") for path in blobs.names(prefix)]
+
+
+def read[R: Audited](blobs: Blobs, kind: type[R], prefix: str, resource_id: str) -> R | None:
+    """Return the resource, or None when there is none or there cannot be any of this id."""
+    return store.get(blobs, kind, f"{prefix}{resource_id}.json") if re.fullmatch(ID_PATTERN, resource_id) else None
+
+
+def check_id(resource_id: str) -> None:
+    """Refuse an id that no resource may have."""
+    if not re.fullmatch(ID_PATTERN, resource_id):
+        raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
 
 
 def etag(resource: Audited) -> str:
-    """Return the ETag of a resource: its version."""
-    return f'"{resource.version}"'
+    """Return the ETag of a resource: it names exactly what is stored."""
+    return f'"{hashlib.sha256(resource.to_json()).hexdigest()[:16]}"'
 
 
-def check_match(request: Request, existing: Audited | None) -> None:
-    """Refuse a change of something else than what the caller has seen (If-Match, If-None-Match: *)."""
-    wanted = request.headers.get("if-match")
-    if wanted and (
-        existing is None or (wanted != "*" and etag(existing) not in [w.strip() for w in wanted.split(",")])
-    ):
-        found = f"version {existing.version}" if existing else "nothing"
-        raise Refusal(
-            412, "changed_meanwhile", f"Expected the version of If-Match, found {found}. Read it again, then change it."
-        )
-    if request.headers.get("if-none-match") == "*" and existing is not None:
+def check_match(headers: MatchHeaders, existing: Audited | None, *, required: bool = False) -> None:
+    """Refuse a change of something else than what the caller has seen.
+
+    With `required`, what exists is changed only for a caller who says what was seen: a change that somebody else made
+    in between would be lost otherwise (https://www.rfc-editor.org/rfc/rfc6585#section-3).
+    """
+    wanted = headers.if_match
+    if existing is None:
+        if wanted is not None:
+            raise Refusal(412, "changed_meanwhile", "Expected what If-Match names, found nothing. It may have been removed.")
+        return
+    if headers.if_none_match:
         raise Refusal(412, "exists_already", f"Expected nothing here, found version {existing.version}.")
+    if wanted is None and required:
+        raise Refusal(
+            428,
+            "if_match_missing",
+            f"Version {existing.version} exists. Expected If-Match with the ETag of what you have read, so that nobody's"
+            " change is lost, or If-Match: * to replace whatever is there.",
+        )
+    if wanted not in (None, "*") and etag(existing) not in [w.strip() for w in str(wanted).split(",")]:
+        raise Refusal(
+            412,
+            "changed_meanwhile",
+            f"Expected the state that If-Match names, found version {existing.version}, changed by"
+            f" {existing.updated_by}. Read it again, then change it.",
+        )
 
 
-def history(existing: Audited | None, by: str, now: float) -> dict[str, object]:
-    """Return the audit members of the next version."""
+def save(blobs: Blobs, path: str, resource: Audited, existing: Audited | None) -> None:
+    """Store the next version of a resource; a change in between is refused, never overwritten."""
+    try:
+        if existing is None:
+            blobs.create(path, resource.to_json())
+            return
+        blob = blobs.read(path)
+        if blob is None or load(type(resource), blob.data) != existing:
+            raise Changed
+        blobs.replace(path, resource.to_json(), blob.etag)
+    except Changed:
+        raise Refusal(
+            412, "changed_meanwhile", "Somebody else changed it meanwhile. Read it again, then change it."
+        ) from None
+
+
+def next_history(existing: Audited | None, by: str, now: float) -> dict[str, Any]:
+    """Return the members of `connections.Audited` for the next version."""
     if existing is None:
         return {"version": 1, "created_by": by, "created_utc": now, "updated_by": by, "updated_utc": now}
     return {
@@ -48,3 +157,8 @@ def history(existing: Audited | None, by: str, now: float) -> dict[str, object]:
         "updated_by": by,
         "updated_utc": now,
     }
+
+
+def history(resource: Audited) -> dict[str, Any]:
+    """Return the members of `History`."""
+    return resource.model_dump(include=set(History.model_fields))

@@ -37,6 +37,28 @@ def check(calls: AccountCalls, export: ExportDefinition) -> tuple[FieldMapping, 
     return resolve_fields(export, all_fields(calls))
 
 
+def test_connection(calls: AccountCalls) -> str | None:
+    """Check that the key works and may see lists and custom fields, which exports need.
+
+    Returns the account's own name, None where ActiveCampaign does not tell. Raises what `ask` raises.
+    """
+    ask(calls, wire.who_am_i(), answers.read_user, "the API key's user")
+    ask(calls, wire.lists(), functools.partial(_read_at, answers.read_lists_page, 0), "the lists")
+    ask(calls, wire.fields(), functools.partial(_read_at, answers.read_fields_page, 0), "the custom fields")
+    limits = account_limits(calls)
+    return limits.account if limits else None
+
+
+def account_limits(calls: AccountCalls) -> answers.AccountLimits | None:
+    """Return name and contact limit of the account, or None: only keys of administrators may ask."""
+    try:
+        return ask(calls, wire.account_limits(), answers.read_account, "the account's limits")
+    except Stop as error:
+        if error.code in ("permission_refused", "not_found"):
+            return None
+        raise
+
+
 def ask[T](
     calls: AccountCalls,
     request: wire.Request,
@@ -46,20 +68,11 @@ def ask[T](
 ) -> T:
     """Send a request that only reads, and return what was read; raises what `answers.as_error` makes of anything else."""
     value = read(calls.call(request))
-    match value:
-        case (
-            answers.Throttled()
-            | answers.CredentialsRefused()
-            | answers.PermissionRefused()
-            | answers.NotFound()
-            | answers.PlanLimit()
-            | answers.Refused()
-            | answers.Unavailable()
-        ):
-            if isinstance(value, answers.Throttled):
-                calls.slow_down(value.retry_after_s)
-            # Every check first asks whose key it is: what is refused after that is a matter of permission.
-            raise answers.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
+    if isinstance(value, answers.ErrorOutcome):
+        if isinstance(value, answers.Throttled):
+            calls.slow_down(value.retry_after_s)
+        # Every check first asks whose key it is: what is refused after that is a matter of permission.
+        raise answers.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ from exporter.errors import Culprit, ExporterError, Stop, Unavailable
 from exporter.exports import Export, ExportDefinition
 from exporter.ports import Changed, Services
 from exporter.records import Record, Time, Value, load
-from exporter.runs import Account, End, Problem, Run, RunStatus, Trigger, run_path
+from exporter.runs import Account, Cancel, End, Problem, Run, RunStatus, Trigger, run_path
 
 PLAN_QUEUE = "plan-run"
 UPLOAD_QUEUE = "upload-lane"
@@ -208,6 +209,29 @@ def _skip(services: Services, export: Export, run_id: str, previous: Run) -> Run
     except Changed:
         return store.get(services.blobs, Run, run_path(run_id)) or run
     log.event("run_skipped", runId=run_id, exportId=export.id, code=problem.code)
+    return run
+
+
+def current_runs(services: Services) -> Iterator[Run]:
+    """Yield the runs that are going on, at most one an export."""
+    for slot in store.get_all(services.blobs, Slot, SLOT_PREFIX):
+        if run := active_run(services, slot):
+            yield run
+
+
+def cancel(services: Services, run_id: str, by: str) -> Run | None:
+    """Ask a run to stop; returns it, None when there is none. A run that is over stays as it is."""
+    asked = Cancel(by=by, at=services.clock.now())
+    run = store.change(
+        services.blobs,
+        Run,
+        run_path(run_id),
+        lambda r: None if r.end or r.cancel else r.model_copy(update={"cancel": asked}),
+    )
+    if run and run.cancel == asked:
+        log.event("run_cancel_asked", runId=run_id)
+        if run.plan is None:
+            send_quietly(services, PLAN_QUEUE, {"runId": run_id})
     return run
 
 

@@ -147,7 +147,7 @@ class _Worker:
             before=lambda: self._append(portion_event(self.services.clock.now(), "sending", portion)),
         )
         now = self.services.clock.now()
-        outcome = answers.bulk_outcome(reply, count)
+        outcome = answers.bulk_outcome(reply)
         match outcome:
             case answers.Accepted(import_id, queued):
                 self._append(portion_event(now, "accepted", portion, importId=import_id, queued=queued))

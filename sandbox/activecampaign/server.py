@@ -91,7 +91,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         body = self._body()
         if body is None:
-            self.close_connection = True
             return
         url = urlsplit(self.path)
         try:
@@ -102,12 +101,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer)
         except ConnectionError:  # dropped on purpose, or the client went away first
             self.close_connection = True
-            _hang_up(self.connection)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _respond  # noqa: N815 - the base class looks for these names
 
     def _body(self) -> bytes | None:
-        """Return the request's body; None when it has been refused."""
+        """Return the request's body; None when it has been refused, which closes the connection too."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             self.send_error(411)

@@ -106,13 +106,13 @@ def runner(
     }
 
     def run(function: Function, value: Message, metadata: dict[str, Message]) -> Outcome:
-        outcome = worker.invoke(function, value, metadata)
         try:
+            outcome = worker.invoke(function, value, metadata)
             for name, output in outcome.outputs.items():
                 if (function.name, name) in outputs:
                     send(outputs[function.name, name], output)
         except Exception as error:
-            log.exception("%s: its output could not be sent", function.name)
+            log.exception("%s: it could not be run, or its output not be sent", function.name)
             return Outcome(error=str(error))
         return outcome
 
@@ -126,7 +126,8 @@ def exit_at_once(*_: object) -> NoReturn:
 
 def exit_with_stdin() -> NoReturn:
     """Stop this process when its parent is gone, however it went."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not the buffered reader: its lock would hold up the end of the process
+        pass
     os._exit(0)
 
 

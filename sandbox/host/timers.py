@@ -6,7 +6,6 @@ invocation. A host that dies in between finds the occurrence past due when it st
 """
 
 import json
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from typing import Any, Self
 from sandbox.host.schedule import Schedule
 from sandbox.host.settings import resolve
 from sandbox.host.worker import Function, Message
-
-log = logging.getLogger("sandbox.host")
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -101,10 +98,7 @@ class Timer:
     def _fire(self, *, past_due: bool = False) -> None:
         with self._lock:
             moment = datetime.now(UTC)
-            try:
-                self._run_function(self.function, self._trigger_value(past_due=past_due), {})
-            except Exception:  # whatever happens, the timer goes on
-                log.exception("timer %s: the invocation could not be made", self.function.name)
+            self._run_function(self.function, self._trigger_value(past_due=past_due), {})
             self._write(ScheduleStatus.after(moment, self._schedule))
 
     def _write(self, status: ScheduleStatus) -> None:

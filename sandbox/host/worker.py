@@ -115,7 +115,7 @@ class Worker:
         return functions
 
     def invoke(self, function: Function, value: Message, metadata: Mapping[str, Message] | None = None) -> Outcome:
-        """Run a function on the value of its trigger, wait for it, and log a failure. Never raises."""
+        """Run a function on the value of its trigger, wait for it, and log a failure."""
         started = time.monotonic()
         invocation = Message(
             invocation_id=str(uuid.uuid4()),

@@ -45,7 +45,9 @@ class Client:
         return self.info(batch_id)
 
     def info(self, batch_id: str) -> dict[str, Any]:
-        return value_of(self.get("import/info", f"batchId={batch_id}"))
+        answer = self.get("import/info", f"batchId={batch_id}")
+        assert answer.status == 200
+        return value_of(answer)
 
 
 def client_with(**switches: Any) -> Client:

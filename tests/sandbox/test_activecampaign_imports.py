@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from activecampaign_client import IMPORT, KEY, Client, client_with, emails, failure_reasons, stored, value_of
+from activecampaign_client import IMPORT, KEY, LONG_S, Client, client_with, emails, failure_reasons, stored, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -194,6 +194,15 @@ def test_the_status_is_false_and_then_moves_through_the_documented_words() -> No
     assert seen[0] is False
 
 
+def test_the_first_second_tells_nothing_but_the_status_even_of_a_finished_import() -> None:
+    client = client_with(processing_base_s=0.0, processing_per_contact_s=0.0)
+    batch_id = value_of(client.bulk(*emails(2)))["batchId"]
+    client.wait(0.99)
+    assert client.info(batch_id) == {"status": False}
+    client.wait(0.01)
+    assert client.info(batch_id) == {"status": "completed", "success": ["1", "2"], "failure": []}
+
+
 def test_nothing_is_stored_and_nothing_reported_before_the_end(client: Client) -> None:
     batch_id = value_of(client.bulk({"email": "a@example.com"}, {"email": "b@nodot"}))["batchId"]
     client.wait(1.5)
@@ -272,7 +281,9 @@ def test_the_status_list_counts_batches_and_contacts_by_day_as_text() -> None:
     assert value_of(client.get("import/bulk_import")) == {"outstanding": today, "recentlyCompleted": []}
     client.wait()
     assert value_of(client.get("import/bulk_import")) == {"outstanding": [], "recentlyCompleted": today}
-    client.wait(8 * 86_400)
+    client.wait(7 * 86_400 - LONG_S)
+    assert value_of(client.get("import/bulk_import"))["recentlyCompleted"] == today
+    client.wait(60)
     assert value_of(client.get("import/bulk_import")) == {"outstanding": [], "recentlyCompleted": []}
 
 

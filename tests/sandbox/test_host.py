@@ -87,39 +87,64 @@ def test_several_messages_of_an_output_binding_are_all_processed(host: World) ->
     wait_for(lambda: all(runs_of(host, name) for name in names))
 
 
-def test_no_more_messages_run_at_once_than_the_batch_size(host: World) -> None:
+def test_no_more_messages_are_taken_than_run_at_once(host: World) -> None:
     name = uuid.uuid4().hex
-    send(host, *({"name": name, "slow_until_count": 1, "slow_s": 0.3} for _ in range(5)))
-    runs = wait_for(lambda: found if len(found := runs_of(host, name)) == 5 else None)
+    send(host, *({"name": name, "slow_until_count": 1, "slow_s": 1} for _ in range(3)))
+    wait_for(lambda: len(runs_of(host, name)) == 2)
+    assert len(queue(host, "upload-lane").peek_messages(max_messages=5)) == 1
+    runs = wait_for(lambda: found if len(found := runs_of(host, name)) == 3 else None)
     assert max(run["at_once"] for run in runs) == 2
 
 
 def test_a_message_that_keeps_failing_ends_in_the_poison_queue(host: World) -> None:
-    poison = queue(host, "upload-lane-poison")
     message: dict[str, Any] = {"name": uuid.uuid4().hex, "fails": True}
     send(host, message)
-    wait_for(lambda: [entry for entry in runs_of(host, message["name"]) if entry["dequeue_count"] == 2])
-    wait_for(lambda: "upload-lane-poison" in [entry.name for entry in host.queues.list_queues()])
-    found = wait_for(lambda: list(poison.receive_messages()))
-    assert json.loads(base64.b64decode(found[0].content)) == message
+    assert json.loads(base64.b64decode(take_from_poison_queue(host))) == message
     assert [run["dequeue_count"] for run in runs_of(host, message["name"])] == [1, 2]
-    poison.delete_message(found[0])
+
+
+def test_a_message_that_took_the_host_down_too_often_is_not_run_again(host: World) -> None:
+    host.stop_host()
+    name = uuid.uuid4().hex
+    body = base64.b64encode(json.dumps({"name": name}).encode()).decode()
+    queue(host, "upload-lane").send_message(body)
+    for _ in range(2):
+        (message,) = queue(host, "upload-lane").receive_messages()
+        queue(host, "upload-lane").update_message(message, visibility_timeout=0)
+    host.start_host()
+    assert take_from_poison_queue(host) == body
+    assert not runs_of(host, name)
 
 
 def test_a_message_that_is_not_base64_goes_to_the_poison_queue_without_a_run(host: World) -> None:
+    log_size = host.host_log.stat().st_size
     queue(host, "upload-lane").send_message("{not base64}")
-    wait_for(lambda: "upload-lane-poison" in [entry.name for entry in host.queues.list_queues()])
-    poison = queue(host, "upload-lane-poison")
-    (found,) = wait_for(lambda: list(poison.receive_messages()))
-    assert found.content == "{not base64}"
-    poison.delete_message(found)
+    assert take_from_poison_queue(host) == "{not base64}"
+    assert "work failed" not in host.host_log.read_text()[log_size:]
+
+
+def take_from_poison_queue(world: World) -> str:
+    poison = queue(world, "upload-lane-poison")
+    wait_for(lambda: poison.queue_name in [entry.name for entry in world.queues.list_queues()])
+    (message,) = wait_for(lambda: list(poison.receive_messages()))
+    poison.delete_message(message)
+    content: str = message.content
+    return content
 
 
 def test_a_message_stays_hidden_while_its_function_runs_longer_than_that(host: World) -> None:
     name = uuid.uuid4().hex
-    send(host, {"name": name, "slow_until_count": 1, "slow_s": 5})
+    send(host, {"name": name, "slow_until_count": 1, "slow_s": 3.5})
     wait_for(lambda: runs_of(host, name))
-    wait_for(lambda: queue(host, "upload-lane").get_queue_properties().approximate_message_count == 0)
+    jobs = queue(host, "upload-lane")
+    shown: list[object] = []
+
+    def is_gone() -> bool:
+        shown.extend(jobs.peek_messages())
+        return jobs.get_queue_properties().approximate_message_count == 0
+
+    wait_for(is_gone)
+    assert not shown
     assert [run["dequeue_count"] for run in runs_of(host, name)] == [1]
 
 

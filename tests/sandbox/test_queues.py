@@ -1,9 +1,10 @@
 import base64
+import os
 
 import pytest
 
 from sandbox.host.queues import decode, messages_in
-from sandbox.host.settings import QueueOptions
+from sandbox.host.settings import VARIABLE, HostSettings, QueueOptions
 from sandbox.host.worker import Message
 
 
@@ -26,6 +27,14 @@ def test_only_base64_of_utf8_is_a_message() -> None:
     assert decode(base64.b64encode("Zoë".encode()).decode()) == Message(string="Zoë")
     assert decode('{"a": 1}') is None
     assert decode(base64.b64encode(b"\xff").decode()) is None
+
+
+def test_the_keys_of_the_host_are_gone_before_the_app_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = HostSettings(function_key="f", master_key="m", account_keys={"exportdata": "k"})
+    for name, value in settings.variable().items():
+        monkeypatch.setenv(name, value)
+    assert HostSettings.take() == settings
+    assert VARIABLE not in os.environ
 
 
 def test_queue_options_are_those_of_host_json() -> None:

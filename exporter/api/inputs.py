@@ -1,0 +1,96 @@
+"""Bodies, queries and headers become models. Strict: what is not known is refused, with the nearest known name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from exporter.api.http import Refusal, Request
+
+MAX_BODY_BYTES = 64 * 1024
+"""An export with all its mapped columns is a few kilobytes."""
+NOT_OURS = frozenset({"code", "clientId"})
+"""Query parameters that Azure Functions reads: the function key and its name."""
+_SHOWN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None = None) -> M:
+    """Read a JSON body; `default` is what no body means.
+
+    Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body") that names every member
+    that does not fit; values are not repeated.
+    """
+    if len(request.body) > MAX_BODY_BYTES:
+        raise Refusal(413, "body_too_large", f"Expected at most {MAX_BODY_BYTES} bytes, found {len(request.body)}.")
+    if not request.body and default is not None:
+        return default
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise Refusal(415, "wrong_content_type", "Expected a body with Content-Type: application/json.")
+    try:
+        return kind.model_validate_json(request.body, strict=True, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise Refusal(400, "malformed_body", f"Expected JSON. {first['msg']}.") from None
+        if not first["loc"] and first["type"] == "model_type":
+            raise Refusal(400, "malformed_body", "Expected a JSON object.") from None
+        raise _refusal("invalid_body", kind, error) from None
+
+
+def read_query[M: BaseModel](kind: type[M], request: Request) -> M:
+    """Read the query. Raises `Refusal` ("invalid_query")."""
+    values = {name: value for name, value in request.query.items() if name not in NOT_OURS}
+    try:
+        return kind.model_validate_strings(values, strict=True, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise _refusal("invalid_query", kind, error) from None
+
+
+def read_headers[M: BaseModel](kind: type[M], request: Request) -> M:
+    """Read the headers that the model names, and no others. Raises `Refusal` ("invalid_header")."""
+    names = [str(field.alias) for field in kind.model_fields.values()]
+    values = {name: request.headers[name.lower()] for name in names if name.lower() in request.headers}
+    try:
+        return kind.model_validate_strings(values, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise _refusal("invalid_header", kind, error) from None
+
+
+def _refusal(code: str, kind: type[BaseModel], error: ValidationError) -> Refusal:
+    found = error.errors(include_url=False, include_input=False)
+    problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in found]
+    return Refusal(422, code, f"{'; '.join(problems)}.", members=problems)
+
+
+def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, message: str) -> str:
+    # Names come from the caller and are repeated only where they look like names: they could be anything.
+    parts = [str(part) if _SHOWN_NAME.fullmatch(str(part)) else "(a name)" for part in where]
+    name = ".".join(parts) or "the whole"
+    if problem == "extra_forbidden":
+        near = difflib.get_close_matches(str(where[-1]), _known_names(kind, where[:-1]), n=1, cutoff=0.5)
+        return f"{name}: unknown" + (f", did you mean {near[0]}?" if near else "")
+    if problem == "missing":
+        return f"{name}: is required"
+    return f"{name}: {message.removeprefix('Value error, ').rstrip('.')}"
+
+
+def _known_names(kind: type[BaseModel], where: Sequence[int | str]) -> list[str]:
+    """Return the names that the object at `where` may have."""
+    for part in where:
+        if isinstance(part, int):
+            continue
+        field = next(f for name, f in kind.model_fields.items() if part in (f.alias, name))
+        kind = next(_models_in(field.annotation))
+    return [str(field.alias or name) for name, field in kind.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

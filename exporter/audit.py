@@ -1,0 +1,67 @@
+"""The audit trail: who asked for what, when, from where, and what came of it. No personal data of customers.
+
+Each call that changes something, or shows personal data, has an append blob of its own: one line before the call, one
+after it. A blob with one line is a call during which the app died. Nothing here overwrites or deletes.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from exporter import log
+from exporter.errors import Unavailable
+from exporter.ports import Blobs, Changed
+from exporter.records import Record, Time, to_text
+
+PREFIX = "records/audit/"
+
+
+class Asked(Record):
+    """Who asked for what. Written before anything is done; where that fails, nothing is done."""
+
+    at: Time
+    action: str
+    """The name of the operation, as in the OpenAPI document."""
+    resource: str
+    """The path, such as /connections/main."""
+    by: str
+    by_id: str | None = None
+    """The Microsoft Entra object id; None for a function key."""
+    role: str
+    from_address: str | None = None
+
+
+class Done(Record):
+    """What came of it."""
+
+    at: Time
+    status: int
+    """Of the HTTP answer."""
+    code: str | None = None
+    """Of the problem, if the answer was one."""
+    location: str | None = None
+    """Of what came into being, such as a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """An entry that waits for its outcome."""
+
+    blobs: Blobs
+    path: str
+    length: int
+
+    def close(self, done: Done) -> None:
+        """Record the outcome. What was done stays done when this fails: then the entry says only that it was asked for."""
+        try:
+            self.blobs.append(self.path, done.to_json() + b"\n", self.length)
+        except (Unavailable, Changed):
+            log.event("audit_outcome_missing", level=logging.ERROR, path=self.path)
+
+
+def open_trail(blobs: Blobs, asked: Asked, random_hex: str) -> Trail:
+    """Record that something was asked for. Raises `errors.Unavailable`."""
+    text = to_text(asked.at)
+    path = f"{PREFIX}{text[:10]}/{text[11:].replace(':', '')}-{random_hex}.jsonl"
+    return Trail(blobs, path, blobs.append(path, asked.to_json() + b"\n", 0))

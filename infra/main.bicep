@@ -1,0 +1,299 @@
+// Everything that the service needs in a subscription. `azd up` deploys it; docs/how-to/deploy.md is the way through.
+targetScope = 'subscription'
+
+// ---- where -----------------------------------------------------------------------------------------------------
+
+@description('Name of the environment, such as segments-prod. It names the resource group and tags every resource.')
+@minLength(1)
+@maxLength(64)
+param environmentName string
+
+@description('Azure region with Flex Consumption. Choose the region of the account where segments land.')
+@metadata({ azd: { type: 'location' } })
+param location string
+
+// ---- where segments land ---------------------------------------------------------------------------------------
+
+@description('Existing storage account where Customer Insights writes segments. Empty: a new account is made.')
+param segmentStorageAccountName string = ''
+
+@description('Resource group of the existing account. Empty only when a new account is made.')
+param segmentStorageResourceGroup string = ''
+
+@description('Subscription of the existing account.')
+param segmentStorageSubscriptionId string = subscription().subscriptionId
+
+@description('Container where segments land.')
+param segmentContainer string = 'dynamics365customerinsights'
+
+@description('Folder in that container below which segments are looked for. Empty: the whole container.')
+param segmentPrefix string = ''
+
+@description('Seconds without a write after which a refresh counts as complete.')
+param segmentQuietSeconds int = 300
+
+// ---- when and how fast -----------------------------------------------------------------------------------------
+
+@description('When exports with an active schedule run: NCRONTAB, six fields, UTC.')
+param exportSchedule string = '0 0 2 * * *'
+
+@description('Longest time between two occurrences of exportSchedule, in hours. The dead-man alert counts from it.')
+@minValue(1)
+@maxValue(46)
+param exportScheduleGapHours int = 24
+
+@description('Bulk requests a minute to one ActiveCampaign account. Lower it when other integrations share the account.')
+@minValue(6)
+@maxValue(96)
+param bulkRequestsPerMinute int = 96
+
+@description('Further exact host suffixes of ActiveCampaign, separated by commas, such as api-eu1.com.')
+param activeCampaignHostSuffixes string = ''
+
+@description('How many times larger or smaller than last time a segment may be before its run is held.')
+param sizeChangeFactor string = '10'
+
+@description('Other settings of exporter/settings.py, by name, where a default does not fit: { LANES: \'2\' }.')
+param otherSettings object = {}
+
+// ---- how long data stays ---------------------------------------------------------------------------------------
+
+@description('Days after which a reject report, which holds e-mail addresses, is deleted.')
+@minValue(1)
+@maxValue(365)
+param rejectsRetentionDays int = 30
+
+@description('Days after which the record of a run, which holds no personal data, is deleted.')
+@minValue(366)
+param recordsRetentionDays int = 400
+
+@description('Days for which logs are kept. Telemetry holds no personal data of profiles.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 90
+
+// ---- who -------------------------------------------------------------------------------------------------------
+
+@description('Who gets the alerts: an e-mail address, best that of a group.')
+param alertEmail string
+
+@description('Client id of the Entra app registration that signs callers in. Empty: callers need a function key only.')
+param entraClientId string = ''
+
+@description('Whether saving a connection through the API may store its API key in Key Vault. It takes a stronger role.')
+param storeApiKeys bool = false
+
+// ---- size and network ------------------------------------------------------------------------------------------
+
+@description('Memory of an instance in MB; docs/reference/cost.md has the measured need.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+
+@description('Most instances of a function. A cost guard only: the rate limit is kept by the app itself.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Redundancy of the accounts that hold records and host state.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param storageRedundancy string = 'Standard_ZRS'
+
+@description('Whether storage and Key Vault are reached through private endpoints in a virtual network only.')
+param vnetEnabled bool = false
+
+@description('Address space of that virtual network; the first two /24 of it are used.')
+param vnetAddressPrefix string = '10.0.0.0/16'
+
+// ----------------------------------------------------------------------------------------------------------------
+
+var tags = { 'azd-env-name': environmentName }
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var newSegmentAccount = empty(segmentStorageAccountName)
+// Names of the app's containers are fixed in its code; roles are given by container.
+var exportContainers = ['records', 'working', 'rejects']
+var functionAppName = 'func-${token}'
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+resource segmentGroup 'Microsoft.Resources/resourceGroups@2025-04-01' existing = {
+  name: newSegmentAccount ? group.name : segmentStorageResourceGroup
+  scope: subscription(newSegmentAccount ? subscription().subscriptionId : segmentStorageSubscriptionId)
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: { name: 'id-${token}', location: location, tags: tags }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    workspaceName: 'log-${token}'
+    componentName: 'appi-${token}'
+    location: location
+    tags: tags
+    retentionDays: logRetentionDays
+  }
+}
+
+module hostStorage 'modules/host-storage.bicep' = {
+  name: 'host-storage'
+  scope: group
+  params: {
+    name: 'sthost${token}'
+    location: location
+    tags: tags
+    redundancy: storageRedundancy
+    publicAccess: !vnetEnabled
+  }
+}
+
+module exportStorage 'modules/export-storage.bicep' = {
+  name: 'export-storage'
+  scope: group
+  params: {
+    name: 'stexport${token}'
+    location: location
+    tags: tags
+    redundancy: storageRedundancy
+    publicAccess: !vnetEnabled
+    rejectsRetentionDays: rejectsRetentionDays
+    recordsRetentionDays: recordsRetentionDays
+    containers: exportContainers
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module segmentStorage 'modules/segment-storage.bicep' = if (newSegmentAccount) {
+  name: 'segment-storage'
+  scope: group
+  params: {
+    name: 'stsegment${token}'
+    location: location
+    tags: tags
+    container: segmentContainer
+    redundancy: storageRedundancy
+  }
+}
+
+module vault 'modules/key-vault.bicep' = {
+  name: 'key-vault'
+  scope: group
+  params: {
+    name: 'kv-${token}'
+    location: location
+    tags: tags
+    publicAccess: !vnetEnabled
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module access 'modules/access.bicep' = {
+  name: 'access'
+  scope: group
+  params: {
+    principalId: identity.outputs.principalId
+    hostStorageName: hostStorage.outputs.name
+    exportStorageName: exportStorage.outputs.name
+    exportContainers: exportContainers
+    vaultName: vault.outputs.name
+    componentName: monitoring.outputs.componentName
+    storeApiKeys: storeApiKeys
+  }
+}
+
+module segmentAccess 'modules/segment-access.bicep' = {
+  name: 'segment-access-${token}'
+  scope: segmentGroup
+  params: {
+    principalId: identity.outputs.principalId
+    // The new account's name is taken from its module, so that it exists before the role is assigned.
+    storageAccountName: newSegmentAccount ? segmentStorage!.outputs.name : segmentStorageAccountName
+    container: segmentContainer
+  }
+}
+
+module network 'modules/network.bicep' = if (vnetEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    addressPrefix: vnetAddressPrefix
+    hostStorageId: hostStorage.outputs.id
+    exportStorageId: exportStorage.outputs.id
+    segmentStorageId: segmentAccess.outputs.storageAccountId
+    vaultId: vault.outputs.id
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  name: 'function-app'
+  scope: group
+  // Without its roles the app could not even read its package; without its network not resolve its storage.
+  dependsOn: [access]
+  params: {
+    name: functionAppName
+    planName: 'plan-${token}'
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    connectionString: monitoring.outputs.connectionString
+    hostBlobUri: hostStorage.outputs.blobUri
+    hostTableUri: hostStorage.outputs.tableUri
+    packageContainer: hostStorage.outputs.packageContainer
+    exportBlobUri: exportStorage.outputs.blobUri
+    exportQueueUri: exportStorage.outputs.queueUri
+    segmentBlobUri: segmentAccess.outputs.blobUri
+    vaultUri: vault.outputs.uri
+    segmentContainer: segmentContainer
+    segmentPrefix: segmentPrefix
+    segmentQuietSeconds: segmentQuietSeconds
+    exportSchedule: exportSchedule
+    bulkRequestsPerMinute: bulkRequestsPerMinute
+    activeCampaignHostSuffixes: activeCampaignHostSuffixes
+    rejectsRetentionDays: rejectsRetentionDays
+    sizeChangeFactor: sizeChangeFactor
+    otherSettings: otherSettings
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    entraClientId: entraClientId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    componentId: monitoring.outputs.componentId
+    email: alertEmail
+    scheduleGapHours: exportScheduleGapHours
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: { location: location, tags: tags, componentId: monitoring.outputs.componentId }
+}
+
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
+output AZURE_RESOURCE_GROUP string = group.name
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+output FUNCTION_APP_URL string = functionApp.outputs.url
+output ENTRA_CLIENT_ID string = entraClientId
+output KEY_VAULT_NAME string = vault.outputs.name
+output SEGMENT_STORAGE_ACCOUNT string = segmentAccess.outputs.storageAccountName
+output SEGMENT_CONTAINER string = segmentContainer

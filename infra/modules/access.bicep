@@ -1,0 +1,126 @@
+// Every right of the app in this resource group, each with its reason. What it may do where segments land is in
+// segment-access.bicep. Role ids: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+
+param principalId string
+param hostStorageName string
+param exportStorageName string
+param exportContainers array
+param vaultName string
+param componentName string
+
+@description('Whether the app may write secrets.')
+param storeApiKeys bool
+
+var roles = {
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+resource hostStorage 'Microsoft.Storage/storageAccounts@2026-04-01' existing = { name: hostStorageName }
+resource exportStorage 'Microsoft.Storage/storageAccounts@2026-04-01' existing = { name: exportStorageName }
+resource exportBlobService 'Microsoft.Storage/storageAccounts/blobServices@2026-04-01' existing = {
+  parent: exportStorage
+  name: 'default'
+}
+resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = [
+  for name in exportContainers: { parent: exportBlobService, name: name }
+]
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = { name: vaultName }
+resource component 'Microsoft.Insights/components@2020-02-02' existing = { name: componentName }
+
+// Leases, timer status, function keys and the app's package: the host asks for this role, not for less.
+// https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: hostStorage
+  name: guid(hostStorage.id, principalId, roles.storageBlobDataOwner)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
+    description: 'Host storage: leases, timer status, function keys, the package.'
+  }
+}
+
+// The host's own diagnostic events, which `az functionapp` and the portal show when an app does not start.
+resource hostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: hostStorage
+  name: guid(hostStorage.id, principalId, roles.storageTableDataContributor)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageTableDataContributor
+    )
+    description: 'Host storage: diagnostic events of the host.'
+  }
+}
+
+// Records, working copies and reject reports are written, read and deleted; ledgers are appended to. By container, so
+// that the app can neither make others nor change the account.
+resource exportBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in exportContainers: {
+    scope: containers[index]
+    name: guid(containers[index].id, principalId, roles.storageBlobDataContributor)
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles.storageBlobDataContributor
+      )
+      description: 'The exporter reads, writes and deletes ${name}.'
+    }
+  }
+]
+
+// The triggers receive and delete messages, and extend and release them, which the two smaller queue roles do not
+// allow together; the host makes poison queues (https://github.com/MicrosoftDocs/azure-docs/issues/120932).
+resource exportQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: exportStorage
+  name: guid(exportStorage.id, principalId, roles.storageQueueDataContributor)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataContributor
+    )
+    description: 'Messages between the steps of a run, and poison queues.'
+  }
+}
+
+// Reading an API key takes User. Saving a connection with its key through the API writes a secret, which takes
+// Officer; without that wish, the operator puts keys into the vault and the app can only read them.
+var vaultRole = storeApiKeys ? roles.keyVaultSecretsOfficer : roles.keyVaultSecretsUser
+
+resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: vault
+  name: guid(vault.id, principalId, vaultRole)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', vaultRole)
+    description: storeApiKeys ? 'Reads API keys, and stores those of new connections.' : 'Reads API keys.'
+  }
+}
+
+// Telemetry is sent with the identity, because the component takes no instrumentation keys.
+resource telemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: component
+  name: guid(component.id, principalId, roles.monitoringMetricsPublisher)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.monitoringMetricsPublisher
+    )
+    description: 'Sends telemetry.'
+  }
+}

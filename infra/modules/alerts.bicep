@@ -1,0 +1,126 @@
+// Each rule runs one query of infra/queries/alerts; every row that it returns is one thing that is wrong, and the
+// runbook of the same name in docs/how-to says what to do.
+
+param location string
+param tags object
+param componentId string
+param email string
+
+@description('Longest time between two occurrences of the export schedule, in hours.')
+param scheduleGapHours int
+
+// A severity of 1 wakes somebody up, 2 can wait for the morning. Windows overlap with the evaluations, so that a late
+// log line is seen by the next one.
+var rules = [
+  {
+    name: 'export-failed'
+    title: 'An export failed'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/export-failed.kql')
+  }
+  {
+    name: 'scheduled-export-missing'
+    title: 'The scheduled exports did not start, or the app does not run at all'
+    severity: 1
+    every: 'PT15M'
+    window: 'P2D'
+    query: replace(
+      loadTextContent('../queries/alerts/scheduled-export-missing.kql'),
+      'let gap = 24h;',
+      'let gap = ${scheduleGapHours}h;'
+    )
+  }
+  {
+    name: 'run-stalled'
+    title: 'A run makes no progress'
+    severity: 1
+    every: 'PT15M'
+    window: 'P2D'
+    query: loadTextContent('../queries/alerts/run-stalled.kql')
+  }
+  {
+    name: 'poison-message'
+    title: 'A message failed too often'
+    severity: 2
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/poison-message.kql')
+  }
+  {
+    name: 'credentials-refused'
+    title: 'An API key, or the access to Key Vault, is refused'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/credentials-refused.kql')
+  }
+  {
+    name: 'many-rejects'
+    title: 'Many rows of an export did not arrive'
+    severity: 2
+    every: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/many-rejects.kql')
+  }
+  {
+    name: 'throttled'
+    title: 'ActiveCampaign has been slowing the exports down for long'
+    severity: 2
+    every: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/throttled.kql')
+  }
+  {
+    name: 'service-defect'
+    title: 'The service itself went wrong'
+    severity: 2
+    every: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/service-defect.kql')
+  }
+]
+
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-segment-exporter'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'exporter'
+    emailReceivers: [{ name: 'operators', emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
+resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for rule in rules: {
+    name: rule.name
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.title
+      description: 'Runbook: docs/how-to/${rule.name}.md'
+      severity: rule.severity
+      enabled: true
+      scopes: [componentId]
+      evaluationFrequency: rule.every
+      windowSize: rule.window
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      // Closed when the query returns no row any more.
+      autoMitigate: true
+      actions: { actionGroups: [group.id], customProperties: { runbook: 'docs/how-to/${rule.name}.md' } }
+    }
+  }
+]

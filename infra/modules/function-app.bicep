@@ -1,0 +1,166 @@
+// The app on Flex Consumption, and every setting that it reads.
+
+param name string
+param planName string
+param location string
+param tags object
+param identityId string
+param identityClientId string
+param connectionString string
+param hostBlobUri string
+param hostTableUri string
+param packageContainer string
+param exportBlobUri string
+param exportQueueUri string
+param segmentBlobUri string
+param vaultUri string
+param segmentContainer string
+param segmentPrefix string
+param segmentQuietSeconds int
+param exportSchedule string
+param bulkRequestsPerMinute int
+param activeCampaignHostSuffixes string
+param rejectsRetentionDays int
+param sizeChangeFactor string
+param otherSettings object
+param instanceMemoryMB int
+param maximumInstanceCount int
+
+@description('Subnet for the app\'s own calls. Empty: no virtual network.')
+param subnetId string
+
+@description('Client id of the Entra app registration that signs callers in. Empty: function keys only.')
+param entraClientId string
+
+// On Flex Consumption the runtime is named in functionAppConfig; FUNCTIONS_* and build settings do not belong here.
+var hostSettings = {
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  AzureWebJobsStorage__blobServiceUri: hostBlobUri
+  AzureWebJobsStorage__tableServiceUri: hostTableUri
+  APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+}
+
+// For the queue triggers, which the host runs, a connection needs its endpoint, how to sign in and as whom.
+var triggerSettings = {
+  ExportStorage__credential: 'managedidentity'
+  ExportStorage__clientId: identityClientId
+}
+
+// For azure-identity in the app's own process: this identity, and no other way of signing in.
+var identitySettings = {
+  AZURE_CLIENT_ID: identityClientId
+  AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
+}
+
+// What exporter/settings.py reads. An empty value means the default of the code.
+var exporterSettings = {
+  ExportStorage__blobServiceUri: exportBlobUri
+  ExportStorage__queueServiceUri: exportQueueUri
+  SegmentStorage__blobServiceUri: segmentBlobUri
+  SEGMENT_CONTAINER: segmentContainer
+  SEGMENT_PREFIX: segmentPrefix
+  SEGMENT_QUIET_S: string(segmentQuietSeconds)
+  KEY_VAULT_URI: vaultUri
+  EXPORT_SCHEDULE: exportSchedule
+  // Recovery times assume a sweep every minute; an empty one costs about a dozen storage operations.
+  SWEEP_SCHEDULE: '0 * * * * *'
+  ACTIVECAMPAIGN_HOST_SUFFIXES: activeCampaignHostSuffixes
+  BULK_REQUESTS_PER_MINUTE: string(bulkRequestsPerMinute)
+  REJECTS_RETENTION_DAYS: string(rejectsRetentionDays)
+  SIZE_CHANGE_FACTOR: sizeChangeFactor
+}
+
+// The template's own settings win: identity and endpoints cannot be changed by the way.
+var appSettings = union(otherSettings, exporterSettings, hostSettings, triggerSettings, identitySettings)
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': 'app' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${hostBlobUri}${packageContainer}'
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+        }
+      }
+      runtime: { name: 'python', version: '3.13' }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: []
+      }
+    }
+    // Flex Consumption refuses ftpsState, alwaysOn, linuxFxVersion and other properties of other plans (error 51021,
+    // https://github.com/Azure/terraform-azurerm-avm-res-web-site/pull/345); it has no FTP to switch off.
+    siteConfig: {
+      appSettings: [for setting in items(appSettings): { name: setting.key, value: setting.value }]
+      http20Enabled: true
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      remoteDebuggingEnabled: false
+    }
+  }
+
+  // Packages are deployed with Entra tokens; user names and passwords for that do not exist.
+  resource ftp 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+  resource scm 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+}
+
+// Callers show a token for the app registration besides their function key; the platform checks it before the app
+// sees the request. A token is all that is accepted, so no client secret is needed.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(entraClientId)) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+      // Probes have no account. The answer says nothing but whether the app is configured.
+      excludedPaths: ['/api/health']
+    }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: entraClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
+  }
+}
+
+output name string = app.name
+output url string = 'https://${app.properties.defaultHostName}'

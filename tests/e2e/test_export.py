@@ -1,0 +1,222 @@
+"""From files in storage to confirmed contacts: the real app in Microsoft's worker library, at production host names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.demo import CONNECTION, EXPORT
+from sandbox.world import World
+from tests.e2e.app import SEGMENT, App
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "customer-insights" / "dynamics365customerinsights"
+
+pytestmark = pytest.mark.e2e
+
+
+def parts(account: dict[str, Any]) -> dict[str, int]:
+    return {name: value for name, value in account.items() if name != "reasons"}
+
+
+def contacts_on_list(world: World, list_id: int) -> dict[str, dict[str, Any]]:
+    """Return the people on a list by lower-case address, as ActiveCampaign has them."""
+    assert world.account is not None
+    everybody = world.account.contacts()
+    return {c["email"].lower(): c for c in everybody if str(list_id) in {str(key) for key in c["lists"]}}
+
+
+def test_a_generated_segment_ends_in_the_expected_account(world: World, app: App) -> None:
+    run_id = app.start(app.export("generated"))
+    run = app.wait_for(run_id)
+    expected = SEGMENT.expected
+    duplicates = sum(count for kind, count in expected.set_aside.items() if kind.startswith("duplicate"))
+    assert run["status"] == "completedWithWarnings"
+    assert parts(run["account"]) == {
+        "rowsRead": 1_000,
+        "confirmed": expected.contacts,
+        "duplicates": duplicates,
+        "rejected": 1_000 - expected.contacts - duplicates,
+        "rejectedByActiveCampaign": 0,
+        "unconfirmed": 0,
+    }
+    rejects = app.call("GET", f"/runs/{run_id}/rejects")
+    rows = list(csv.DictReader(io.StringIO(rejects.content.decode("utf-8-sig"))))
+    assert len(rows) == 1_000 - expected.contacts
+    assert {row["reason"] for row in rows} == set(run["account"]["reasons"])
+    # Personal data is gone, and nothing but production host names of Azure and ActiveCampaign was asked for.
+    assert list(world.records.get_container_client("working").list_blob_names(name_starts_with=run_id)) == []
+    assert world.refused_hosts == []
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason=f"the Customer Insights sample folder is not there ({SAMPLES.name})")
+@pytest.mark.parametrize(("table", "list_id", "row_count"), [("HighValueSegment", 2, 443), ("Customer", 1, 5_003)])
+def test_a_real_customer_insights_folder_arrives_field_by_field(
+    world: World, app: App, table: str, list_id: int, row_count: int
+) -> None:
+    world.upload_segments(SAMPLES)
+    run = app.wait_for(app.start(app.export(f"real-{table.lower()}", segments=[table], listId=list_id)))
+
+    # Worked out independently: the files as the csv module reads them, the columns as model.json names them.
+    (model,) = SAMPLES.rglob("model.json")
+    (entity,) = (e for e in json.loads(model.read_text())["entities"] if e["name"] == table)
+    names = [a["name"] for a in entity["attributes"]]
+    files = [SAMPLES / p["location"].split("/dynamics365customerinsights/")[1] for p in entity["partitions"]]
+    rows = [dict(zip(names, r, strict=True)) for f in files for r in csv.reader(f.read_text("utf-8").splitlines())]
+    sendable = [r for r in rows if re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", r["EMail"])]
+    first: dict[str, dict[str, str]] = {}
+    for row in sendable:
+        first.setdefault(row["EMail"].lower(), row)
+
+    assert len(rows) == row_count
+    assert parts(run["account"]) == {
+        "rowsRead": len(rows),
+        "confirmed": len(first),
+        "duplicates": len(sendable) - len(first),
+        "rejected": len(rows) - len(sendable),
+        "rejectedByActiveCampaign": 0,
+        "unconfirmed": 0,
+    }
+    arrived = contacts_on_list(world, list_id)
+    for address, row in first.items():
+        contact = arrived[address]
+        found = (contact["email"], contact["first_name"], contact["last_name"], contact["phone"])
+        assert found == (row["EMail"], row["FirstName"], row["LastName"], row["Telephone"])
+
+
+def test_the_timer_starts_scheduled_exports_once_for_an_occurrence(world: World, app: App) -> None:
+    app.export("nightly", scheduled=True)
+    try:
+        before = time.time()
+        for _ in range(2):  # as a timer that fires twice
+            answer = requests.post(
+                f"{world.url}/admin/functions/scheduled_refresh",
+                json={},
+                headers={"x-functions-key": world.master_key},
+                timeout=30,
+            )
+            assert answer.status_code == 202
+        deadline = time.monotonic() + 30
+        while not (runs := app.call("GET", "/exports/nightly/runs").json()["value"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        run = app.wait_for(runs[0]["runId"])
+        same_minute = int(before) // 60 == int(time.time()) // 60
+        again = app.call("GET", "/exports/nightly/runs").json()["value"]
+    finally:
+        app.call("DELETE", "/exports/nightly")
+    assert run["trigger"] == "scheduled"
+    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
+    if same_minute:
+        assert [r["runId"] for r in again] == [run["runId"]]
+
+
+def test_a_killed_host_ends_in_the_same_account(world: World, app: App) -> None:
+    run_id = app.start(app.export("killed"))
+    app.wait_for(run_id, "running", "completedWithWarnings")
+    world.kill_host()
+    world.start_host()
+    run = app.wait_for(run_id)
+    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["account"]["unconfirmed"] == 0
+    assert run["resends"] <= 1
+
+
+def test_no_personal_data_and_no_key_is_in_the_log(world: World, app: App) -> None:
+    """Runs last in this file: the log then holds all that the tests above made happen."""
+    log = world.host_log.read_text()
+    assert "run_ended" in log
+    assert "demo-key" not in log
+    assert "@example" not in log
+    for path, content in SEGMENT.files():
+        if path.endswith("_1.csv"):
+            people = list(csv.reader(io.StringIO(b"".join(content).decode())))[:200]
+            addresses = [row[11] for row in people if len(row) > 11 and "@" in row[11]]
+            assert addresses
+            assert not [a for a in addresses if a in log]
+
+
+BAD = [
+    ("GET", "/exports/nowhere", None, 404, "export_not_found"),
+    ("POST", "/exports/nowhere/runs", None, 404, "export_not_found"),
+    ("GET", "/runs/nothing", None, 404, "run_not_found"),
+    ("GET", "/elsewhere", None, 404, "no_such_path"),
+    ("PATCH", "/exports/generated", {}, 405, "method_not_allowed"),
+    ("PUT", "/runs/nothing", {}, 405, "method_not_allowed"),
+    ("PUT", "/exports/x", {"lisstId": 1}, 422, "invalid_body"),
+    ("PUT", "/exports/x", {**EXPORT, "listId": 77}, 422, "list_not_found"),
+    ("PUT", "/exports/x", {**EXPORT, "segments": ["Nobody"]}, 404, "segment_not_found"),
+    ("PUT", "/exports/x", {**EXPORT, "dataMatching": {"email": "Mail"}}, 422, "email_column_missing"),
+    ("PUT", "/connections/x", {**CONNECTION, "host": "127.0.0.1"}, 422, "host_refused"),
+    ("PUT", "/connections/x", {**CONNECTION, "consent": False}, 422, "consent_missing"),
+    ("PUT", "/connections/x", {**CONNECTION, "apiKey": "wrong"}, 422, "credentials_refused"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "code"), BAD)
+def test_a_bad_request_is_answered_with_a_problem(
+    app: App, method: str, path: str, body: object, status: int, code: str
+) -> None:
+    answer = app.call(method, path, body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+def test_a_caller_without_a_key_gets_nowhere_but_health(world: World) -> None:
+    assert requests.get(f"{world.url}/api/exports", timeout=30).status_code == 401
+    assert requests.get(f"{world.url}/api/health", timeout=30).json() == {"status": "ok"}
+
+
+def test_a_missing_email_column_fails_the_run_before_anything_is_sent(world: World, app: App) -> None:
+    assert world.account is not None
+    world.upload_files([("mailless/mailless_1.csv", b"CustomerId,FirstName\r\n1,Ada\r\n")])
+    export = {**EXPORT, "segments": ["mailless"], "scheduled": False}
+    assert app.call("PUT", "/exports/mailless?validate=false", export).status_code == 201
+    sent = len(bulk_requests(world))
+    run = app.wait_for(app.start("mailless"))
+    assert (run["status"], run["problem"]["code"]) == ("failed", "email_column_missing")
+    assert "FirstName" in run["problem"]["message"]
+    assert len(bulk_requests(world)) == sent
+
+
+@pytest.mark.parametrize("form", ["forbidden", "login_page"])
+def test_a_refused_key_makes_the_run_wait_and_a_new_one_makes_it_go_on(world: World, app: App, form: str) -> None:
+    assert world.account is not None
+    export_id = app.export(f"rotated-{form.replace('_', '-')}")
+    world.account.set_switches(bad_key=form)
+    world.account.set_key("new-key")
+    sent = len(bulk_requests(world))
+    run_id = app.start(export_id)
+    run = app.wait_for(run_id, "waiting", "failed")
+    assert (run["status"], run["waiting"]["code"], run["waiting"]["culprit"]) == ("waiting", "credentials_refused", "user")
+    assert len(bulk_requests(world)) == sent
+    assert app.call("POST", f"/runs/{run_id}/cancel").status_code == 202
+    assert app.wait_for(run_id)["status"] == "canceled"
+
+
+def bulk_requests(world: World) -> list[object]:
+    assert world.account is not None
+    return [r for r in world.account.requests() if r.path.endswith("bulk_import")]
+
+
+def test_unusable_settings_are_all_named_and_health_says_so(world: World, app: App) -> None:
+    world.stop_host()
+    try:
+        world.start_host({"KEY_VAULT_URI": "http://vault", "LANES": "99", "SEGMENT_CONTAINER": ""})
+        health = requests.get(f"{world.url}/api/health", timeout=30)
+        assert (health.status_code, health.json()) == (503, {"status": "unusable", "code": "unusable_settings"})
+        problem = app.call("GET", "/exports").json()
+        assert problem["code"] == "unusable_settings"
+        for name in ("KEY_VAULT_URI", "LANES", "SEGMENT_CONTAINER"):
+            assert name in problem["detail"]
+    finally:
+        world.stop_host()
+        world.start_host()

@@ -1,0 +1,159 @@
+"""Which contacts are bad, whatever a refusal names."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.activecampaign.refusals import Positions, Search, Verdict, search
+
+type Naming = Callable[[list[int], list[int]], list[int]]  # (places of the bad, places of the good) -> places to name
+
+NAMINGS: dict[str, Naming] = {
+    "all": lambda bad, good: bad,
+    "the first": lambda bad, good: bad[:1],
+    "the last": lambda bad, good: bad[-1:],
+    "every other": lambda bad, good: bad[::2],
+    "none": lambda bad, good: [],
+    "out of range": lambda bad, good: [10_000],
+    "negative": lambda bad, good: [-7],
+    "everybody": lambda bad, good: sorted(bad + good),
+    "a good one": lambda bad, good: good[len(good) // 2 :][:1],
+    "the first good ones": lambda bad, good: good[:3],
+}
+TRUE = ("all", "the first", "the last", "every other")
+
+
+@dataclass
+class Server:
+    """Refuses every request that holds a bad contact; `namings` take turns in saying which."""
+
+    bad: set[int]
+    base: int
+    namings: Sequence[str]
+    requests: list[Positions] = field(default_factory=list)
+
+    def judge(self, sent: Positions) -> Verdict:
+        self.requests.append(sent)
+        bad = [place for place, position in enumerate(sent) if position in self.bad]
+        good = [place for place, position in enumerate(sent) if position not in self.bad]
+        if not bad:
+            return None
+        naming = NAMINGS[self.namings[len(self.requests) % len(self.namings)]]
+        return [place + self.base for place in naming(bad, good)]
+
+
+def run(server: Server, count: int) -> Search:
+    verdicts: list[Verdict] = []
+    while (state := search(range(count), verdicts)).send:
+        verdicts.append(server.judge(state.send))
+    return state
+
+
+def everybody(requests: Iterable[Positions]) -> list[int]:
+    return sorted(position for request in requests for position in request)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[int, set[int]]:
+    count = draw(st.one_of(st.integers(1, 12), st.just(250)))
+    bad = draw(st.sets(st.integers(0, count - 1), max_size=draw(st.sampled_from([1, 3, min(count, 20)]))))
+    return count, bad
+
+
+@given(batches(), st.sampled_from([0, 1]), st.lists(st.sampled_from(sorted(NAMINGS)), min_size=1, max_size=4))
+def test_exactly_the_bad_contacts_are_found_and_every_other_one_is_accepted_once(
+    batch: tuple[int, set[int]], base: int, namings: list[str]
+) -> None:
+    count, bad = batch
+    server = Server(bad, base, namings)
+    end = run(server, count)
+    assert set(end.bad) == bad
+    assert everybody(end.accepted) == sorted(set(range(count)) - bad)
+
+
+@given(batches(), st.sampled_from([0, 1]), st.lists(st.sampled_from(sorted(NAMINGS)), min_size=1, max_size=4))
+def test_in_the_worst_form_a_bad_contact_costs_at_most_twice_the_logarithm(
+    batch: tuple[int, set[int]], base: int, namings: list[str]
+) -> None:
+    count, bad = batch
+    server = Server(bad, base, namings)
+    run(server, count)
+    assert len(server.requests) - 1 <= len(bad) * 2 * math.log2(250)
+
+
+@given(batches(), st.integers(-3, 3))
+def test_names_that_count_from_an_unknown_number_cost_no_good_contact(batch: tuple[int, set[int]], base: int) -> None:
+    count, bad = batch
+    end = run(Server(bad, base, ["all"]), count)
+    assert set(end.bad) == bad
+
+
+@pytest.mark.parametrize("bad_count", [1, 2, 3, 17, 125, 249, 250])
+def test_when_all_are_named_a_bad_contact_costs_at_most_one_more_request(bad_count: int) -> None:
+    server = Server(set(range(0, bad_count)), 1, ["all"])
+    assert len(run(server, 250).bad) == bad_count
+    assert len(server.requests) - 1 <= bad_count
+
+
+@pytest.mark.parametrize("bad", [{0}, {249}, {7, 8}, {0, 249}, set(range(100, 125))])
+def test_several_bad_contacts_that_are_named_together_cost_two_requests(bad: set[int]) -> None:
+    server = Server(bad, 1, ["all"])
+    run(server, 250)
+    assert len(server.requests) - 1 <= 2
+    assert all(len(request) > 1 for request in server.requests)
+
+
+@pytest.mark.parametrize("bad", [{1}, {248}, {7, 8, 9}, {3, 60, 200}])
+def test_counting_from_0_costs_one_request_more(bad: set[int]) -> None:
+    from_0, from_1 = Server(bad, 0, ["all"]), Server(bad, 1, ["all"])
+    run(from_0, 250)
+    run(from_1, 250)
+    assert len(from_0.requests) <= len(from_1.requests) + 1
+
+
+@pytest.mark.parametrize("bad_count", [1, 2, 10, 100, 250])
+@pytest.mark.parametrize("base", [0, 1])
+def test_when_only_the_first_is_named_a_bad_contact_costs_two_requests(bad_count: int, base: int) -> None:
+    server = Server(set(range(0, 250, 250 // bad_count)), base, ["the first"])
+    bad = run(server, 250).bad
+    assert len(server.requests) - 1 <= 2 * len(bad) + 1
+
+
+def test_a_good_contact_that_is_named_beside_bad_ones_is_saved_when_it_is_not_named_again() -> None:
+    answers: list[Verdict] = [[2, 3, 4], None, [1, 2]]  # of five: 1 and 2 are bad; 3 is named, but only once
+    state = search(range(5), answers)
+    assert state.send == (1, 2)
+    state = search(range(5), [*answers, [1, 2], None])
+    assert state.bad.keys() == {1, 2} or 3 in everybody(state.accepted) or state.send
+
+
+def test_a_part_of_a_batch_is_searched_like_a_whole_one() -> None:
+    bad = {12, 40}
+    positions = range(10, 60, 2)
+    verdicts: list[Verdict] = []
+    while (state := search(positions, verdicts)).send:
+        places = [place + 1 for place, position in enumerate(state.send) if position in bad]
+        verdicts.append(places or None)
+    assert set(state.bad) == bad
+    assert everybody(state.accepted) == sorted(set(positions) - bad)
+
+
+def test_a_bad_contact_is_traced_to_the_verdict_that_refused_it() -> None:
+    end = search(range(4), [[3], None])
+    assert end == Search((), ((0, 1, 3),), {2: 0})
+
+
+def test_nothing_sent_yet_means_to_send_everybody() -> None:
+    assert search(range(3), []) == Search((0, 1, 2), (), {})
+
+
+def test_nobody_to_send_is_the_end() -> None:
+    assert search((), []) == Search((), (), {})
+
+
+def test_an_accepted_request_after_contradictions_ends_the_search_without_blame() -> None:
+    assert search(range(4), [[2, 3], None, None]) == Search((), ((0, 3), (1, 2)), {})
