@@ -1,6 +1,6 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench fuzz lock clean
+.PHONY: help setup demo serve test check bench fuzz docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -32,6 +32,9 @@ bench: $(INSTALLED) ## Measure speed and memory against named peers
 
 fuzz: $(INSTALLED) ## Feed the segment reader damaged files for some minutes
 	$(RUN) -m tests.fuzz
+
+docs: $(INSTALLED) ## Write the reference pages whose truth is in the code
+	$(RUN) docs/generate.py
 
 lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt

@@ -9,9 +9,6 @@ import sys
 from pathlib import Path
 
 RUNS = 5
-BUDGET_MS = 1_000
-"""`function_app` may cost this much more CPU than bare Python; `azure.functions` alone is most of it."""
-
 IMPORTS = (
     "function_app",
     "azure.functions",

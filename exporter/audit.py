@@ -53,7 +53,7 @@ class Trail:
     length: int
 
     def close(self, done: Done) -> None:
-        """Record the outcome. What was done stays done when this fails: then the entry says only that it was asked for."""
+        """Record the outcome. What was done stays done when this fails; the entry then says only what was asked for."""
         try:
             self.blobs.append(self.path, done.to_json() + b"\n", self.length)
         except (Unavailable, Changed):

@@ -7,29 +7,32 @@ are any. `row` is the running number of the data row over all files of the run, 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-
-import orjson
+from typing import TYPE_CHECKING, Self
 
 from exporter.activecampaign.wire import Envelope
-from exporter.contacts import Contact, Mapping, Matched, contact_of, match_columns
+from exporter.contacts import Mapping, Matched, Notice, match_columns
 from exporter.errors import Stop
 from exporter.ports import BlobWriter, SegmentFile, SegmentFiles
-from exporter.readers import Row, read_rows
+from exporter.readers import Rows, read_rows, rows_at
 from exporter.reasons import Reason
+from exporter.rejects import HEADER as REJECTS_HEADER
+from exporter.rejects import Reject
+from exporter.rejects import lines as reject_lines
 from exporter.segments import Refresh
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from exporter.contact_blocks import Checked, Contacts
+    from exporter.distinct import FirstRows
+
 HEARTBEAT_ROWS = 65_536
-MIN_CONTACTS = (
-    10  # below that ActiveCampaign suggests another call: developers.activecampaign.com/reference/bulk-import-contacts
-)
+MIN_CONTACTS = 10  # the least that ActiveCampaign suggests for a bulk import; see Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Planned:
     warnings: tuple[str, ...]
 
 
-def plan_batches(  # noqa: PLR0913  # what a plan needs, by name
+def plan_batches(
     refreshes: Sequence[Refresh],
     files: SegmentFiles,
     mapping: Mapping,
@@ -96,15 +99,25 @@ def plan_batches(  # noqa: PLR0913  # what a plan needs, by name
     Raises `Stop` for a mapping or a file that cannot be used and for more than `max_contacts_in_run` contacts
     (`too_many_profiles`), `ports.Changed` when a file was replaced meanwhile.
     """
-    matches = [match_columns(mapping, refresh.columns) if refresh.partitions else None for refresh in refreshes]
-    plan = _Plan(envelope, limits, payload, rejects, max_contacts_in_run, heartbeat)
-    for refresh, matched in zip(refreshes, matches, strict=True):
-        plan.warnings.update(dict.fromkeys((*refresh.warnings, *(matched.warnings if matched else ()))))
+    # Arrow and numpy take 0.3 s to import; of all steps, only this one needs them.
+    from exporter.contact_blocks import check  # noqa: PLC0415
+    from exporter.distinct import FirstRows  # noqa: PLC0415
+
+    plan = _Plan(_Cutter(envelope, limits, payload), rejects, FirstRows(), max_contacts_in_run)
+    max_text_bytes = limits.max_bytes - len(envelope.prefix) - len(envelope.suffix)
+    filled = [refresh for refresh in refreshes if refresh.partitions]
+    matches = [match_columns(mapping, refresh.columns) for refresh in filled]
+    beats = 0
+    for refresh, matched in zip(filled, matches, strict=True):
+        plan.warn(*refresh.warnings, *matched.warnings)
         for partition in refresh.partitions:
-            assert matched is not None  # noqa: S101  # there are partitions
             plan.begin(partition.file)
             for rows in read_rows(files, partition, refresh.columns, matched.wanted):
-                plan.add(rows, matched)
+                checked = check(rows, matched, envelope.contact_tail, max_text_bytes, plan.rows_read + 1)
+                plan.add(rows, checked, matched)
+                if plan.rows_read // HEARTBEAT_ROWS > beats:
+                    beats = plan.rows_read // HEARTBEAT_ROWS
+                    heartbeat()
     return plan.finish()
 
 
@@ -133,83 +146,67 @@ def check_size(rows_read: int, last_rows_read: int | None, max_factor: float) ->
 class _Plan:
     """The state of a plan while rows come in."""
 
-    def __init__(
-        self,
-        envelope: Envelope,
-        limits: Limits,
-        payload: BlobWriter,
-        rejects: BlobWriter,
-        max_contacts: int,
-        heartbeat: Callable[[], None],
-    ) -> None:
-        self.warnings: dict[str, None] = {}
-        self._tail = envelope.contact_tail
-        self._max_text_bytes = limits.max_bytes - len(envelope.prefix) - len(envelope.suffix)
-        self._cutter = _Cutter(envelope, limits, payload)
-        self._rejects = _RejectsFile(rejects)
+    def __init__(self, cutter: _Cutter, rejects: BlobWriter, first_rows: FirstRows, max_contacts: int) -> None:
+        self.rows_read = 0
+        self._cutter = cutter
+        self._rejects = rejects
+        self._rejects.write(REJECTS_HEADER)
+        self._first_rows = first_rows
         self._max_contacts = max_contacts
-        self._heartbeat = heartbeat
+        self._contacts = 0
         self._files: list[SegmentFile] = []
         self._starts: list[int] = []
-        self._rows = 0
-        self._contacts = 0
-        self._row_of: dict[str, int] = {}
         self._counts: Counter[Reason] = Counter()
-        self._notices: Counter[str] = Counter()
+        self._notices: Counter[Notice] = Counter()
+        self._warnings: dict[str, None] = {}
+
+    def warn(self, *warnings: str) -> None:
+        """Report each of these once."""
+        self._warnings.update(dict.fromkeys(warnings))
 
     def begin(self, file: SegmentFile) -> None:
-        """The rows that follow are of this file."""
+        """Take the rows that follow as rows of this file."""
         self._files.append(file)
-        self._starts.append(self._rows)
+        self._starts.append(self.rows_read)
 
-    def add(self, rows: list[Row], matched: Matched) -> None:
+    def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
         """Take a block of rows."""
-        if (self._rows + len(rows)) // HEARTBEAT_ROWS > self._rows // HEARTBEAT_ROWS:
-            self._heartbeat()
-        texts, references = [], []
-        for row in rows:
-            self._rows += 1
-            contact = self._checked(row, matched)
-            if isinstance(contact, Reason):
-                self._reject(row, matched, contact, contact.explanation)
-                continue
-            winner = self._row_of.setdefault(contact.key, self._rows)
-            if winner != self._rows:
-                self._reject(row, matched, Reason.DUPLICATE_EMAIL, self._duplicate_of(winner))
-                continue
-            self._contacts += 1
-            self._notices.update(contact.notices)
-            texts.append(contact.text + self._tail)
-            references.append(_reference(self._rows, row, matched))
-        self._rejects.flush()
+        own_rows = checked.positions + (self.rows_read + 1)
+        first_rows = self._first_rows.add(checked.contacts.addresses.to_pylist(), own_rows)
+        again = first_rows != own_rows
+        duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
+        contacts = checked.contacts.take((~again).nonzero()[0]) if duplicates else checked.contacts
+        self._contacts += len(contacts.texts)
         if self._contacts <= self._max_contacts:  # beyond it, they are only counted
-            self._cutter.add(_block(texts, references))
+            self._cutter.add(_Block.of(contacts))
+        for position, notices in checked.notices.items():
+            self._notices.update(notices if position not in duplicates else ())
+        self._set_aside(rows, matched, checked.refused, duplicates)
+        self.rows_read += len(rows) if isinstance(rows, list) else rows.num_rows
 
-    def _checked(self, row: Row, matched: Matched) -> Contact | Reason:
-        if isinstance(row, Reason):
-            return row
-        contact = contact_of(row, matched)
-        if isinstance(contact, Contact) and len(contact.text) + len(self._tail) > self._max_text_bytes:
-            return Reason.CONTACT_TOO_LARGE
-        return contact
-
-    def _reject(self, row: Row, matched: Matched, reason: Reason, explanation: str) -> None:
-        self._counts[reason] += 1
-        email = customer_id = ""
-        if not isinstance(row, Reason):
-            email = row[matched.email]
-            customer_id = row[matched.customer_id] if matched.customer_id is not None else ""
-        path, number = self._place(self._rows)
-        self._rejects.add(path, number, customer_id, email, reason, explanation)
+    def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
+        """Report rows of a block by their positions: why they were refused, or the rows that they repeat."""
+        positions = sorted((*refused, *duplicates))
+        found = []
+        for position, row in zip(positions, rows_at(rows, positions), strict=True):
+            reason = refused.get(position, Reason.DUPLICATE_EMAIL)
+            explanation = reason.explanation
+            if position in duplicates:
+                explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
+            email = customer_id = ""
+            if not isinstance(row, Reason):
+                email = row[matched.email]
+                customer_id = "" if matched.customer_id is None else row[matched.customer_id]
+            path, number = self._place(self.rows_read + 1 + position)
+            found.append(Reject(path, number, customer_id, email, reason, explanation))
+            self._counts[reason] += 1
+        if found:
+            self._rejects.write(reject_lines(found))
 
     def _place(self, row: int) -> tuple[str, int]:
         """Return the file of a row and its number in that file."""
-        source = bisect_right(self._starts, row - 1) - 1
+        source = bisect_left(self._starts, row) - 1
         return self._files[source].path, row - self._starts[source]
-
-    def _duplicate_of(self, winner: int) -> str:
-        path, number = self._place(winner)
-        return f"Duplicate of row {number} of {path}."
 
     def finish(self) -> Planned:
         """Write what is left and return the totals."""
@@ -220,29 +217,20 @@ class _Plan:
                 " maximum of the export, or distribute the segments over several exports.",
             )
         batches = self._cutter.finish()
-        self._rejects.flush()
         duplicates = self._counts.pop(Reason.DUPLICATE_EMAIL, 0)
-        ends = [*self._starts[1:], self._rows]
+        ends = [*self._starts[1:], self.rows_read]
         return Planned(
             sources=tuple(
                 SourceCount(file.path, file.etag, file.size_bytes, end - start)
-                for file, start, end in zip(self._files, self._starts, ends, strict=True)
+                for file, start, end in zip(self._files, self._starts, ends, strict=False)
             ),
-            rows_read=self._rows,
+            rows_read=self.rows_read,
             contacts=self._contacts,
             duplicates=duplicates,
             rejected={reason.value: count for reason, count in sorted(self._counts.items())},
             batches=batches,
-            warnings=(*self.warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
+            warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
         )
-
-
-def _reference(number: int, row: Row, matched: Matched) -> bytes:
-    def value(position: int | None) -> str | None:
-        return None if position is None else row[position] or None
-
-    previous = value(matched.previous_customer_id)
-    return orjson.dumps([number, value(matched.customer_id), *([previous] if previous else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +245,16 @@ class _Block:
     references: memoryview
     reference_ends: Sequence[int]
 
+    @classmethod
+    def of(cls, contacts: Contacts) -> Self:
+        """Look into the columns; nothing is copied."""
+        return cls(*_bytes_of(contacts.texts), *_bytes_of(contacts.references))
 
-def _block(texts: list[bytes], references: list[bytes]) -> _Block:
-    def joined(parts: list[bytes]) -> tuple[memoryview, list[int]]:
-        ends = list(accumulate((len(part) + 1 for part in parts), initial=0))
-        return memoryview(b",".join([*parts, b""])), ends
 
-    return _Block(*joined(texts), *joined(references))
+def _bytes_of(values: pa.StringArray) -> tuple[memoryview, memoryview]:
+    """Return the bytes of a column without offset, and where each value begins, with the end of the last one."""
+    _, offsets, data = values.buffers()
+    return memoryview(data or b""), memoryview(offsets).cast("B").cast("i")[: len(values) + 1]
 
 
 @dataclass(slots=True)
@@ -316,16 +307,16 @@ class _Cutter:
     def _write(self, draft: _Draft) -> None:
         if not draft.count:
             return
-        texts = b"".join([b.texts[b.text_ends[start] : b.text_ends[end]] for b, start, end in draft.pieces])
-        rows = b"".join(
-            [b.references[b.reference_ends[start] : b.reference_ends[end]] for b, start, end in draft.pieces]
-        )
-        body = b"".join((self._envelope.prefix, memoryview(texts)[:-1], self._envelope.suffix))
-        entry = b"".join((b"[", memoryview(rows)[:-1], b"]"))
+        texts = [b.texts[b.text_ends[start] : b.text_ends[end]] for b, start, end in draft.pieces]
+        rows = [b.references[b.reference_ends[start] : b.reference_ends[end]] for b, start, end in draft.pieces]
+        texts[-1], rows[-1] = texts[-1][:-1], rows[-1][:-1]  # no comma after the last one
+        body = b"".join((self._envelope.prefix, *texts, self._envelope.suffix))
+        references = b"".join((b"[", *rows, b"]"))
         self._payload.write(body)
-        self._payload.write(entry)
-        self._batches.append(Batch(self._offset, len(body), len(entry), draft.count, hashlib.sha256(body).hexdigest()))
-        self._offset += len(body) + len(entry)
+        self._payload.write(references)
+        digest = hashlib.sha256(body).hexdigest()
+        self._batches.append(Batch(self._offset, len(body), len(references), draft.count, digest))
+        self._offset += len(body) + len(references)
 
 
 def _append(draft: _Draft, block: _Block, start: int, end: int) -> None:
@@ -347,42 +338,3 @@ def _move_last(source: _Draft, target: _Draft, max_size_bytes: int) -> bool:
         draft.count += sign
         draft.size_bytes += sign * size_bytes
     return True
-
-
-class _RejectsFile:
-    """Writes rejects.csv: RFC 4180, and safe to open in a spreadsheet.
-
-    It begins with a byte order mark: without it, Excel does not read UTF-8
-    (https://support.microsoft.com/office/8a935af5-3416-4edd-ba7e-3dfd2bc4a032).
-    """
-
-    def __init__(self, blob: BlobWriter) -> None:
-        self._blob = blob
-        self._text = io.StringIO("\ufeff", newline="")
-        self._text.seek(0, io.SEEK_END)
-        self._csv = csv.writer(self._text)
-        self._csv.writerow(("file", "row", "customerId", "email", "reason", "explanation"))
-
-    def add(self, *values: str | int) -> None:
-        self._csv.writerow([_harmless(value) for value in values])
-
-    def flush(self) -> None:
-        """Hand over what has come in; called after each block, so that memory stays bounded."""
-        if data := self._text.getvalue().encode():
-            self._blob.write(data)
-            self._text.seek(0)
-            self._text.truncate()
-
-
-def _harmless(value: str | int) -> str | int:
-    """Put an apostrophe before what a spreadsheet would run: https://owasp.org/www-community/attacks/CSV_Injection."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def reject_lines(rejects: Iterable[tuple[tuple[str, int], str | None, str, Reason]]) -> bytes:
-    """Return lines for rejects.csv, each from ((file, row in that file), customer id, e-mail, reason)."""
-    text = io.StringIO(newline="")
-    lines = csv.writer(text)
-    for (path, row), customer_id, email, reason in rejects:
-        lines.writerow([_harmless(v) for v in (path, row, customer_id or "", email, reason, reason.explanation)])
-    return text.getvalue().encode()

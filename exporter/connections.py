@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from exporter.records import Record, Time, Value
 
 ID_PATTERN = r"^[a-z0-9](-?[a-z0-9]){0,62}$"
-"""Ids of connections and exports: lower-case letters, digits and single hyphens, at most 63 (they are in blob names)."""
+"""Ids of connections and exports, which are in blob names: lower-case letters, digits, single hyphens; at most 63."""
 DisplayName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S([^\x00-\x1f\x7f]*\S)?$")]
 """A name for people: one line, no blanks around it."""
 

@@ -6,7 +6,7 @@ What ActiveCampaign takes: https://developers.activecampaign.com/reference/bulk-
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,11 +21,11 @@ from exporter.reasons import Reason
 _LOCAL_CHARACTERS = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]*")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 _ADDRESS_CHARACTERS, _LOCAL_PART_CHARACTERS = 254, 64  # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
-_BLANKS = " \t\r\n\u00a0"  # around an address; spreadsheets like to add the last one
+_BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
 _SOURCE_SEPARATOR = ";"  # how Customer Insights joins several values, as in its _Alternate columns
-_SEPARATOR = "||"  # how ActiveCampaign does, before, between and after
+SEPARATOR = "||"  # how ActiveCampaign does, before, between and after
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,18 @@ class Matched:
     """A mapping resolved against the columns of a segment.
 
     `wanted` are the positions in the file of the only columns that are read; the other members are positions in a row
-    of those. `fields` are (position, field id, multiple), `consent` is (position, value in lower case), `sent` are all
-    positions of what is sent beside the address.
+    of those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent` is
+    (position, value in lower case), `sent` are the positions of all that is sent beside the address.
     """
 
     wanted: tuple[int, ...]
     email: int
-    first_name: int | None
-    last_name: int | None
-    phone: int | None
+    members: tuple[tuple[str, int], ...]
     fields: tuple[tuple[int, int, bool], ...]
     consent: tuple[int, str] | None
     customer_id: int | None
     previous_customer_id: int | None
+    phone: int | None
     sent: tuple[int, ...]
     warnings: tuple[str, ...]
 
@@ -104,21 +103,23 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     wanted: dict[int, int] = {}
     warnings: dict[str, None] = {}
 
-    def position(name: str | None, code: str | None = "column_missing") -> int | None:
-        if name is None:
-            return None
+    def find(name: str) -> int | None:
         found = [place for place, known in enumerate(names) if known == name]
         if not found:
             found = [place for place, known in enumerate(names) if known.lower() == name.lower()]
-            if len(found) == 1:
-                warnings[f"The column {name} was found as {names[found[0]]}."] = None
+            warnings.update({f"The column {name} was found as {names[place]}.": None for place in found})
         if len(found) > 1:
             raise Stop("column_ambiguous", f"The segment has {len(found)} columns named {name}: {_listing(names)}.")
-        if not found:
-            if code is None:
-                return None
+        return wanted.setdefault(found[0], len(wanted)) if found else None
+
+    def position(name: str, code: str) -> int:
+        place = find(name)
+        if place is None:
             raise Stop(code, f"The segment has no column {name}. Its columns are: {_listing(names)}.")
-        return wanted.setdefault(found[0], len(wanted))
+        return place
+
+    def optional_position(name: str | None) -> int | None:
+        return None if name is None else find(name)
 
     ids = [field.field_id for field in mapping.fields]
     if len(set(ids)) < len(ids):
@@ -127,24 +128,18 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
             "field_mapped_twice", f"Two columns are mapped to the ActiveCampaign field {twice}. Remove one of them."
         )
     email = position(mapping.email, "email_column_missing")
-    assert email is not None  # noqa: S101  # a mapping always names the e-mail column
-    first_name, last_name, phone = position(mapping.first_name), position(mapping.last_name), position(mapping.phone)
-    fields = tuple((position(field.column) or 0, field.field_id, field.multiple) for field in mapping.fields)
-    consent = (
-        None if mapping.consent is None else (position(mapping.consent[0]) or 0, mapping.consent[1].strip().lower())
-    )
+    named = (("first_name", mapping.first_name), ("last_name", mapping.last_name), ("phone", mapping.phone))
+    members = [(member, position(name, "column_missing")) for member, name in named if name is not None]
+    fields = [(position(field.column, "column_missing"), field.field_id, field.multiple) for field in mapping.fields]
     return Matched(
         email=email,
-        first_name=first_name,
-        last_name=last_name,
-        phone=phone,
-        fields=fields,
-        consent=consent,
-        customer_id=position(mapping.customer_id, None),
-        previous_customer_id=position(mapping.previous_customer_id, None),
-        sent=tuple(
-            place for place in (first_name, last_name, phone, *(place for place, _, _ in fields)) if place is not None
-        ),
+        members=tuple(members),
+        fields=tuple(fields),
+        consent=mapping.consent and (position(mapping.consent[0], "column_missing"), _plain(mapping.consent[1])),
+        customer_id=optional_position(mapping.customer_id),
+        previous_customer_id=optional_position(mapping.previous_customer_id),
+        phone=dict(members).get("phone"),
+        sent=tuple(place for _, place in members) + tuple(place for place, _, _ in fields),
         wanted=tuple(wanted),
         warnings=tuple(warnings),
     )
@@ -161,45 +156,47 @@ def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     The address is trimmed, every other value is passed on unchanged; an empty or blank value is left out, since an
     empty text might erase what ActiveCampaign has.
     """
-    if matched.consent is not None and row[matched.consent[0]].strip().lower() != matched.consent[1]:
+    if matched.consent is not None and _plain(row[matched.consent[0]]) != matched.consent[1]:
         return Reason.NO_CONSENT
     email = row[matched.email].strip(_BLANKS)
-    if (reason := email_flaw(email)) is not None:
-        return reason
-    contact: dict[str, object] = {"email": email}
-    for member, position in (
-        ("first_name", matched.first_name),
-        ("last_name", matched.last_name),
-        ("phone", matched.phone),
-    ):
-        if position is not None and row[position].strip():
-            contact[member] = row[position]
-    fields = []
-    for position, field_id, multiple in matched.fields:
-        value = row[position]
-        if multiple:
-            if _SEPARATOR in value:
-                return Reason.SEPARATOR_IN_VALUE
-            value = _joined(value)
-        if value.strip():
-            fields.append({"id": field_id, "value": value})
-    if fields:
-        contact["fields"] = fields
+    if (flaw := email_flaw(email)) is not None:
+        return flaw
     sent = [row[position] for position in matched.sent]
     if any(map(_CONTROL.search, sent)):
         return Reason.CONTROL_CHARACTER
-    notices = []
-    if any(value.strip().lower() in _NULL_TEXTS for value in sent):
-        notices.append(Notice.NULL_TEXT)
-    if matched.phone is not None and _DAMAGED_PHONE.fullmatch(row[matched.phone].strip()):
-        notices.append(Notice.DAMAGED_PHONE)
-    return Contact(email.lower(), orjson.dumps(contact)[:-1], tuple(notices))
+    contact: dict[str, object] = {"email": email}
+    for member, position in matched.members:
+        if row[position].strip(_BLANKS):
+            contact[member] = row[position]
+    fields = []
+    for position, field_id, multiple in matched.fields:
+        value = _several(row[position]) if multiple else row[position]
+        if value is None:
+            return Reason.SEPARATOR_IN_VALUE
+        if value.strip(_BLANKS):
+            fields.append({"id": field_id, "value": value})
+    if fields:
+        contact["fields"] = fields
+    return Contact(email.lower(), orjson.dumps(contact)[:-1], tuple(_notices(row, matched, sent)))
 
 
-def _joined(value: str) -> str:
-    values = [part.strip() for part in value.split(_SOURCE_SEPARATOR)]
-    joined = _SEPARATOR.join(filter(None, values))
-    return f"{_SEPARATOR}{joined}{_SEPARATOR}" if joined else ""
+def _plain(text: str) -> str:
+    return text.strip(_BLANKS).lower()
+
+
+def _several(value: str) -> str | None:
+    """Return several values as ActiveCampaign writes them; None when one of them would be taken for two."""
+    values = [part for text in value.split(_SOURCE_SEPARATOR) if (part := text.strip(_BLANKS))]
+    if any(SEPARATOR in f"|{part}|" for part in values):
+        return None
+    return SEPARATOR.join(["", *values, ""]) if values else ""
+
+
+def _notices(row: Sequence[str], matched: Matched, sent: Sequence[str]) -> Iterator[Notice]:
+    if any(value.lower() in _NULL_TEXTS for value in sent):
+        yield Notice.NULL_TEXT
+    if matched.phone is not None and _DAMAGED_PHONE.fullmatch(row[matched.phone]):
+        yield Notice.DAMAGED_PHONE
 
 
 def email_flaw(address: str) -> Reason | None:

@@ -45,9 +45,9 @@ def columns_of(
                 strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid:  # not UTF-8, a wrong number of fields, or nothing but empty lines
+    except pa.ArrowInvalid:  # not UTF-8, or a row with a wrong number of fields
         return None
-    return table.combine_chunks().to_batches()[0], end
+    return (table.combine_chunks().to_batches()[0], end) if table.num_rows else None
 
 
 def _rows_end(data: bytes, syntax: Syntax) -> int:

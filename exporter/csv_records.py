@@ -1,4 +1,4 @@
-"""CSV text becomes rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and exactly what to do where it is not kept.
+"""CSV text becomes rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and what to do where it is not kept.
 
 - A line ends with LF, CRLF or CR; a line without any character is no row.
 - A quote inside an unquoted field is text, as long as the row ends on the same line.
@@ -11,6 +11,7 @@ This is the way that is always right, one row at a time; csv_blocks is the fast 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from exporter.reasons import Reason
 
 MAX_ROW_BYTES = 1 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
@@ -30,6 +31,17 @@ class Syntax:
         self.quoted = quoted
         self._quoted_field = re.compile(rb'"([^"]*+(?:""[^"]*+)*+)"')
         self._plain_field = re.compile(rb"[^\r\n" + re.escape(self.delimiter) + rb"]*+")
+
+    def records(self, data: bytes, *, final: bool) -> Iterator[tuple[Record, int, int]]:
+        """Yield each complete record of `data` with where it begins and where the next one does.
+
+        `final`: nothing follows, so that the end of `data` ends a record.
+        """
+        start = 0
+        while start < len(data) and (found := self.record_at(data, start, final=final)) is not None:
+            record, end = found
+            yield record, start, end
+            start = end
 
     def record_at(self, data: bytes, start: int, *, final: bool) -> tuple[Record, int] | None:
         """Return the record that begins at `start`, or why it is none, and where the next one begins.

@@ -4,8 +4,8 @@ The ledger is the record; everything else about a lane is folded from it. Each a
 the writer last saw. That is the fence: a worker that was paused and has lost its lane fails its next append, and every
 request that hands contacts over is preceded by an append.
 
-Two things have a fate. A *portion* is what is to be handed over: at first a whole batch, later the contacts of an import
-that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts when not
+Two things have a fate. A *portion* is what is to be handed over: at first a whole batch, later the contacts of an
+import that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts when not
 (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
 """
 
@@ -77,11 +77,20 @@ class Portion:
     """How many imports of these contacts ActiveCampaign has failed."""
     resends: int = 0
     """Requests that were sent again because the outcome of the one before was unknown."""
+    doubtful: bool = False
+    """Whether an earlier request for `to_send` may have been queued, whatever becomes of the next one."""
 
     @property
     def open(self) -> int:
         """How many of its contacts are neither in an accepted import nor refused."""
         return len(self.positions) - self.handed_over - len(self.refused)
+
+    @property
+    def unknown(self) -> int:
+        """How many of those may have reached ActiveCampaign all the same."""
+        if self.failed_imports:
+            return self.open
+        return len(self.to_send) if self.status is PortionStatus.SENDING or self.doubtful else 0
 
 
 @dataclass(slots=True)
@@ -116,14 +125,17 @@ class Lane:
     waits: int = 0
     """Waits in a row, without progress between them."""
     expect_s: float = 5.0
-    """After how long an import is first asked for. Learnt: an answer that came too early raises it, each answer that came
-    in time lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
+    """After how long an import is first asked for. Learnt: a question that came too early raises it, each that came in
+    time lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
     single contact took about 7 s (VCR of a real account, 2021-03-23)."""
+
+    closed: bool = False
+    """Whether the run has ended with contacts of this lane that are not sent, and will not be."""
 
     @property
     def finished(self) -> bool:
-        """Whether every contact has its outcome."""
-        return not any(self.pending()) and not any(self.accepted())
+        """Whether nothing is left to do: every contact has its outcome, or the lane is closed."""
+        return self.closed or not (any(self.pending()) or any(self.accepted()))
 
     def pending(self) -> Iterable[Portion]:
         """Yield the portions that are to be sent, in order."""
@@ -140,6 +152,8 @@ class Lane:
     def apply(self, event: Json) -> None:
         """Take one event in. Raises `Stop` ("ledger_unreadable") for an event that cannot happen now."""
         at, name = to_epoch(event["at"]), event["event"]
+        if self.closed:
+            raise _unreadable(f"{name!r} after its end")
         if name in PORTION_EVENTS:
             portion = self.portions.get((event["batch"], event["portion"]))
             if portion is None or portion.status not in PORTION_EVENTS[name]:
@@ -162,6 +176,8 @@ class Lane:
                 self.holder = event["by"]
             case "released":
                 self.holder = None
+            case "closed":
+                self.holder, self.closed = None, True
             case "waiting":
                 self.holder, self.waiting = None, event
                 self.waits += 1
@@ -177,7 +193,9 @@ class Lane:
     def _apply_to_portion(self, name: str, event: Json, portion: Portion, at: float) -> None:
         match name:
             case "sending":
-                portion.resends += portion.status is PortionStatus.SENDING
+                if portion.status is PortionStatus.SENDING:
+                    portion.resends += 1
+                    portion.doubtful = True
                 portion.status = PortionStatus.SENDING
             case "notQueued":
                 portion.status = PortionStatus.PENDING
@@ -199,6 +217,7 @@ class Lane:
         found = refusals.search(portion.positions, portion.verdicts)
         portion.to_send, portion.refused = found.send, tuple(sorted(found.bad))
         portion.status = PortionStatus.PENDING if found.send else PortionStatus.SENT
+        portion.doubtful = False
 
     def _apply_to_import(self, name: str, event: Json, one: Import, at: float) -> None:
         self._progress()
@@ -254,7 +273,7 @@ def opened(at: float, batches: Iterable[tuple[int, int]]) -> Json:
 
 
 def lane_event(at: float, name: str, **data: object) -> Json:
-    """Make an event about the lane: claimed, released, waiting."""
+    """Make an event about the lane: claimed, released, waiting, closed."""
     return {"at": to_text(at), "event": name, **data}
 
 

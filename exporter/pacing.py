@@ -5,15 +5,17 @@ one contact (https://developers.activecampaign.com/reference/bulk-import-contact
 (https://developers.activecampaign.com/reference/rate-limits). How a minute is counted is not documented; the strictest
 reading, any 60 seconds, is kept.
 
-Time is a grid of ticks, and a request takes one: bulk imports the even ones, all others the odd ones, so that neither
-can crowd out the other. Because turns lie on the grid, how many requests any window can hold is a division, and
-`Pace` refuses a grid on which it would be too many. The budget is stored by compare-and-swap; every `now` should come
-from one clock, that of the storage service.
+Time is a grid of ticks. When all is well, bulk imports take every fourth tick and all other requests those halfway
+between, so that neither can crowd out the other. As any two requests are some ticks apart, how many of them a window
+can hold is a division, and `Pace` refuses a grid on which it would be too many. Turns are remembered for a minute; the
+budget is stored by compare-and-swap, and every `now` should come from clocks that differ by far less than that.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,12 +23,19 @@ import orjson
 
 from exporter.activecampaign.wire import Kind
 
+BULK_PER_MINUTE: Final = 100  # ActiveCampaign's limits, as above
+SINGLE_PER_MINUTE: Final = 20
+PER_SECOND: Final = 5
+
 VALID_S: Final = 0.5  # a turn that is later than this is void: take another one
-HISTORY_S: Final = 60.0  # how long a turn is remembered: longer than any distance, and than two clocks differ
-IDLE_S: Final = 5.0  # without a bulk import for so long, the others may use even ticks too
-RECOVERY_S: Final = 60.0  # how long without a refusal before the distance shrinks by one tick
-SPREAD: Final = 2  # ticks between two bulk imports when all is well
-MAX_SPREAD: Final = 16  # and at most: an eighth of the rate
+HISTORY_S: Final = 60.0  # how long a turn is remembered
+IDLE_S: Final = 5.0  # without a bulk import for so long, the other requests may use its ticks too
+GAP: Final = 2  # ticks between any two requests
+SPREAD: Final = 4  # ticks between two bulk imports when all is well
+MAX_SPREAD: Final = 32  # and at most: an eighth of the rate
+CALM_S: Final = 60.0  # how long no refusal must come before the distance shrinks by a tick
+MAX_CALM_S: Final = 240.0  # the same when refusals come again and again
+AGAIN_S: Final = 1800.0  # a refusal so soon after the last pause counts as "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +45,30 @@ class Pace:
     bulk_per_minute: float = 96.0
 
     def __post_init__(self) -> None:
-        """Refuse a pace at which late turns could break a limit."""
-        windows = ((60.0, 2, 100), (60.0, self.single_ticks, 20), (1.0, 1, 5)) if self.bulk_per_minute > 0 else ()
-        if not windows or any(self._most(window_s, ticks) > limit for window_s, ticks, limit in windows):
+        """Refuse a pace at which requests that are late could break a limit."""
+        if not (
+            0 < self.bulk_per_minute <= BULK_PER_MINUTE
+            and self._keeps(BULK_PER_MINUTE, 60, SPREAD)
+            and self._keeps(PER_SECOND, 1, GAP)
+        ):
             raise ValueError(
-                f"expected a number of bulk imports a minute that keeps ActiveCampaign's limits even when requests are "
-                f"{VALID_S} s late, found {self.bulk_per_minute}; take 96 or less"
+                "expected a number of bulk imports a minute that keeps ActiveCampaign's limits even when each request "
+                f"is up to {VALID_S} s late, found {self.bulk_per_minute}; take 96 or less"
             )
 
     @property
     def tick_s(self) -> float:
         """The length of a tick in seconds."""
-        return 30.0 / self.bulk_per_minute
+        return 60 / SPREAD / self.bulk_per_minute
 
     @property
     def single_ticks(self) -> int:
-        """The ticks between two bulk imports of one contact: 3.125 s or more, on the even grid."""
-        return 2 * math.ceil(3.125 / (2 * self.tick_s))
+        """The ticks between two bulk imports of one contact: so many that any minute holds 20 at most."""
+        return next(ticks for ticks in itertools.count(SPREAD, SPREAD) if self._keeps(SINGLE_PER_MINUTE, 60, ticks))
 
-    def _most(self, window_s: float, ticks: int) -> int:
-        """Count the requests that a window can hold when turns are `ticks` apart and each up to VALID_S late."""
-        return math.floor((window_s + VALID_S) / (ticks * self.tick_s)) + 1
+    def _keeps(self, limit: int, window_s: float, ticks: int) -> bool:
+        """Whether a window holds `limit` requests at most that are `ticks` apart and each up to VALID_S late."""
+        return math.floor((window_s + VALID_S) / (ticks * self.tick_s)) + 1 <= limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,7 @@ class Budget:
     general: tuple[int, ...] = ()
     resume_at: float = 0.0  # epoch seconds; nobody sends before
     spread: int = SPREAD  # ticks between two bulk imports, as of `resume_at`
+    calm_s: float = CALM_S  # how long after `resume_at`, and then again and again, it shrinks by one
 
     def to_json(self) -> bytes:
         """Return the record to store."""
@@ -79,6 +92,7 @@ class Budget:
                 "general": self.general,
                 "resumeAt": self.resume_at,
                 "spread": self.spread,
+                "calmS": self.calm_s,
             }
         )
 
@@ -87,13 +101,16 @@ class Budget:
         """Read a stored record. Raises ValueError for a schema version that is not known."""
         record = orjson.loads(data)
         if record["schemaVersion"] != 1:
-            raise ValueError(f"expected schemaVersion 1, found {record['schemaVersion']}; update the app")
+            raise ValueError(
+                f"expected a rate budget of schemaVersion 1, found {record['schemaVersion']}; update the app"
+            )
         return cls(
-            tuple(record["bulk"]),
-            tuple(record["single"]),
-            tuple(record["general"]),
-            record["resumeAt"],
-            record["spread"],
+            bulk=tuple(record["bulk"]),
+            single=tuple(record["single"]),
+            general=tuple(record["general"]),
+            resume_at=record["resumeAt"],
+            spread=record["spread"],
+            calm_s=record["calmS"],
         )
 
 
@@ -101,54 +118,59 @@ DEFAULT_PACE: Final = Pace()
 
 
 def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> tuple[Budget, float]:
-    """Reserve the next turn: returns the budget to store and the time (epoch seconds) at which to send.
+    """Reserve the next turn: return the budget to store and the time (epoch seconds) at which to send.
 
-    Send at that time, or up to VALID_S later; take another turn otherwise.
+    Send at that time or up to VALID_S later; take another turn otherwise. Several turns can be taken before storing.
     """
     budget = _forget(budget, now, pace)
-    bulk, single, general = set(budget.bulk), set(budget.single), set(budget.general)
-    spread = spread_at(budget, now)
-    idle = not budget.bulk or budget.bulk[-1] * pace.tick_s < now - IDLE_S
-
-    def free(tick: int) -> bool:
-        if tick in bulk or tick in general:
-            return False
-        if kind is Kind.GENERAL:
-            return (idle or tick % 2 == 1) and _apart(tick, general, spread // 2)
-        if spread == SPREAD and tick % 2 == 1:
-            return False
-        return _apart(tick, bulk, spread) and (
-            kind is Kind.BULK or _apart(tick, single, pace.single_ticks * spread // SPREAD)
-        )
-
     tick = math.ceil(max(now, budget.resume_at) / pace.tick_s)
-    while not free(tick):
+    is_free = _rules(budget, kind, now, pace)
+    while not is_free(tick):
         tick += 1
     if kind is Kind.GENERAL:
-        budget = replace(budget, general=_with(budget.general, tick))
-    else:
-        budget = replace(budget, bulk=_with(budget.bulk, tick))
-        if kind is Kind.SINGLE:
-            budget = replace(budget, single=_with(budget.single, tick))
-    return budget, tick * pace.tick_s
+        return replace(budget, general=_with(budget.general, tick)), tick * pace.tick_s
+    single = _with(budget.single, tick) if kind is Kind.SINGLE else budget.single
+    return replace(budget, bulk=_with(budget.bulk, tick), single=single), tick * pace.tick_s
 
 
 def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
     """Note that ActiveCampaign asked to wait: nobody sends before that time, and then more slowly.
 
-    The distance grows by half for each pause (refusals during a pause belong to it) and shrinks by a tick for each
-    RECOVERY_S after it.
+    A pause makes the distance grow by a quarter; further refusals during a pause belong to it and only make it longer.
+    After the pause the distance shrinks tick by tick, and more slowly when refusals come again: somebody else uses the
+    account as well, and each attempt to go faster costs a pause.
     """
-    spread = budget.spread
-    if now >= budget.resume_at:
-        spread = min(max(spread_at(budget, now) * 3 // 2, SPREAD + 1), MAX_SPREAD)
-    return replace(budget, resume_at=max(budget.resume_at, now + retry_after_s), spread=spread)
+    resume_at = max(budget.resume_at, now + retry_after_s)
+    if now < budget.resume_at:
+        return replace(budget, resume_at=resume_at)
+    spread = spread_at(budget, now)
+    calm_s = min(budget.calm_s * 2, MAX_CALM_S) if now < budget.resume_at + AGAIN_S else CALM_S
+    return replace(budget, resume_at=resume_at, spread=min(max(spread * 5 // 4, spread + 1), MAX_SPREAD), calm_s=calm_s)
 
 
 def spread_at(budget: Budget, now: float) -> int:
-    """Return the ticks between two bulk imports at a time."""
-    recovered = math.floor(max(now - budget.resume_at, 0.0) / RECOVERY_S)
+    """Return the ticks between two bulk imports at a time; SPREAD when all is well."""
+    recovered = math.floor(max(now - budget.resume_at, 0.0) / budget.calm_s)
     return max(budget.spread - recovered, SPREAD)
+
+
+def _rules(budget: Budget, kind: Kind, now: float, pace: Pace) -> Callable[[int], bool]:
+    """Return whether a request of this kind may take a tick."""
+    bulk, single, general = set(budget.bulk), set(budget.single), set(budget.general)
+    taken = bulk | general
+    spread = spread_at(budget, now)
+
+    if kind is Kind.GENERAL:
+        idle = not bulk or max(bulk) * pace.tick_s < now - IDLE_S
+        every, first = (GAP, 0) if idle else (SPREAD, GAP)
+        return lambda tick: (
+            tick % every == first and _apart(tick, taken, GAP) and _apart(tick, general, GAP * spread // SPREAD)
+        )
+    every = 1
+    alone = pace.single_ticks * spread // SPREAD if kind is Kind.SINGLE else 0
+    return lambda tick: (
+        tick % every == 0 and _apart(tick, taken, GAP) and _apart(tick, bulk, spread) and _apart(tick, single, alone)
+    )
 
 
 def _apart(tick: int, turns: set[int], distance: int) -> bool:

@@ -22,6 +22,7 @@ from exporter.reasons import Reason
 
 ROWS_AT_ONCE = 8_192
 BYTES_AT_ONCE = 32 << 20
+MOST_DECODED_BYTES = 4 << 30  # of a row group whose texts are too large to be sent
 PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
 NESTED = "nested"
@@ -53,7 +54,7 @@ def columns_of(stream: BinaryIO, file: SegmentFile) -> list[tuple[str, str]]:
 def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterator[pa.RecordBatch | list[Row]]:
     """Yield the wanted columns as text (empty and absent values are null), or single rows where some cannot be read.
 
-    Raises `Stop`: `parquet_damaged`, `column_unreadable`.
+    Raises `Stop`: `parquet_damaged`, `column_unreadable`, `texts_too_large`.
     """
     parquet = _open(stream, file)
     types = {field.name: _data_type(field.type) for field in parquet.schema_arrow}
@@ -94,23 +95,30 @@ def _data_type(arrow: pa.DataType) -> str:
     return next((name for name, matches in _TYPES if any(match(arrow) for match in matches)), NESTED)
 
 
-def _rows_at_once(parquet: pq.ParquetFile, stream: BinaryIO, file: SegmentFile, group: int, names: Sequence[str]) -> int:
+def _rows_at_once(
+    parquet: pq.ParquetFile, stream: BinaryIO, file: SegmentFile, group: int, names: Sequence[str]
+) -> int:
     """Return how many rows of a row group may be decoded at once.
 
     A dictionary can hold one text of 10 MB that a million rows refer to: what decoding takes depends on the longest
-    text of the dictionaries, which come complete with the first row.
+    texts of the dictionaries, which come complete with the first row.
     """
     metadata = parquet.metadata.row_group(group)
     chunks = [metadata.column(number) for number in range(metadata.num_columns)]
     sizes = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in names]
-    row_bytes = sum(sizes) // max(1, metadata.num_rows)
+    row_bytes: int = sum(sizes) // max(1, metadata.num_rows)
     if max(sizes) * ROWS_AT_ONCE > BYTES_AT_ONCE:
         probe = _open(stream, file, parquet.metadata, names)
-        for batch in probe.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False):
-            found = [column.dictionary for column in batch.columns if is_.is_dictionary(column.type)]
-            longest = [pc.max(pc.binary_length(texts)).as_py() or 0 for texts in found]
-            row_bytes = max(row_bytes, sum(longest))
-            break
+        first = next(probe.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False))
+        found = [column.dictionary for column in first.columns if is_.is_dictionary(column.type)]
+        longest = sum(pc.max(pc.binary_length(texts)).as_py() or 0 for texts in found)
+        if longest > MAX_ROW_BYTES and longest * metadata.num_rows > MOST_DECODED_BYTES:
+            raise Stop(
+                "texts_too_large",
+                f"The mapped columns of {file.path} hold texts of {longest} bytes for {metadata.num_rows} rows, and a"
+                " contact has at most 399,999 bytes. Map other columns.",
+            )
+        row_bytes = max(row_bytes, longest)
     return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, row_bytes)))
 
 

@@ -1,7 +1,7 @@
 """What the steps of the pipeline need from outside, and nothing else.
 
-Each port has one real adapter (storage/, secrets.py, activecampaign/client.py) and one in-memory fake in tests/fakes.py;
-one contract suite in tests/contracts runs on both.
+Each port has one real adapter (storage/, secrets.py, activecampaign/client.py) and one in-memory fake in
+tests/fakes.py; one contract suite in tests/contracts runs on both.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Blobs(Protocol):
         """Return the whole blob, or None when there is none."""
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
-        """Return up to `length` bytes from `offset` on, as many as there are, or None when there is no such blob."""
+        """Return up to `length` bytes from `offset` on, as many as there are; None when there is no such blob."""
 
     def create(self, path: str, data: bytes) -> str:
         """Create a blob and return its ETag; `Changed` when one with other content exists."""
@@ -60,7 +60,7 @@ class Blobs(Protocol):
         """Write a blob, whatever was there."""
 
     def append(self, path: str, data: bytes, at: int) -> int:
-        """Append to a log that is `at` bytes long (0: create it) and return its new length; `Changed` when it is not."""
+        """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
 
     def delete(self, path: str) -> None:
         """Delete the blob; fine when there is none."""

@@ -1,13 +1,8 @@
-"""Rows out of files: CSV (RFC 4180, plain or gzip) and Parquet; one row at a time, every row accounted for.
+"""Rows out of the files of a segment: CSV, plain or gzip, and Parquet. Every row is accounted for.
 
-A row is a tuple of the wanted columns' texts (an absent value is empty), or the reason why it could not be read. Memory
-is bounded whatever the file holds. What is wrong with a file as a whole raises `errors.Stop`.
-
-Reading CSV, beyond RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180):
-- a line ends with LF, CRLF or CR; a line without any character is no row;
-- a quote inside an unquoted field is text, as long as the row ends on the same line;
-- a row whose quotes do not come out right costs its first line only: reading goes on at the next line, so that a
-  forgotten quote cannot swallow the rows that follow.
+Rows come in blocks of bounded size. A block is either the wanted columns as Arrow arrays of text (null: empty or
+absent), or single rows: a tuple of the wanted texts, or the reason why the row could not be read. What is wrong with a
+file as a whole raises `errors.Stop`.
 """
 
 from __future__ import annotations
@@ -15,39 +10,28 @@ from __future__ import annotations
 import codecs
 import contextlib
 import itertools
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from exporter.csv_records import WINDOW_BYTES, Record, Syntax
 from exporter.errors import Stop
 from exporter.ports import SegmentFile, SegmentFiles
 from exporter.reasons import Reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-CHUNK_BYTES = 1 << 20  # larger blocks only cost memory: measured, 8 MiB doubles the peak
-MAX_ROW_BYTES = 1 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
-PARQUET_ROWS = 4_096
-MAX_COLUMNS = (
-    2_000  # a table of Dataverse has at most 1,024: https://learn.microsoft.com/power-apps/maker/data-platform/
-)
-MAX_RATIO = 100  # a gzip file may hold 1 GiB and a hundred times its size; real exports hold five to twenty times
+CHUNK_BYTES = 1 << 19  # measured: larger ones cost memory, smaller ones time
+MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
+MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
 DELIMITERS = ",;\t|"
-
-_WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first byte of what follows it
 _GZIP = b"\x1f\x8b"
-_GZIP_WBITS = 31  # a gzip header and checks: https://docs.python.org/3/library/zlib.html#zlib.decompress
-_QUOTE = ord('"')
-_LINE_END = re.compile(rb"[\r\n]")
+_GZIP_WBITS = 31  # a gzip header and checksum: https://docs.python.org/3/library/zlib.html#zlib.decompress
 
-Record = list[bytes] | Reason  # the fields of a row as bytes; a line without any character has none
-Row = tuple[str, ...] | Reason
+type Row = tuple[str, ...] | Reason
+type Rows = list[Row] | pa.RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +55,7 @@ class Partition:
 
 def read_rows(
     files: SegmentFiles, partition: Partition, columns: Sequence[Column], wanted: Sequence[int]
-) -> Iterator[list[Row]]:
+) -> Iterator[Rows]:
     """Yield the data rows of a file in blocks; a row holds the columns whose positions are in `wanted`.
 
     Raises `Stop` for a file that is damaged or differs from what the segment says, `ports.Changed` for one that was
@@ -79,9 +63,19 @@ def read_rows(
     """
     with contextlib.closing(files.open(partition.file)) as stream:
         if partition.format == "parquet":
-            yield from _parquet_rows(stream, partition, [columns[position].name for position in wanted])
+            from exporter import parquet  # noqa: PLC0415 - Arrow takes 0.2 s to import; only reading a segment needs it
+
+            yield from parquet.rows_of(stream, partition.file, [columns[position].name for position in wanted])
         else:
             yield from _csv_rows(stream, partition, columns, wanted)
+
+
+def rows_at(rows: Rows, positions: Sequence[int]) -> list[Row]:
+    """Return some rows of a block one by one."""
+    if isinstance(rows, list):
+        return [rows[position] for position in positions]
+    columns = [column.to_pylist() for column in rows.take(positions).columns] if positions else []
+    return [tuple(text or "" for text in texts) for texts in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,41 +97,57 @@ def read_head(
         data = next(_text(stream, file))
     heads = []
     for candidate in delimiter or DELIMITERS:
-        found = Syntax(candidate, quoted=quoted).record_at(data, 0, final=True)
-        if found is not None and isinstance(fields := found[0], list):
+        records = Syntax(candidate, quoted=quoted).records(data, final=True)
+        fields = next((record for record, _, _ in records if record), None)
+        if isinstance(fields, list):
             with contextlib.suppress(UnicodeDecodeError):
                 heads.append(Head(tuple(field.decode().strip() for field in fields), candidate))
     return max(heads, key=lambda head: len(head.names), default=None)
 
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
-    """Return the columns of a Parquet file; a nested one has the type `nested`."""
+    """Return the columns of a Parquet file; one that holds more than single values has the type `nested`."""
+    from exporter import parquet  # noqa: PLC0415 - as above
+
     with contextlib.closing(files.open(file)) as stream:
-        schema = _parquet_file(stream, file).schema_arrow
-    return tuple(Column(field.name, _data_type(field.type)) for field in schema)
+        return tuple(Column(name, data_type) for name, data_type in parquet.columns_of(stream, file))
 
 
 def _csv_rows(
     stream: BinaryIO, partition: Partition, columns: Sequence[Column], wanted: Sequence[int]
-) -> Iterator[list[Row]]:
+) -> Iterator[Rows]:
+    from exporter import csv_blocks  # noqa: PLC0415 - as above
+
     syntax = Syntax(partition.delimiter, quoted=partition.quoted)
     header = [column.name.lower() for column in columns] if partition.has_header else None
     data = b""
     for chunk in _text(stream, partition.file):
         data += chunk
-        rows: list[Row] = []
-        consumed = 0
-        while consumed < len(data) and (found := syntax.record_at(data, consumed, final=not chunk)) is not None:
-            record, end = found
-            if header is not None and record != []:
-                _check_header(record, header, partition.file)
-                header = None
-            elif record != []:
-                rows.append(_row(record, data[consumed:end], len(columns), wanted))
-            consumed = end
-        # What is left is longer than a window only within a line that is too large: its rest need not be kept.
-        data = data[consumed : consumed + _WINDOW_BYTES]
+        if header is not None:
+            head = next((found for found in syntax.records(data, final=not chunk) if found[0] != []), None)
+            if head is None:
+                continue
+            record, _, end = head
+            _check_header(record, header, partition.file)
+            header, data = None, data[end:]
+        rows, end = csv_blocks.columns_of(data, syntax, len(columns), wanted) or _one_by_one(
+            data, syntax, len(columns), wanted, final=not chunk
+        )
         yield rows
+        # What is left is longer than a window only within a line that is too large: the rest of it need not be kept.
+        data = data[end : end + WINDOW_BYTES]
+
+
+def _one_by_one(
+    data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int], *, final: bool
+) -> tuple[list[Row], int]:
+    """Return the complete rows of `data` and where the last one ends."""
+    rows: list[Row] = []
+    end = 0
+    for record, start, end in syntax.records(data, final=final):
+        if record != []:
+            rows.append(_row(record, data[start:end], column_count, wanted))
+    return rows, end
 
 
 def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Sequence[int]) -> Row:
@@ -189,28 +199,31 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 def _inflate(chunks: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
     """Yield what the members of a gzip file hold, bounded: https://www.rfc-editor.org/rfc/rfc1952."""
-    most_bytes = (1 << 30) + MAX_RATIO * file.size_bytes
+    most_bytes = MAX_INFLATED_BYTES + MAX_RATIO * file.size_bytes
     inflated_bytes = 0
     member = zlib.decompressobj(wbits=_GZIP_WBITS)
     for chunk in chunks:
         rest = chunk
-        while rest:
+        while rest or not member.eof:
             if member.eof:
                 member = zlib.decompressobj(wbits=_GZIP_WBITS)
             try:
                 inflated = member.decompress(rest, CHUNK_BYTES)
             except zlib.error as error:
-                raise Stop(
-                    "gzip_damaged", f"{file.path} is not a sound gzip file. Export the segment again."
-                ) from error
-            rest = member.unused_data if member.eof else member.unconsumed_tail
+                message = f"{file.path} is not a sound gzip file. Export the segment again."
+                raise Stop("gzip_damaged", message) from error
+            yield inflated
             inflated_bytes += len(inflated)
             if inflated_bytes > most_bytes:
                 raise Stop(
                     "gzip_too_dense",
-                    f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}. Export it uncompressed.",
+                    f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}; at most {MAX_RATIO} times"
+                    " its size and 1 GiB are read. Export it uncompressed.",
                 )
-            yield inflated
+            # Zeros may fill up the space behind a member.
+            rest = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
+            if not rest and len(inflated) < CHUNK_BYTES:
+                break
     if not member.eof:
         raise Stop("gzip_truncated", f"{file.path} ends in the middle of its gzip data. Export the segment again.")
 

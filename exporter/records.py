@@ -7,7 +7,7 @@ does not know; a record that was refused is left as it is.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
@@ -32,10 +32,7 @@ class Record(Value):
         return orjson.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-R = TypeVar("R", bound=Record)
-
-
-def load(kind: type[R], data: bytes) -> R:
+def load[R: Record](kind: type[R], data: bytes) -> R:
     """Read a record. Raises `Stop` ("record_unreadable") for another version or a shape that does not fit."""
     try:
         return kind.model_validate_json(data)

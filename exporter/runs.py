@@ -17,7 +17,7 @@ from pydantic import Field
 
 from exporter.errors import Culprit, ExporterError
 from exporter.exports import ExportDefinition
-from exporter.ledger import ImportStatus, Lane, PortionStatus
+from exporter.ledger import ImportStatus, Lane
 from exporter.reasons import Reason
 from exporter.records import Record, Time, Value, to_epoch, to_text
 
@@ -156,6 +156,10 @@ class Run(Record):
         """Whether nothing more may be sent."""
         return bool(self.end or self.cancel or self.stop)
 
+    def claimed_by(self, planner: str) -> bool:
+        """Whether this planner, and no other, may still plan the run or end it without a plan."""
+        return not self.halted and self.plan is None and self.claim is not None and self.claim.by == planner
+
     @property
     def status(self) -> RunStatus:
         """Derive the status as far as the record alone tells; `describe` knows about waiting lanes too."""
@@ -202,9 +206,8 @@ def account(plan: Plan, lanes: Iterable[Lane]) -> Account:
             refused += len(portion.refused)
             reasons[Reason.REFUSED_BY_ACTIVECAMPAIGN] += len(portion.refused)
             unconfirmed += portion.open
-            unknown = len(portion.to_send) if portion.status is PortionStatus.SENDING else 0
-            reasons[Reason.OUTCOME_UNKNOWN] += unknown
-            reasons[Reason.NOT_SENT] += portion.open - unknown
+            reasons[Reason.OUTCOME_UNKNOWN] += portion.unknown
+            reasons[Reason.NOT_SENT] += portion.open - portion.unknown
         for one in lane.imports.values():
             match one.status:
                 case ImportStatus.CONFIRMED:

@@ -16,6 +16,8 @@ from exporter.records import to_epoch
 from exporter.runs import RUN_ID
 
 MAX_LANE = 64
+SCHEDULE_TRIES, SCHEDULE_PAUSE_S = 10, 30.0
+"""A timer that meets an outage of storage tries for five minutes; starting twice is starting once."""
 
 
 class Junk(ValueError):
@@ -28,8 +30,15 @@ def scheduled_refresh(schedule_status: Mapping[str, Any] | None, *, past_due: bo
 
     services = bootstrap.services()
     occurrence = occurrence_of(schedule_status, services.clock.now())
-    started = start_scheduled(services, occurrence)
-    log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
+    for attempt in range(1, SCHEDULE_TRIES + 1):
+        try:
+            started = start_scheduled(services, occurrence)
+            return log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
+        except Wait as error:
+            # The host counts this occurrence as done whatever happens here, so nobody else would start it.
+            log.event("schedule_waits", level=logging.WARNING, code=error.code, attempt=attempt)
+            services.clock.sleep(SCHEDULE_PAUSE_S)
+    return log.event("schedule_missed", level=logging.ERROR, occurrence=occurrence)
 
 
 def occurrence_of(schedule_status: Mapping[str, Any] | None, now: float) -> float:

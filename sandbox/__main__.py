@@ -4,7 +4,7 @@ import argparse
 import json
 import signal
 import sys
-import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -47,7 +47,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped.")
     except SandboxError as error:
-        print(f"The sandbox cannot start: {error}", file=sys.stderr)
+        print(f"The sandbox stopped: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -107,7 +107,7 @@ def follow(log: Path) -> NoReturn:
         while True:
             for line in lines:
                 print(line, end="", file=sys.stderr, flush=True)
-            threading.Event().wait(0.3)
+            time.sleep(0.3)
 
 
 def interrupt(*_: object) -> NoReturn:

@@ -68,7 +68,9 @@ def make_export(fakes: Fakes, **changes: Any) -> Export:
 
 def people(count: int, first: int = 0) -> list[tuple[str, ...]]:
     """Return rows of people who can all be sent."""
-    return [(f"id{n}", f"First{n}", f"Last{n}", f"p{n}@example.com", f"+49 30 {n}") for n in range(first, first + count)]
+    return [
+        (f"id{n}", f"First{n}", f"Last{n}", f"p{n}@example.com", f"+49 30 {n}") for n in range(first, first + count)
+    ]
 
 
 def write_segment(

@@ -7,7 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import urlencode
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
@@ -27,6 +27,14 @@ SETTINGS = {
     "SWEEP_SCHEDULE": "0 * * * * *",
 }
 START = 1_795_000_000.0  # 2026-11-18
+
+
+class VirtualClock(Protocol):
+    """What the fakes need of a clock; `time` may be set where time passes by hand."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
 
 
 @dataclass
@@ -64,7 +72,7 @@ class Stored:
 class FakeBlobs:
     """Blobs in a dictionary, with ETags and conditional appends."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self.stored: dict[str, Stored] = {}
         self.writes = 0
         self.before: Callable[[str, str], None] = lambda operation, path: None
@@ -156,7 +164,7 @@ class FakeWriter:
 class FakeSegmentFiles:
     """Segment files in a dictionary."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self.files: dict[str, tuple[SegmentFile, bytes]] = {}
         self._clock = clock
         self._versions = itertools.count(1)
@@ -194,7 +202,7 @@ class FakeSegmentReader(io.BytesIO):
 class FakeMessages:
     """Queues as lists; a test delivers from them as it likes."""
 
-    clock: FakeClock
+    clock: VirtualClock
     queues: dict[str, deque[tuple[float, dict[str, str | int]]]] = field(default_factory=dict)
     down: bool = False
 
@@ -231,7 +239,7 @@ class FakeActiveCampaign:
     """The strict stand-in of ActiveCampaign, without sockets."""
 
     account: Account
-    clock: FakeClock
+    clock: VirtualClock
     request_s: float = 0.3
     requests: list[Request] = field(default_factory=list)
     before: Callable[[Request], Reply | None] = lambda request: None
@@ -262,7 +270,7 @@ NOT_SENT = NotSent("no_connection")
 class Fakes:
     """All fakes together, and the services made of them."""
 
-    clock: FakeClock
+    clock: VirtualClock
     blobs: FakeBlobs
     segments: FakeSegmentFiles
     messages: FakeMessages
@@ -276,12 +284,17 @@ class Fakes:
         return self.activecampaign.account
 
 
-def make_fakes(**settings: str) -> Fakes:
+def make_fakes(
+    *,
+    clock: VirtualClock | None = None,
+    activecampaign_class: type[FakeActiveCampaign] = FakeActiveCampaign,
+    **settings: str,
+) -> Fakes:
     """Make a world in memory."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     account = Account("key-1", clock=clock.now)
     blobs, segments, messages = FakeBlobs(clock), FakeSegmentFiles(clock), FakeMessages(clock)
-    secrets, activecampaign = FakeSecrets({"connection-main": "key-1"}), FakeActiveCampaign(account, clock)
+    secrets, activecampaign = FakeSecrets({"connection-main": "key-1"}), activecampaign_class(account, clock)
     services = Services(
         settings=Settings.from_environ(SETTINGS | settings),
         blobs=blobs,

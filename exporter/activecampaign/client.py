@@ -142,7 +142,11 @@ class _ApiToken(AuthBase):
 
 
 class _Exchange:
-    """One request on the wire: whether any of it may have left, and when it has to be over."""
+    """One request on the wire: whether any of it may have left, and when it has to be over.
+
+    Exceptions do not tell the former: urllib3 reports a connection that broke off behind a proxy as `ProxyError`, as if
+    it had never come about.
+    """
 
     def __init__(self, deadline_s: float) -> None:
         self.begun = False

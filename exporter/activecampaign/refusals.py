@@ -50,8 +50,8 @@ def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
     """Fold the verdicts on a batch (or a part of one) into what to send next.
 
     `positions` ascend. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer that
-    decides nothing (throttled, lost, ...) is no verdict: the same request is repeated. Whatever the verdicts are, at the end
-    each position is either in one accepted request or bad.
+    decides nothing (throttled, lost, ...) is no verdict: the same request is repeated. Whatever the verdicts are, in
+    the end each position is in one accepted request or bad.
     """
     state = _State()
     steps = state.run(tuple(positions))

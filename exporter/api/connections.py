@@ -107,9 +107,7 @@ def get(context: Context, connection_id: str) -> Json[ConnectionView]:
     return _answer(context, find(context, connection_id))
 
 
-def put(
-    context: Context, connection_id: str, body: ConnectionBody, headers: MatchHeaders
-) -> Json[ConnectionView]:
+def put(context: Context, connection_id: str, body: ConnectionBody, headers: MatchHeaders) -> Json[ConnectionView]:
     """Create or change a connection. It is tested against ActiveCampaign before it is saved."""
     services = context.services
     resources.check_id(connection_id)
@@ -156,7 +154,7 @@ def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_accou
     raise Refusal(
         422,
         "api_key_missing",
-        "Expected apiKey (it goes to Key Vault) or secretName of an existing secret: the connection is new, or its host is.",
+        "Expected apiKey (it goes to Key Vault) or the secretName of an existing secret: connection or host is new.",
     )
 
 
@@ -204,7 +202,9 @@ def find(context: Context, connection_id: str) -> Connection:
     connection = resources.read(context.services.blobs, Connection, connections.PREFIX, connection_id)
     if connection is None or not may_use(context, connection):
         raise Refusal(
-            404, "no_such_connection", "There is no connection of this id that you may use. GET /connections lists them."
+            404,
+            "no_such_connection",
+            "There is no connection of this id that you may use. GET /connections lists them.",
         )
     return connection
 

@@ -154,9 +154,7 @@ def detach(context: Context, export_id: str) -> Json[ExportView]:
 def activate(context: Context, export_id: str) -> Json[ExportView]:
     """Let the schedule start the export."""
     if find_usable(context, export_id).connection_id is None:
-        raise Refusal(
-            409, "no_connection", "The export has no connection, so it cannot run. Give it one, then activate it."
-        )
+        raise no_connection()
     return _schedule(context, export_id, scheduled=True)
 
 
@@ -202,6 +200,13 @@ def check_usable(context: Context, export: ExportDefinition) -> None:
             "connection_not_shared",
             "The export's connection is for administrators only. Ask one of them, or ask them to share the connection.",
         )
+
+
+def no_connection() -> Refusal:
+    """Return the refusal of what takes a connection."""
+    return Refusal(
+        409, "no_connection", "The export has no connection, so it cannot run. Give it one with PUT /exports/{id}."
+    )
 
 
 def _no_export() -> Refusal:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
-from exporter.api.http import Request, Response, answer_json
+from exporter.api.http import Json
 from exporter.errors import Stop
 from exporter.ports import Services
+from exporter.records import Value
 
 
-def answer(services: Callable[[], Services], _request: Request) -> Response:
-    """Answer 200 when the settings are usable, 503 when not; which ones are not is in the log and in other answers."""
+class Health(Value):
+    """Whether the app can work at all; what is wrong is in the log and in other answers."""
+
+    status: Literal["ok", "unusable"]
+    code: str | None = None
+
+
+def get(services: Callable[[], Services]) -> Json[Health]:
+    """Say whether the app is live and its settings are usable."""
     try:
         services()
     except Stop as error:
-        return answer_json({"status": "unusable", "code": error.code}, 503)
-    return answer_json({"status": "ok"})
+        return Json(Health(status="unusable", code=error.code), 503)
+    return Json(Health(status="ok"))

@@ -35,6 +35,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)  # may hold personal data
+    code: str | None = None
+    """Of a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Json[T: BaseModel]:
         return Response(self.status, headers, body)
 
 
-class Refusal(Exception):  # noqa: N818 - a problem of the caller, not of the service
+class Refusal(Exception):
     """The request cannot be served as it is: becomes a problem answer."""
 
     def __init__(
@@ -105,8 +107,11 @@ TITLES = {
 STATUS_OF = {
     "no_connection": 409,
     "connection_not_found": 409,
-    "credentials_refused": 422,  # a wait for a run, but no caller should repeat the same key
+    "credentials_refused": 422,  # these two are a wait for a run, but no caller should repeat the same request
+    "secret_not_found": 422,
     "segment_not_found": 404,
+    "reading_busy": 429,
+    "reading_too_slow": 503,
     "unusable_settings": 503,
     "record_unreadable": 500,
     "ledger_unreadable": 500,
@@ -120,7 +125,7 @@ def answer_error(error: ExporterError) -> Response:
     """Answer with what an error means to the caller."""
     status = STATUS_OF.get(error.code, 503 if isinstance(error, Wait) else 422)
     headers = {}
-    if isinstance(error, Wait) and status == 503:  # noqa: PLR2004 - Service Unavailable
+    if isinstance(error, Wait) and status in (429, 503):
         headers["Retry-After"] = str(int(error.retry_after_s or DEFAULT_RETRY_S))
     return answer_refusal(Refusal(status, error.code, error.message, headers, error.culprit))
 
@@ -136,4 +141,4 @@ def answer_refusal(refusal: Refusal) -> Response:
     )
     body = {**problem.model_dump(mode="json"), **refusal.members}
     headers = {"Content-Type": "application/problem+json", **NEVER_KEPT, **refusal.headers}
-    return Response(refusal.status, headers, orjson.dumps(body))
+    return Response(refusal.status, headers, orjson.dumps(body), refusal.code)

@@ -26,11 +26,6 @@ class Page[T](Value):
     value: tuple[T, ...]
     next_link: str | None = None
 
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
-        """Name the model for the OpenAPI document."""
-        return f"{params[0].__name__}Page"
-
 
 class PageQuery(Value):
     """Which part of a list."""
@@ -61,7 +56,12 @@ class History(Value):
 
 
 def page[T: BaseModel](
-    context: Context, ids: Iterable[str], query: PageQuery, show: Callable[[str], T | None], *, newest_first: bool = False
+    context: Context,
+    ids: Iterable[str],
+    query: PageQuery,
+    show: Callable[[str], T | None],
+    *,
+    newest_first: bool = False,
 ) -> Page[T]:
     """Show a page of the items of these ids, in their order or in the reverse one.
 
@@ -110,7 +110,9 @@ def check_match(headers: MatchHeaders, existing: Audited | None, *, required: bo
     wanted = headers.if_match
     if existing is None:
         if wanted is not None:
-            raise Refusal(412, "changed_meanwhile", "Expected what If-Match names, found nothing. It may have been removed.")
+            raise Refusal(
+                412, "changed_meanwhile", "Expected what If-Match names, found nothing. It may have been removed."
+            )
         return
     if headers.if_none_match:
         raise Refusal(412, "exists_already", f"Expected nothing here, found version {existing.version}.")
@@ -118,7 +120,7 @@ def check_match(headers: MatchHeaders, existing: Audited | None, *, required: bo
         raise Refusal(
             428,
             "if_match_missing",
-            f"Version {existing.version} exists. Expected If-Match with the ETag of what you have read, so that nobody's"
+            f"Version {existing.version} exists. Expected If-Match with the ETag of what you have read, so that no"
             " change is lost, or If-Match: * to replace whatever is there.",
         )
     if wanted not in (None, "*") and etag(existing) not in [w.strip() for w in str(wanted).split(",")]:

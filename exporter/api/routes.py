@@ -1,83 +1,197 @@
-"""Every route, in one table: method, path, handler and the role it takes."""
+"""Every operation in one table, and how a request gets to its handler.
+
+A handler's signature is its contract: `body`, `query` and `headers` are read into the models that it names there, and
+the OpenAPI document is made from the same signatures.
+"""
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
-from exporter import log
-from exporter.api import connections, exports, health, runs, segments
-from exporter.api.access import Context, Role, caller
-from exporter.api.http import Refusal, Request, Response, answer_error, answer_refusal
-from exporter.errors import ExporterError
+from exporter import audit, log
+from exporter.api import connections, exports, health, openapi, preview, runs, segments
+from exporter.api.access import Caller, Context, Role, caller, came_from
+from exporter.api.http import Json, Refusal, Request, Response, answer_error, answer_refusal
+from exporter.api.inputs import read_body, read_headers, read_query
+from exporter.errors import Culprit, ExporterError
 from exporter.ports import Services
 
+type Handler = Callable[..., Json[Any] | Response]
 
-Handler = Callable[..., Response]
 
-ROUTES: tuple[tuple[str, str, Handler, Role], ...] = (
-    ("GET", "/connections", connections.list_all, Role.CONTRIBUTOR),
-    ("GET", "/connections/<id>", connections.get, Role.CONTRIBUTOR),
-    ("PUT", "/connections/<id>", connections.put, Role.ADMIN),
-    ("DELETE", "/connections/<id>", connections.delete, Role.ADMIN),
-    ("GET", "/connections/<id>/lists", connections.lists, Role.CONTRIBUTOR),
-    ("GET", "/connections/<id>/fields", connections.fields, Role.CONTRIBUTOR),
-    ("GET", "/segments", segments.list_all, Role.CONTRIBUTOR),
-    ("GET", "/segments/<path:name>", segments.get, Role.CONTRIBUTOR),
-    ("GET", "/exports", exports.list_all, Role.VIEWER),
-    ("GET", "/exports/<id>", exports.get, Role.VIEWER),
-    ("PUT", "/exports/<id>", exports.put, Role.CONTRIBUTOR),
-    ("DELETE", "/exports/<id>", exports.delete, Role.CONTRIBUTOR),
-    ("POST", "/exports/<id>/runs", runs.start, Role.CONTRIBUTOR),
-    ("GET", "/exports/<id>/runs", runs.history, Role.VIEWER),
-    ("POST", "/runs", runs.start_all, Role.ADMIN),
-    ("GET", "/runs/<id>", runs.get, Role.VIEWER),
-    ("POST", "/runs/<id>/cancel", runs.cancel, Role.CONTRIBUTOR),
-    ("GET", "/runs/<id>/rejects", runs.rejects, Role.CONTRIBUTOR),
+@dataclass(frozen=True)
+class Route:
+    """An operation: its name (also in the audit trail), where it is, who may call it and how it succeeds."""
+
+    name: str
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None
+    """None: anybody, even when the settings are unusable."""
+    statuses: tuple[int, ...] = (200,)
+    personal_data: bool = False
+    """Whether the answer holds personal data of customers: such calls are audited even when they change nothing."""
+
+    media_type: str = "application/json"
+    """Of an answer that is not made from a model."""
+
+    @property
+    def audited(self) -> bool:
+        """Whether a call leaves an entry in the audit trail."""
+        return self.personal_data or self.method != "GET"
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The handler's signature with its annotations as types."""
+        return inspect.signature(self.handler, eval_str=True)
+
+
+def _openapi(_context: Context) -> Response:
+    """Return this document."""
+    return openapi.answer(ROUTES)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("listConnections", "GET", "/connections", connections.list_all, Role.CONTRIBUTOR),
+    Route("getConnection", "GET", "/connections/<connection_id>", connections.get, Role.CONTRIBUTOR),
+    Route("saveConnection", "PUT", "/connections/<connection_id>", connections.put, Role.ADMIN, (200, 201)),
+    Route("removeConnection", "DELETE", "/connections/<connection_id>", connections.delete, Role.ADMIN),
+    Route("listLists", "GET", "/connections/<connection_id>/lists", connections.lists, Role.CONTRIBUTOR),
+    Route("listFields", "GET", "/connections/<connection_id>/fields", connections.fields, Role.CONTRIBUTOR),
+    Route("listSegments", "GET", "/segments", segments.list_all, Role.CONTRIBUTOR),
+    Route("getSegment", "GET", "/segments/<path:name>", segments.get, Role.CONTRIBUTOR),
+    Route("listExports", "GET", "/exports", exports.list_all, Role.VIEWER),
+    Route("getExport", "GET", "/exports/<export_id>", exports.get, Role.VIEWER),
+    Route("saveExport", "PUT", "/exports/<export_id>", exports.put, Role.CONTRIBUTOR, (200, 201)),
+    Route("removeExport", "DELETE", "/exports/<export_id>", exports.delete, Role.CONTRIBUTOR, (204,)),
+    Route("duplicateExport", "POST", "/exports/<export_id>/duplicate", exports.duplicate, Role.CONTRIBUTOR, (201,)),
+    Route("detachExport", "POST", "/exports/<export_id>/detach", exports.detach, Role.CONTRIBUTOR),
+    Route("activateExport", "POST", "/exports/<export_id>/activate", exports.activate, Role.CONTRIBUTOR),
+    Route("deactivateExport", "POST", "/exports/<export_id>/deactivate", exports.deactivate, Role.CONTRIBUTOR),
+    Route("previewExport", "POST", "/exports/<export_id>/preview", preview.preview_export, Role.CONTRIBUTOR),
+    Route("startRun", "POST", "/exports/<export_id>/runs", runs.start_run, Role.CONTRIBUTOR, (202,)),
+    Route("listRuns", "GET", "/exports/<export_id>/runs", runs.history, Role.VIEWER),
+    Route("startAllRuns", "POST", "/runs", runs.start_all, Role.ADMIN, (202,)),
+    Route("getRun", "GET", "/runs/<run_id>", runs.get, Role.VIEWER),
+    Route("cancelRun", "POST", "/runs/<run_id>/cancel", runs.cancel, Role.CONTRIBUTOR, (202,)),
+    Route(
+        "getRejects",
+        "GET",
+        "/runs/<run_id>/rejects",
+        runs.rejects,
+        Role.CONTRIBUTOR,
+        personal_data=True,
+        media_type="text/csv",
+    ),
+    Route("getHealth", "GET", "/health", health.get, None, (200, 503)),
+    Route("getOpenApi", "GET", "/openapi.json", _openapi, Role.VIEWER),
 )
-_MAP = Map([Rule(path, methods=[method], endpoint=(handler, role)) for method, path, handler, role in ROUTES])
-_URLS = _MAP.bind("app")
+_URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES]).bind("app")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
 
 
 def answer(services: Callable[[], Services], request: Request) -> Response:
     """Answer a request. Never raises: what goes wrong is a problem answer, and a defect is logged without its data."""
+    return _rendered(lambda: _serve(services, request))
+
+
+def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Response:
+    route, parts = _find(request)
+    if route.role is None:
+        return route.handler(services)
+    available = services()
+    who = caller(request.headers, signed_in_by_platform=available.settings.signed_in_by_platform)
+    if who.role < route.role:
+        log.event("access_refused", level=logging.WARNING, operation=route.name, role=who.role.name)
+        raise Refusal(
+            403, "role_missing", f"Expected the role {route.role.name.title()}; yours is {who.role.name.title()}."
+        )
+    call = partial(route.handler, Context(available, request, who), **parts, **_inputs(route, request))
+    return _audited(available, request, who, route, call) if route.audited else call()
+
+
+def _find(request: Request) -> tuple[Route, dict[str, str]]:
     try:
-        if request.path.rstrip("/") == "/health":
-            return health.answer(services, request)
-        (handler, role), parts = _find(request)
-        available = services()
-        who = caller(request.headers, signed_in_by_platform=available.settings.signed_in_by_platform)
-        if who.role < role:
-            raise Refusal(
-                403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}."
-            )
-        return handler(Context(available, request, who), **parts)
+        route, parts = _URLS.match(request.path, request.method)
+    except MethodNotAllowed as error:
+        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        raise Refusal(405, "method_not_allowed", f"Expected one of {allowed} here.", {"Allow": allowed}) from None
+    except (NotFound, RequestRedirect):
+        raise Refusal(
+            404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists what there is."
+        ) from None
+    return route, dict(parts)
+
+
+def _inputs(route: Route, request: Request) -> dict[str, Any]:
+    """Read what the handler's signature names."""
+    inputs: dict[str, Any] = {}
+    parameters = route.signature.parameters
+    if body := parameters.get("body"):
+        default = None if body.default is body.empty else body.default
+        inputs["body"] = read_body(body.annotation, request, default)
+    if query := parameters.get("query"):
+        inputs["query"] = read_query(query.annotation, request)
+    if headers := parameters.get("headers"):
+        inputs["headers"] = read_headers(headers.annotation, request)
+    return inputs
+
+
+def _audited(
+    services: Services, request: Request, who: Caller, route: Route, call: Callable[[], Json[Any] | Response]
+) -> Response:
+    asked = audit.Asked(
+        at=services.clock.now(),
+        action=route.name,
+        # What is no id may be anything, personal data included.
+        resource=request.path if _PLAIN_PATH.fullmatch(request.path) else "(not an id)",
+        by=who.name,
+        by_id=who.id,
+        role=who.role.name.lower(),
+        from_address=came_from(request.headers),
+    )
+    trail = audit.open_trail(services.blobs, asked, services.ids.new())
+    response = _rendered(call)
+    trail.close(
+        audit.Done(
+            at=services.clock.now(),
+            status=response.status,
+            code=response.code,
+            location=response.headers.get("Location"),
+        )
+    )
+    return response
+
+
+def _rendered(call: Callable[[], Json[Any] | Response]) -> Response:
+    try:
+        result = call()
+        return result if isinstance(result, Response) else result.render()
     except Refusal as refusal:
         return answer_refusal(refusal)
     except ExporterError as error:
         return answer_error(error)
     except Exception as error:  # noqa: BLE001 - the last resort: the caller gets an answer, the log the kind of defect
         where = _where(error)
-        log.event("defect", level=logging.ERROR, kind=type(error).__name__, where=where, method=request.method)
+        log.event("defect", level=logging.ERROR, kind=type(error).__name__, where=where)
         return answer_refusal(
             Refusal(
-                500, "defect", f"This is a defect of the service. Please report it ({type(error).__name__} at {where})."
+                500,
+                "defect",
+                f"This is a defect of the service. Please report it ({type(error).__name__} at {where}).",
+                culprit=Culprit.SYSTEM,
             )
         )
-
-
-def _find(request: Request) -> tuple[tuple[Handler, Role], dict[str, str]]:
-    try:
-        endpoint, parts = _URLS.match(request.path, request.method)
-    except MethodNotAllowed as error:
-        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
-        raise Refusal(405, "method_not_allowed", f"Expected one of {allowed} here.", {"Allow": allowed}) from None
-    except (NotFound, RequestRedirect):
-        raise Refusal(404, "no_such_path", "There is nothing at this path. See docs/reference/api.md.") from None
-    return endpoint, dict(parts)
 
 
 def _where(error: BaseException) -> str:

@@ -1,109 +1,209 @@
-"""Runs: start, watch, cancel, and read what was rejected."""
+"""Runs: start, watch, cancel, and read what was set aside."""
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
-from exporter import exports, log, runs, store
+from pydantic import Field
+
+from exporter import exports, runs, store
+from exporter.api import resources
 from exporter.api.access import Context
-from exporter.api.exports import find as find_export
-from exporter.api.http import Body, Refusal, Response, answer_json, read_body
-from exporter.api.resources import answer_list
+from exporter.api.exports import check_usable, find, find_usable
+from exporter.api.http import NEVER_KEPT, Json, Refusal, Response
+from exporter.api.resources import Page, PageQuery
+from exporter.errors import ExporterError
 from exporter.exports import Export
-from exporter.pipeline import finish
+from exporter.pipeline import finish, start
 from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.start import PLAN_QUEUE, Outcome, Started, send_quietly, start_on_demand, start_once
-from exporter.records import to_text
-from exporter.runs import RUN_ID, Cancel, Run, RunStatus, Trigger, run_path
+from exporter.pipeline.start import Outcome, Started
+from exporter.records import Time, Value
+from exporter.runs import RUN_ID, Account, Cancel, Plan, Problem, Run, RunStatus, Trigger, Waiting, run_path
 
 POLL_S = 5
-HISTORY = 100
-MAX_KEY = 200
+MAX_PLAIN_BYTES = 32 * 1024 * 1024
+"""The largest answer, which is held in memory: compressed, it is the report on some three million rows."""
 
 
-class StartBody(Body):
-    """What POST /exports/{id}/runs takes; may be left out."""
+class StartBody(Value):
+    """How to run."""
 
     force: bool = False
-    """Run although the segment is of very different size than last time."""
+    """True: run although the segment is empty or of very different size than last time."""
 
 
-def start(context: Context, id: str) -> Response:  # noqa: A002 - the name in the path
-    """POST /exports/{id}/runs: run now. The run that is going, if there is one, is the answer too."""
-    body = read_body(StartBody, context.request, optional=True)
-    export = find_export(context, id)
-    key = context.request.headers.get("idempotency-key")
-    if key is None:
-        started = start_on_demand(context.services, export, context.caller.name, force=body.force)
-    elif 0 < len(key) <= MAX_KEY:
-        request = body.model_dump_json().encode()
-        started = start_once(context.services, export, context.caller.name, key, request, force=body.force)
-    else:
-        raise Refusal(422, "invalid_idempotency_key", f"Expected an Idempotency-Key of 1 to {MAX_KEY} characters.")
-    return _answer_started(context, started)
+NOT_FORCED = StartBody()
 
 
-def start_all(context: Context) -> Response:
-    """POST /runs: run all exports that have an active schedule."""
-    values = []
+class KeyHeaders(Value):
+    """What makes a repeated request harmless."""
+
+    idempotency_key: str | None = Field(default=None, alias="Idempotency-Key", min_length=1, max_length=200)
+    """Any text of yours, new for each run that you want. The same text again answers with the same run, for a week."""
+
+
+class Progress(Value):
+    """How far a run is, in contacts."""
+
+    contacts: int
+    sent: int
+    confirmed: int
+    rejected_by_active_campaign: int
+    seconds_left: int
+    """An estimate from the rate limit; what a run waits for is not in it."""
+
+
+class RunSummary(Value):
+    """A run as its record tells it."""
+
+    run_id: str
+    export_id: str
+    trigger: Trigger
+    requested_by: str
+    requested_utc: Time
+    status: RunStatus
+    ended_utc: Time | None = None
+    duration_s: int | None = None
+    account: Account | None = None
+    """Of a run that is over: every row read is in exactly one bucket."""
+    resends: int | None = None
+    """Requests that were sent again because the outcome of the first was unknown."""
+    plan: Plan | None = None
+    waiting: Waiting | None = None
+    cancel: Cancel | None = None
+    problem: Problem | None = None
+    rejects_url: str | None = None
+
+
+class RunView(RunSummary):
+    """A run with its progress."""
+
+    progress: Progress | None = None
+    """Of a run that is going."""
+
+
+class StartedRun(RunView):
+    """The run that answers a request to start."""
+
+    outcome: Outcome
+    """`started`; `joined`: another run of the export is going, this one; `known`: this very request came before."""
+
+
+class RunAllItem(Value):
+    """What became of one export."""
+
+    export_id: str
+    run_id: str | None = None
+    outcome: Outcome | None = None
+    problem: Problem | None = None
+    """Why it was not started."""
+
+
+def start_run(context: Context, export_id: str, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[StartedRun]:
+    """Run an export now. While a run of the export is going, that one is the answer."""
+    export = find_usable(context, export_id)
+    started = _start(context, export, Trigger.ON_DEMAND, headers, body)
+    view = StartedRun.model_validate({**_described(context, started.run), "outcome": started.outcome})
+    return Json(view, 202, _watch(started.run))
+
+
+def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[Page[RunAllItem]]:
+    """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
+    items = []
     for export in store.get_all(context.services.blobs, Export, exports.PREFIX):
-        if export.scheduled and export.connection_id:
-            started = start_on_demand(context.services, export, context.caller.name, trigger=Trigger.RUN_ALL)
-            values.append({"runId": started.run.run_id, "exportId": export.id, "outcome": started.outcome})
-    return answer_json({"value": values}, 202)
+        if not (export.scheduled and export.connection_id):
+            continue
+        try:
+            started = _start(context, export, Trigger.RUN_ALL, headers, body)
+            items.append(RunAllItem(export_id=export.id, run_id=started.run.run_id, outcome=started.outcome))
+        except ExporterError as error:
+            items.append(RunAllItem(export_id=export.id, problem=Problem.of(error)))
+    return Json(Page(value=tuple(items)), 202)
 
 
-def get(context: Context, id: str) -> Response:  # noqa: A002
-    """GET /runs/{id}: status with progress, time left and the accounting."""
-    run = _find(context, id)
-    return answer_json(describe(context, run), headers={} if run.end else {"Retry-After": str(POLL_S)})
+def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeaders, body: StartBody) -> Started:
+    services, by, force = context.services, context.caller.name, body.force
+    if headers.idempotency_key is None:
+        return start.start_on_demand(services, export, by, trigger=trigger, force=force)
+    request = f"{trigger} {body.model_dump_json()}".encode()
+    return start.start_once(services, export, by, headers.idempotency_key, request, trigger=trigger, force=force)
 
 
-def history(context: Context, id: str) -> Response:  # noqa: A002
-    """GET /exports/{id}/runs: newest first."""
-    export = find_export(context, id)
-    paths = [p for p in context.services.blobs.names(f"records/runs/{export.id}.") if p.endswith("/run.json")]
-    newest = (store.get(context.services.blobs, Run, path) for path in reversed(paths[-HISTORY:]))
-    return answer_list(_facts(run) for run in newest if run)
+def get(context: Context, run_id: str) -> Json[RunView]:
+    """Show a run: status, progress and time left while it is going, the account of every row when it is over."""
+    run = find_run(context, run_id)
+    view = RunView.model_validate(_described(context, run))
+    return Json(view, headers={} if run.end else {"Retry-After": str(POLL_S)})
 
 
-def cancel(context: Context, id: str) -> Response:  # noqa: A002
-    """POST /runs/{id}/cancel: nothing new is sent after a minute; what was sent is still confirmed and counted."""
-    _find(context, id)
-    asked = Cancel(by=context.caller.name, at=context.services.clock.now())
-    run = store.change(
-        context.services.blobs,
-        Run,
-        run_path(id),
-        lambda r: None if r.end or r.cancel else r.model_copy(update={"cancel": asked}),
-    )
+def history(context: Context, export_id: str, query: PageQuery) -> Json[Page[RunSummary]]:
+    """List the runs of an export, the newest first."""
+    blobs = context.services.blobs
+    prefix = f"records/runs/{find(context, export_id).id}."
+    paths = blobs.names(prefix)
+    ids = [path.split("/")[2] for path in paths if path.endswith("/run.json")]
+
+    def show(run_id: str) -> RunSummary | None:
+        run = store.get(blobs, Run, run_path(run_id))
+        return RunSummary.model_validate(_facts(run)) if run else None
+
+    return Json(resources.page(context, ids, query, show, newest_first=True))
+
+
+def cancel(context: Context, run_id: str) -> Json[RunView]:
+    """Cancel a run: nothing is sent after a minute; what was sent is still confirmed and counted."""
+    check_usable(context, find_run(context, run_id).export)
+    run = start.cancel(context.services, run_id, context.caller.name)
     if run is None:
         raise _no_run()
     if run.end and run.end.status is not RunStatus.CANCELED:
         raise Refusal(409, "run_is_over", f"The run is over ({run.status}); there is nothing to cancel.")
-    log.event("run_cancel_asked", runId=id)
-    if run.plan is None:
-        send_quietly(context.services, PLAN_QUEUE, {"runId": id})
-    return answer_json(describe(context, run), 202, {"Location": f"/api/runs/{id}", "Retry-After": str(POLL_S)})
+    return Json(RunView.model_validate(_described(context, run)), 202, _watch(run))
 
 
-def rejects(context: Context, id: str) -> Response:  # noqa: A002
-    """GET /runs/{id}/rejects: every row that did not become a confirmed contact, with its reason, as CSV."""
-    run = _find(context, id)
-    manifest = store.get(context.services.blobs, Manifest, manifest_path(id)) if run.plan else None
+def rejects(context: Context, run_id: str) -> Response:
+    """Return every row that did not become a confirmed contact, with its reason, as CSV."""
+    run = find_run(context, run_id)
+    check_usable(context, run.export)
+    manifest = store.get(context.services.blobs, Manifest, manifest_path(run_id)) if run.plan else None
     pieces = context.services.blobs.stream(manifest.rejects) if manifest else None
     if pieces is None:
         raise Refusal(
             404,
             "rejects_not_found",
-            f"The run {id} has no reject report: it was not planned yet, nothing was read, or the report's retention is over.",
+            "The run has no reject report: it was not planned yet, or the report was deleted after its retention.",
         )
-    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{id}.csv"'}
-    return Response(200, {**headers, "Cache-Control": "no-store"}, b"".join(pieces))
+    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{run_id}.csv"'}
+    if "gzip" in context.request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        pieces = _gzip(pieces)
+    return Response(200, {**headers, "Vary": "Accept-Encoding", **NEVER_KEPT}, _joined(pieces))
 
 
-def describe(context: Context, run: Run) -> dict[str, Any]:
-    """Describe a run for its reader, with its progress as the ledgers tell it."""
+def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _joined(pieces: Iterator[bytes]) -> bytes:
+    data = bytearray()
+    for piece in pieces:
+        data += piece
+        if len(data) > MAX_PLAIN_BYTES:
+            raise Refusal(
+                413,
+                "rejects_too_large",
+                f"The report is larger than the {MAX_PLAIN_BYTES} bytes of an answer. Repeat with Accept-Encoding: gzip"
+                " (curl --compressed), or read it from the container `rejects`.",
+            )
+    return bytes(data)
+
+
+def _described(context: Context, run: Run) -> dict[str, Any]:
     if run.end or run.plan is None:
         return _facts(run)
     current = finish.lanes(context.services, run)
@@ -113,37 +213,33 @@ def describe(context: Context, run: Run) -> dict[str, Any]:
 
 def _facts(run: Run) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "runId": run.run_id,
-        "exportId": run.export_id,
+        "run_id": run.run_id,
+        "export_id": run.export_id,
         "trigger": run.trigger,
-        "requestedBy": run.requested_by,
-        "requestedUtc": to_text(run.requested_utc),
+        "requested_by": run.requested_by,
+        "requested_utc": run.requested_utc,
         "status": run.status,
+        "plan": run.plan,
+        "cancel": run.cancel,
+        "problem": run.end.problem if run.end else run.stop,
+        "rejects_url": f"/api/runs/{run.run_id}/rejects" if run.plan else None,
     }
-    if run.cancel:
-        shown["cancel"] = run.cancel.model_dump(mode="json", by_alias=True)
-    if run.waiting and not run.end:
-        shown["waiting"] = run.waiting.model_dump(mode="json", by_alias=True)
-    if run.plan:
-        shown["plan"] = run.plan.model_dump(mode="json", by_alias=True)
-        shown["rejectsUrl"] = f"/api/runs/{run.run_id}/rejects"
     if run.end:
-        shown["endedUtc"] = to_text(run.end.at)
-        shown["account"] = run.end.account.model_dump(mode="json", by_alias=True)
+        shown["ended_utc"] = run.end.at
+        shown["duration_s"] = round(run.end.at - run.requested_utc)
+        shown["account"] = run.end.account
         shown["resends"] = run.end.resends
-    problem = run.end.problem if run.end else run.stop
-    if problem:
-        shown["problem"] = problem.model_dump(mode="json", by_alias=True)
+    else:
+        shown["waiting"] = run.waiting
     return shown
 
 
-def _answer_started(context: Context, started: Started) -> Response:
-    headers = {"Location": f"/api/runs/{started.run.run_id}", "Retry-After": str(POLL_S)}
-    joined = started.outcome is not Outcome.STARTED
-    return answer_json({**describe(context, started.run), "joined": joined}, 202, headers)
+def _watch(run: Run) -> dict[str, str]:
+    return {"Location": f"/api/runs/{run.run_id}", "Retry-After": str(POLL_S)}
 
 
-def _find(context: Context, run_id: str) -> Run:
+def find_run(context: Context, run_id: str) -> Run:
+    """Return a run; raises `Refusal` when there is none."""
     run = store.get(context.services.blobs, Run, run_path(run_id)) if RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise _no_run()

@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
+from exporter.api import resources
 from exporter.api.access import Context
-from exporter.api.http import Response, answer_json
-from exporter.api.resources import answer_list
-from exporter.records import to_text
+from exporter.api.http import Json
+from exporter.api.resources import Page, PageQuery
+from exporter.records import Time, Value
 from exporter.segments import find_refresh, list_segments, suggest_matching
 
 
-def list_all(context: Context) -> Response:
-    """GET /segments: tables, newest refresh, files, bytes, columns."""
-    found = list_segments(context.services.segments, context.services.settings.segment_prefix)
-    return answer_list(
-        {
-            "name": s.name,
-            "refreshedUtc": to_text(s.refreshed_at),
-            "files": s.files,
-            "sizeBytes": s.size_bytes,
-            "columns": [c.name for c in s.columns],
-        }
-        for s in found
-    )
+class ColumnView(Value):
+    """A column of a segment, with the type that model.json names."""
+
+    name: str
+    data_type: str
 
 
-def get(context: Context, name: str) -> Response:
-    """GET /segments/{name}: the newest complete refresh, its columns and a suggestion for the data matching."""
+class MatchingSuggestion(Value):
+    """The columns that look like members of a contact. Customer Insights fixes no names: a person has to confirm."""
+
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+
+
+class SegmentView(Value):
+    """A segment in storage."""
+
+    name: str
+    refreshed_utc: Time
+    files: int
+    size_bytes: int
+    columns: tuple[ColumnView, ...]
+
+
+class SegmentDetails(SegmentView):
+    """The newest complete refresh of a segment."""
+
+    suggestion: MatchingSuggestion
+    warnings: tuple[str, ...]
+
+
+def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
+    """List the segments in storage, each with its newest refresh."""
+    services = context.services
+    found = {
+        s.name: SegmentView(
+            name=s.name,
+            refreshed_utc=s.refreshed_at,
+            files=s.files,
+            size_bytes=s.size_bytes,
+            columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in s.columns),
+        )
+        for s in list_segments(services.segments, services.settings.segment_prefix)
+    }
+    return Json(resources.page(context, found, query, found.get))
+
+
+def get(context: Context, name: str) -> Json[SegmentDetails]:
+    """Show a segment's newest complete refresh, with a suggestion for the data matching."""
     services = context.services
     refresh = find_refresh(services.segments, services.settings.segment_prefix, name, services.clock.now(), quiet_s=0.0)
-    return answer_json(
-        {
-            "name": refresh.segment,
-            "refreshedUtc": to_text(refresh.refreshed_at),
-            "files": len(refresh.partitions),
-            "sizeBytes": sum(p.file.size_bytes for p in refresh.partitions),
-            "columns": [{"name": c.name, "dataType": c.data_type} for c in refresh.columns],
-            "suggestion": suggest_matching(refresh.columns),
-            "warnings": refresh.warnings,
-        }
+    return Json(
+        SegmentDetails(
+            name=refresh.segment,
+            refreshed_utc=refresh.refreshed_at,
+            files=len(refresh.partitions),
+            size_bytes=sum(p.file.size_bytes for p in refresh.partitions),
+            columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in refresh.columns),
+            suggestion=MatchingSuggestion.model_validate(suggest_matching(refresh.columns)),
+            warnings=refresh.warnings,
+        )
     )

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exporter import log, pacing
-from exporter.activecampaign.wire import Kind, Reply, Request
+from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
 from exporter.errors import Throttled, Unavailable
 from exporter.ports import Changed, Services
 from exporter.store import MAX_TRIES
 
 PATIENCE_S = 20.0
 """A turn further away than this is not waited for in place: the caller hands over and comes back."""
+CALLED_OFF = NotSent("called_off")
 
 
 @dataclass(slots=True)
@@ -24,21 +25,23 @@ class AccountCalls:
     api_key: str
     _budget: tuple[pacing.Budget, str] | None = field(default=None, init=False)
 
-    def call(self, request: Request, before: Callable[[], None] | None = None) -> Reply:
-        """Wait for a turn and send; `before` runs once, right before the request leaves.
+    def call(self, request: Request, before: Callable[[], bool] | None = None) -> Reply:
+        """Wait for a turn and send; `before` runs right before the request leaves, and may call it off.
 
-        Raises `Throttled` when the next turn is more than `PATIENCE_S` away.
+        Returns `CALLED_OFF` then, and when the turn is over after `before`: what it saw is out of date by now. Raises
+        `Throttled` when the next turn is more than `PATIENCE_S` away.
         """
         clock = self.services.clock
         while True:
             at = self._take_turn(request.kind)
             clock.sleep(max(0.0, at - clock.now()))
-            if before:
-                before()
-                before = None
+            if before and not before():
+                return CALLED_OFF
             # A turn that was missed is not made up for: the limit counts when requests arrive.
             if clock.now() <= at + pacing.VALID_S:
                 return self.services.activecampaign.call(self.host, self.api_key, request)
+            if before:
+                return CALLED_OFF
 
     def slow_down(self, retry_after_s: float) -> None:
         """ActiveCampaign refused a request for its rate: nobody sends to this account for a while."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import orjson
 
-from exporter import batches, ledger, log, runs, store
+from exporter import ledger, log, rejects, runs, store
 from exporter.activecampaign import wire
-from exporter.errors import Culprit, Stop, Wait
+from exporter.errors import Culprit, Stop
 from exporter.ledger import ImportStatus, Lane
 from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import LastSuccess, Slot, slot_path
-from exporter.ports import Services
+from exporter.ports import Changed, Services
 from exporter.reasons import BY_CODE, Reason
 from exporter.records import Record, Time
+from exporter.rejects import Reject
 from exporter.runs import Account, End, Problem, Run, RunStatus, lane_path, run_path
 
 
@@ -51,115 +52,136 @@ def over(run: Run, lane: Lane, age_s: float, stale_s: float) -> bool:
 
 
 def finish(services: Services, run_id: str) -> None:
-    """End the run if it is over; nothing otherwise. Any number of workers may try at once."""
+    """End the run if it is over; nothing otherwise. Any number of workers may try at once.
+
+    Raises `Stop` ("manifest_missing", "ledger_unreadable").
+    """
     run = store.get(services.blobs, Run, run_path(run_id))
     if run is None:
-        return
-    if run.end:
-        return clean_up(services, run)
-    if run.plan is None:
-        # Canceled or stopped before anything was planned, so nothing was sent.
-        return _end(services, run, Account(), (), 0)
-    current = lanes(services, run)
-    if len(current) < run.plan.lanes or not all(
-        over(run, x, age, services.settings.lane_stale_s) for x, age in current
-    ):
         return None
-    folded = [lane for lane, _ in current]
+    if run.end:
+        return settle(services, run)
+    if run.plan is None:
+        # Nothing was sent; somebody may record the plan right now, though, and then this is not the end.
+        return _end(services, run, Account(), 0, lambda r: r.plan is None) if run.halted else None
+    folded = _over(services, run)
+    if folded is None:
+        return None
     manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
     if manifest is None:
         raise Stop(
             "manifest_missing", f"The manifest of the run {run_id} is gone. Start the export again.", Culprit.SYSTEM
         )
-    account = runs.account(run.plan, folded)
-    services.blobs.extend(manifest.rejects, batches.reject_lines(_rejects(services, manifest, folded)))
-    return _end(services, run, account, manifest.sources, runs.resends(folded), manifest)
+    try:
+        services.blobs.extend(manifest.rejects, rejects.lines(_rejects(services, manifest, folded)))
+    except Stop as error:
+        # Without its working copy, a run can still be counted, but the people in it have no names any more.
+        log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
+    return _end(services, run, runs.account(run.plan, folded), runs.resends(folded))
 
 
-def _end(
-    services: Services,
-    run: Run,
-    account: Account,
-    sources: tuple[SourceEntry, ...],
-    resends: int,
-    manifest: Manifest | None = None,
-) -> None:
-    now = services.clock.now()
+def _over(services: Services, run: Run) -> list[Lane] | None:
+    """Return the lanes when all of them are over, and see to it that they stay so; None otherwise."""
+    current = lanes(services, run)
+    if len(current) < (run.plan.lanes if run.plan else 0):
+        return None
+    if not all(over(run, lane, age_s, services.settings.lane_stale_s) for lane, age_s in current):
+        return None
+    for number, (lane, _) in enumerate(current):
+        if lane.finished:
+            continue
+        # A worker that does not know of the halt yet, or stood still, fails its next append, and so sends nothing.
+        closed = ledger.lane_event(services.clock.now(), "closed")
+        try:
+            services.blobs.append(lane_path(run.run_id, number), ledger.encode([closed]), lane.length)
+        except Changed:
+            return None
+        lane.apply(closed)
+    return [lane for lane, _ in current]
+
+
+def _end(services: Services, run: Run, account: Account, resends: int, may_end: Callable[[Run], bool] = bool) -> None:
     problem = run.stop
     if not account.adds_up:
         problem = Problem(
             code="account_does_not_add_up",
-            message="The rows of this run do not add up, which is a defect of the service. Please report it with the run id.",
+            message="The rows of this run do not add up, which is a defect of the service. Please report it with the"
+            " run id.",
             culprit=Culprit.SYSTEM,
         )
     status = runs.verdict(account, problem, canceled=run.cancel is not None)
-    end = End(status=status, at=now, account=account, problem=problem, resends=resends)
-    report = Report(
-        run_id=run.run_id,
-        export_id=run.export_id,
-        status=status,
-        ended_utc=now,
-        account=account,
-        explanations={code: BY_CODE[code].explanation for code in account.reasons},
-        sources=sources,
-        warnings=run.plan.warnings if run.plan else (),
-        resends=resends,
-    )
-    # Two finishers write the same report but for the time; the run's end is written once.
-    services.blobs.put(run_path(run.run_id, "report.json"), report.to_json())
-    ended = end_with(services, run.run_id, end)
-    if ended and manifest and status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
-        success = LastSuccess(run_id=run.run_id, fingerprint=manifest.fingerprint, rows_read=account.rows_read, at=now)
-        store.change(
-            services.blobs, Slot, slot_path(run.export_id), lambda s: s.model_copy(update={"last_success": success})
-        )
-    clean_up(services, run)
+    end = End(status=status, at=services.clock.now(), account=account, problem=problem, resends=resends)
+    end_with(services, run.run_id, end, may_end)
 
 
-def end_with(services: Services, run_id: str, end: End) -> bool:
-    """Write the run's end, once; return whether this call did it."""
-    done = store.change(
-        services.blobs, Run, run_path(run_id), lambda r: None if r.end else r.model_copy(update={"end": end})
+def end_unplanned(services: Services, run_id: str, planner: str, status: RunStatus, problem: Problem) -> None:
+    """End a run of which nothing was sent; nothing when `planner` has lost its claim, or somebody asked to cancel."""
+    end = End(status=status, at=services.clock.now(), account=Account(), problem=problem)
+    end_with(services, run_id, end, lambda r: r.claimed_by(planner))
+
+
+def end_with(services: Services, run_id: str, end: End, may_end: Callable[[Run], bool]) -> None:
+    """Write the run's end, once and if it `may_end`; then do what follows from it."""
+    run = store.change(
+        services.blobs,
+        Run,
+        run_path(run_id),
+        lambda r: None if r.end or not may_end(r) else r.model_copy(update={"end": end}),
     )
-    mine = done is not None and done.end == end
-    if mine:
-        failed = end.status is RunStatus.FAILED
+    if run is None or run.end is None:
+        return
+    if run.end == end:
         log.event(
             "run_ended",
-            level=logging.ERROR if failed else logging.INFO,
+            level=logging.ERROR if end.status is RunStatus.FAILED else logging.INFO,
             runId=run_id,
             status=end.status,
             code=end.problem.code if end.problem else None,
-            **end.account.model_dump(exclude={"reasons"}),
+            **end.account.model_dump(by_alias=True, exclude={"reasons"}),
         )
-    return mine
+    settle(services, run)
 
 
-def fail(services: Services, run_id: str, error: Stop | Wait) -> None:
-    """End a run that could not be planned: nothing was sent."""
-    end = End(status=RunStatus.FAILED, at=services.clock.now(), account=Account(), problem=Problem.of(error))
-    _end_unplanned(services, run_id, end)
+def settle(services: Services, run: Run) -> None:
+    """Do what follows from the end: the report, what the next run compares with, and no working copy any more.
 
-
-def skip(services: Services, run_id: str, problem: Problem) -> None:
-    """End a run that has nothing to do."""
-    end = End(status=RunStatus.SKIPPED, at=services.clock.now(), account=Account(), problem=problem)
-    _end_unplanned(services, run_id, end)
-
-
-def _end_unplanned(services: Services, run_id: str, end: End) -> None:
-    end_with(services, run_id, end)
-    if run := store.get(services.blobs, Run, run_path(run_id)):
-        clean_up(services, run)
-
-
-def clean_up(services: Services, run: Run) -> None:
-    """Delete the working copies, which hold personal data; the run does not need them any more."""
+    It follows from records that do not change any more, so it may be done again. The working copy goes last: as long as
+    there is one, the sweep knows that something is left to do.
+    """
+    if run.end is None:
+        return
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
+    report = Report(
+        run_id=run.run_id,
+        export_id=run.export_id,
+        status=run.end.status,
+        ended_utc=run.end.at,
+        account=run.end.account,
+        explanations={code: BY_CODE[code].explanation for code in run.end.account.reasons},
+        sources=manifest.sources if manifest else (),
+        warnings=run.plan.warnings if run.plan else (),
+        resends=run.end.resends,
+    )
+    services.blobs.put(run_path(run.run_id, "report.json"), report.to_json())
+    if manifest and run.end.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
+        success = LastSuccess(
+            run_id=run.run_id,
+            fingerprint=manifest.fingerprint,
+            rows_read=run.end.account.rows_read,
+            at=run.end.at,
+            host=run.host,
+            confirmed=run.end.account.confirmed,
+        )
+        store.change(
+            services.blobs,
+            Slot,
+            slot_path(run.export_id),
+            lambda s: None
+            if s.last_success and s.last_success.at >= success.at
+            else s.model_copy(update={"last_success": success}),
+        )
     for path in list(services.blobs.names(f"working/{run.run_id}/")):
         services.blobs.delete(path)
-
-
-type Reject = tuple[tuple[str, int], str | None, str, Reason]
 
 
 def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iterator[Reject]:
@@ -179,7 +201,8 @@ def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iter
         emails, rows = wire.addresses(body), orjson.loads(references)
         for position, reason in sorted(reasons.items()):
             row, customer_id, *_ = rows[position]
-            yield manifest.locate(row), customer_id, emails[position], BY_CODE[reason]
+            why = BY_CODE[reason]
+            yield Reject(*manifest.locate(row), customer_id or "", emails[position], why, why.explanation)
 
 
 def read_batch(services: Services, manifest: Manifest, batch: BatchEntry) -> tuple[bytes, bytes]:

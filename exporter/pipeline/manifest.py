@@ -1,10 +1,11 @@
-"""The manifest: what a run sends. Its creation is the commit point: nothing is sent before, nothing planned anew after."""
+"""The manifest: what a run sends. Its creation is the commit point: nothing is sent before, nothing planned after."""
 
 from __future__ import annotations
 
 import hashlib
 
 from exporter.activecampaign.wire import Envelope
+from exporter.contacts import FieldMapping
 from exporter.records import Record, Time, Value
 from exporter.runs import Plan, run_path
 
@@ -31,6 +32,14 @@ class SourceEntry(Value):
     rows: int
 
 
+class FieldEntry(Value):
+    """A column and the custom field that it fills, found in the account when the run was planned."""
+
+    column: str
+    field_id: int
+    multiple: bool
+
+
 class Manifest(Record):
     """What a run sends, from which files, made with which mapping."""
 
@@ -39,6 +48,7 @@ class Manifest(Record):
     fingerprint: str
     refreshed_utc: Time
     sources: tuple[SourceEntry, ...]
+    fields: tuple[FieldEntry, ...] = ()
     envelope: tuple[str, str, str]
     batches: tuple[BatchEntry, ...]
     plan: Plan
@@ -47,6 +57,11 @@ class Manifest(Record):
     def around(self) -> Envelope:
         """What surrounds the contacts in a body."""
         return Envelope(*(text.encode() for text in self.envelope))
+
+    @property
+    def mapped_fields(self) -> tuple[FieldMapping, ...]:
+        """The custom fields of the mapping; the rest of it is in the run's copy of the export."""
+        return tuple(FieldMapping(f.column, f.field_id, f.multiple) for f in self.fields)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Return the file and the row within it (from 1 on) of the run's row number `row` (from 1 on)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exporter import ledger, log, store
+from exporter.activecampaign.answers import AccountLimits
 from exporter.activecampaign.wire import envelope
 from exporter.batches import Limits, check_size, plan_batches
 from exporter.contacts import FieldMapping, Mapping
@@ -12,16 +13,18 @@ from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.exports import ExportDefinition
 from exporter.pipeline import finish, preflight
 from exporter.pipeline.account import AccountCalls
-from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry, manifest_path
+from exporter.pipeline.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
 from exporter.ports import Changed, Services
-from exporter.runs import Claim, Plan, Problem, Run, Trigger, Waiting, lane_path, run_path
+from exporter.runs import Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
 from exporter.segments import Refresh, find_refresh
 
 CLAIM_S = 90.0
 """A planner that gave no sign of life for so long counts as dead. It gives one about every 64,000 rows."""
 RETRY_WAIT_S = 60.0
 """Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
+STALE_S = 8 * 86_400.0
+"""A refresh that is older is pointed out: one that is scheduled comes every week at the least."""
 BATCHES_A_LANE = 20
 """A lane has work for at least about this many batches; smaller runs need fewer lanes."""
 
@@ -44,11 +47,11 @@ def plan_run(services: Services, run_id: str) -> None:
         try:
             manifest = _make_manifest(services, run, lambda: _renew(services, run_id, me))
         except Wait as error:
-            return _wait(services, run, error)
+            return _wait(services, run, me, error)
         except _Skip as skip:
-            return finish.skip(services, run_id, skip.problem)
+            return finish.end_unplanned(services, run_id, me, RunStatus.SKIPPED, skip.problem)
         except Stop as error:
-            return finish.fail(services, run_id, error)
+            return finish.end_unplanned(services, run_id, me, RunStatus.FAILED, Problem.of(error))
         except _ClaimLostError:
             return log.event("plan_claim_lost", runId=run_id)
     dispatch(services, run_id, manifest)
@@ -59,7 +62,7 @@ class _ClaimLostError(Exception):
     """Another planner took over, or the run was canceled."""
 
 
-class _Skip(Exception):  # noqa: N818 - named by what to do next
+class _Skip(Exception):
     """There is nothing to do."""
 
     def __init__(self, problem: Problem) -> None:
@@ -80,23 +83,23 @@ def _claim(services: Services, run_id: str, me: str) -> bool:
 
 def _renew(services: Services, run_id: str, me: str) -> None:
     def renew(run: Run) -> Run | None:
-        if run.end or run.halted or run.claim is None or run.claim.by != me:
-            return None
-        return run.model_copy(update={"claim": Claim(by=me, at=services.clock.now())})
+        return run.model_copy(update={"claim": Claim(by=me, at=services.clock.now())}) if run.claimed_by(me) else None
 
     run = store.change(services.blobs, Run, run_path(run_id), renew)
-    if run is None or run.end or run.halted or run.claim is None or run.claim.by != me:
+    if run is None or not run.claimed_by(me):
         raise _ClaimLostError
 
 
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
     key = services.secrets.get(run.secret_name, fresh=run.waiting is not None)
-    columns = mapping(run.export, preflight.check(AccountCalls(services, run.host, key), run.export))
+    calls = AccountCalls(services, run.host, key)
+    fields = preflight.check(calls, run.export)
+    limits = None if run.export.allow_over_contact_limit else preflight.account_limits(calls)
     for attempt in (1, 2):
-        refreshes = _refreshes(services, run.export)
-        _guard_unchanged(services, run, refreshes)
         try:
-            return _read(services, run, refreshes, columns, heartbeat)
+            refreshes = _refreshes(services, run.export)
+            _guard_unchanged(services, run, refreshes)
+            return _read(services, run, refreshes, fields, limits, heartbeat)
         except Changed:
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
     raise NotReady(
@@ -124,6 +127,16 @@ def _refreshes(services: Services, export: ExportDefinition) -> list[Refresh]:
     return [
         find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s)
         for name in export.segments
+    ]
+
+
+def stale(refreshes: Sequence[Refresh], now: float) -> list[str]:
+    """Return a warning for each refresh that is old."""
+    return [
+        f"The segment {r.segment} was last refreshed {(now - r.refreshed_at) / 86_400:.0f} days ago. Customer Insights"
+        " does not refresh static segments, and deactivates segments that nobody uses."
+        for r in refreshes
+        if now - r.refreshed_at > STALE_S
     ]
 
 
@@ -159,7 +172,12 @@ def _last_success(services: Services, run: Run) -> LastSuccess | None:
 
 
 def _read(
-    services: Services, run: Run, refreshes: list[Refresh], columns: Mapping, heartbeat: Callable[[], None]
+    services: Services,
+    run: Run,
+    refreshes: list[Refresh],
+    fields: tuple[FieldMapping, ...],
+    limits: AccountLimits | None,
+    heartbeat: Callable[[], None],
 ) -> Manifest:
     nonce = services.ids.new()
     payload_path = f"working/{run.run_id}/{nonce}.batches"
@@ -169,7 +187,7 @@ def _read(
     planned = plan_batches(
         refreshes,
         services.segments,
-        columns,
+        mapping(run.export, fields),
         around,
         Limits(),
         payload,
@@ -177,8 +195,9 @@ def _read(
         run.export.max_profiles,
         heartbeat,
     )
+    last = _last_success(services, run)
+    preflight.check_contact_limit(limits, planned.contacts, last.known_to(run.host) if last else 0)
     if not run.force:
-        last = _last_success(services, run)
         check_size(planned.rows_read, last.rows_read if last else None, services.settings.size_change_factor)
     payload.commit()
     rejects.commit()
@@ -189,6 +208,7 @@ def _read(
         fingerprint=_identity(run, refreshes),
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
+        fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
         envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
         batches=tuple(
             BatchEntry(offset=b.offset, length=b.length, rows_length=b.rows_length, count=b.count, sha256=b.sha256)
@@ -201,7 +221,7 @@ def _read(
             rejected=planned.rejected,
             batches=len(planned.batches),
             lanes=lanes_for(len(planned.batches), services.settings.lanes),
-            warnings=planned.warnings + tuple(w for r in refreshes for w in r.warnings),
+            warnings=(*planned.warnings, *stale(refreshes, now)),
             at=now,
         ),
     )
@@ -246,17 +266,17 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
         send_quietly(services, UPLOAD_QUEUE, {"runId": run_id, "lane": lane})
 
 
-def _wait(services: Services, run: Run, error: Wait) -> None:
+def _wait(services: Services, run: Run, me: str, error: Wait) -> None:
     now = services.clock.now()
     since = run.waiting.since if run.waiting else now
     if now - since > services.settings.retry_for_s:
-        return finish.fail(services, run.run_id, error)
+        return finish.end_unplanned(services, run.run_id, me, RunStatus.FAILED, Problem.of(error))
     pause_s = max(RETRY_WAIT_S, min(error.retry_after_s or 0.0, 900.0))
     waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + pause_s)
     store.change(
         services.blobs,
         Run,
         run_path(run.run_id),
-        lambda r: None if r.end else r.model_copy(update={"waiting": waiting, "claim": None}),
+        lambda r: r.model_copy(update={"waiting": waiting, "claim": None}) if r.claimed_by(me) else None,
     )
     return log.event("run_waiting", runId=run.run_id, code=error.code)

@@ -59,6 +59,26 @@ def account_limits(calls: AccountCalls) -> answers.AccountLimits | None:
         raise
 
 
+def check_contact_limit(limits: answers.AccountLimits | None, contacts: int, known: int) -> None:
+    """Hold a run that could bring the account over the contact limit of its plan.
+
+    Over it, campaigns may stop, and ActiveCampaign's pages disagree on whether contacts are still added.
+    `known`: how many of the contacts the account has already; the others count as new.
+    Nothing is checked where `limits` is None or holds no limit. Raises `Stop` ("contact_limit").
+    https://help.activecampaign.com/hc/en-us/articles/115000364264-What-happens-when-I-reach-my-contact-limit
+    """
+    if limits is None or limits.contact_limit is None or limits.contacts is None:
+        return
+    new = max(contacts - known, 0)
+    if limits.contacts + new > limits.contact_limit:
+        raise Stop(
+            "contact_limit",
+            f"Expected room for up to {new} new contacts; the account has {limits.contacts} of at most"
+            f" {limits.contact_limit}. Nothing was sent. Raise the limit of the account's plan, remove contacts, or set"
+            " allowOverContactLimit on the export.",
+        )
+
+
 def ask[T](
     calls: AccountCalls,
     request: wire.Request,
@@ -71,7 +91,9 @@ def ask[T](
     if isinstance(value, answers.ErrorOutcome):
         if isinstance(value, answers.Throttled):
             calls.slow_down(value.retry_after_s)
-        # Every check first asks whose key it is: what is refused after that is a matter of permission.
+        if isinstance(value, answers.CredentialsRefused) and request != wire.who_am_i():
+            # Every check first asks whose key it is, so this is a matter of permission: unless the key was replaced since.
+            ask(calls, wire.who_am_i(), answers.read_user, "the API key's user")
         raise answers.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
     return value
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from exporter import connections, exports, log, runs, store
 from exporter.connections import Connection
-from exporter.errors import Culprit, ExporterError, Stop, Unavailable
+from exporter.errors import Culprit, ExporterError, Stop, Unavailable, Wait
 from exporter.exports import Export, ExportDefinition
 from exporter.ports import Changed, Services
 from exporter.records import Record, Time, Value, load
@@ -27,6 +27,12 @@ class LastSuccess(Value):
     fingerprint: str
     rows_read: int
     at: Time
+    host: str = ""
+    confirmed: int = 0
+
+    def known_to(self, host: str) -> int:
+        """Return how many contacts of the export the account at `host` has already, as far as this run tells."""
+        return self.confirmed if self.host == host else 0
 
 
 class Slot(Record):
@@ -148,7 +154,14 @@ class Key(Record):
 
 
 def start_once(
-    services: Services, export: Export, by: str, key: str, request: bytes, *, force: bool = False
+    services: Services,
+    export: Export,
+    by: str,
+    key: str,
+    request: bytes,
+    *,
+    trigger: Trigger = Trigger.ON_DEMAND,
+    force: bool = False,
 ) -> Started:
     """Start a run at most once for an idempotency key; a repetition gets the same run, finished or not.
 
@@ -167,7 +180,7 @@ def start_once(
                 "This Idempotency-Key came with a different request before. Use a new key for a new request.",
             ) from None
         run_id = known.run_id
-    started = start(services, export, Trigger.ON_DEMAND, by, run_id, force=force)
+    started = start(services, export, trigger, by, run_id, force=force)
     if started.run.run_id != run_id:
         joined = started.run.run_id
         store.change(services.blobs, Key, path, lambda k: k.model_copy(update={"run_id": joined}))
@@ -178,9 +191,11 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """Start every export with an active schedule for the occurrence of the timer at `occurrence` (epoch seconds).
 
     An export whose previous run is still going gets the record of a skipped run. One export's trouble is logged and
-    does not keep the others from starting.
+    does not keep the others from starting. Raises the last `Wait` when all have been tried: the same call may start
+    the others later.
     """
-    started = []
+    started: list[Started] = []
+    wait: Wait | None = None
     for export in store.get_all(services.blobs, Export, exports.PREFIX):
         if not export.scheduled or export.connection_id is None:
             continue
@@ -192,6 +207,9 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
             started.append(result)
         except ExporterError as error:
             log.event("scheduled_start_failed", level=logging.ERROR, exportId=export.id, code=error.code)
+            wait = error if isinstance(error, Wait) else wait
+    if wait:
+        raise wait
     return started
 
 

@@ -18,6 +18,8 @@ from exporter.runs import Run, lane_path, run_path
 
 GRACE_S = 30.0
 """A message that was just sent gets this long to arrive before another is sent."""
+SILENT_S = 900.0
+"""A lane that should work and has been silent for so long is worth an alert; the sweep has tried to wake it by then."""
 WORKING_COPY_S = 86_400.0
 """A working copy holds personal data and is deleted after a day at most, whatever became of its run."""
 _RUN_TIME = re.compile(r"\.(\d{8}T\d{6})Z\.")
@@ -42,7 +44,7 @@ def sweep(services: Services) -> None:
 def _drive(services: Services, run: Run) -> None:
     now = services.clock.now()
     if run.plan is None:
-        if run.halted and not store.get(services.blobs, Manifest, manifest_path(run.run_id)):
+        if run.halted:
             return finish.finish(services, run.run_id)
         asked_recently = run.claim is None and run.waiting is None and now - run.requested_utc < GRACE_S
         planning = run.claim is not None and now - run.claim.at < CLAIM_S
@@ -60,6 +62,8 @@ def _drive(services: Services, run: Run) -> None:
         waits = lane.waiting is not None and to_epoch(lane.waiting["until"]) > now and not run.halted
         if lane.finished or waits or lane.held(blob.age_s, services.settings.lane_stale_s):
             continue
+        if not lane.waiting and blob.age_s > SILENT_S:
+            log.event("run_silent", level=logging.WARNING, runId=run.run_id, lane=number, silentS=round(blob.age_s))
         if blob.age_s >= GRACE_S or lane.waiting:
             send_quietly(services, UPLOAD_QUEUE, {"runId": run.run_id, "lane": number})
     return finish.finish(services, run.run_id)
@@ -74,14 +78,11 @@ def _expire(services: Services) -> None:
             if requested is None:
                 continue
             run_id = path.split("/")[1]
-            if now - _epoch(requested.group(1)) > keep_s or (prefix == "working/" and _ended(services, run_id)):
+            if now - _epoch(requested.group(1)) > keep_s:
                 services.blobs.delete(path)
                 log.event("expired", runId=run_id, kind=prefix.rstrip("/"))
-
-
-def _ended(services: Services, run_id: str) -> bool:
-    run = store.get(services.blobs, Run, run_path(run_id))
-    return run is None or run.end is not None
+            elif prefix == "working/" and (run := store.get(services.blobs, Run, run_path(run_id))) and run.end:
+                finish.settle(services, run)
 
 
 def _epoch(compact: str) -> float:

@@ -27,7 +27,7 @@ from exporter.ledger import (
     portion_event,
 )
 from exporter.pipeline import finish
-from exporter.pipeline.account import AccountCalls
+from exporter.pipeline.account import CALLED_OFF, AccountCalls
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
 from exporter.ports import Changed, Services
@@ -142,11 +142,12 @@ class _Worker:
     def _send(self, portion: Portion) -> None:
         body = self._body(portion)
         count = len(portion.to_send)
-        reply = self._account.call(
-            wire.bulk_import(body, count),
-            before=lambda: self._append(portion_event(self.services.clock.now(), "sending", portion)),
-        )
+        reply = self._account.call(wire.bulk_import(body, count), before=lambda: self._may_send(portion))
         now = self.services.clock.now()
+        if reply is CALLED_OFF:
+            if not self.run.halted:  # recorded, and then the turn was over
+                self._append(portion_event(now, "notQueued", portion, outcome=CALLED_OFF.reason))
+            return
         outcome = answers.bulk_outcome(reply)
         match outcome:
             case answers.Accepted(import_id, queued):
@@ -164,6 +165,15 @@ class _Worker:
             case _:
                 self._append(portion_event(now, "notQueued", portion, outcome=type(outcome).__name__))
                 self._react(outcome)
+
+    def _may_send(self, portion: Portion) -> bool:
+        """Look for a cancel, then pass the fence: the append fails for a worker that lost the lane."""
+        now = self.services.clock.now()
+        self._look_for_cancel(now)
+        if self.run.halted:
+            return False
+        self._append(portion_event(now, "sending", portion))
+        return True
 
     def _ask(self, one: Import) -> None:
         reply = self._account.call(wire.import_info(one.import_id))

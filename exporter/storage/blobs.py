@@ -100,7 +100,7 @@ class AzureBlobs:
             raise _unavailable(error) from error
 
     def append(self, path: str, data: bytes, at: int) -> int:
-        """Append to a log that is `at` bytes long (0: create it) and return its new length; `Changed` when it is not."""
+        """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
         end = at + len(data)
         client = self._client(path)
         if at == 0:

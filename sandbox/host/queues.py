@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
@@ -113,9 +114,11 @@ class QueueListener:
                     with self._changed:
                         self._in_flight += 1
                     processing.submit(self._process_safely, message, invoking)
-                pause_s = MIN_POLLING_INTERVAL_S if messages else min(2 * pause_s, self._options.max_polling_interval_s)
-                if not messages:
-                    threading.Event().wait(pause_s)
+                if messages:
+                    pause_s = MIN_POLLING_INTERVAL_S
+                else:
+                    time.sleep(pause_s)
+                    pause_s = min(2 * pause_s, self._options.max_polling_interval_s)
 
     def _receive(self) -> Sequence[QueueMessage]:
         try:

@@ -7,6 +7,7 @@ invocation. A host that dies in between finds the occurrence past due when it st
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,7 +72,6 @@ class Timer:
         wants_monitor = function.trigger.get("useMonitor", True)
         self._monitored = wants_monitor and not self._schedule.has_gap_under_a_minute(datetime.now(UTC))
         self._path = state_folder / f"{function.name}.json" if state_folder and self._monitored else None
-        self._lock = threading.Lock()
         self._status = ScheduleStatus(NEVER, self._schedule.next_after(datetime.now(UTC)), NEVER)
 
     def start(self) -> None:
@@ -91,15 +91,14 @@ class Timer:
         while True:
             pause_s = (self._status.next - datetime.now(UTC)).total_seconds()
             if pause_s > 0:
-                threading.Event().wait(min(pause_s, 3600))
+                time.sleep(min(pause_s, 3600.0))
             else:
                 self._fire()
 
     def _fire(self, *, past_due: bool = False) -> None:
-        with self._lock:
-            moment = datetime.now(UTC)
-            self._run_function(self.function, self._trigger_value(past_due=past_due), {})
-            self._write(ScheduleStatus.after(moment, self._schedule))
+        moment = datetime.now(UTC)
+        self._run_function(self.function, self._trigger_value(past_due=past_due), {})
+        self._write(ScheduleStatus.after(moment, self._schedule))
 
     def _write(self, status: ScheduleStatus) -> None:
         self._status = status

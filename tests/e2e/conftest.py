@@ -10,6 +10,7 @@ from sandbox.demo import CONNECTION
 from sandbox.world import World
 from tests.e2e.app import QUICK, SEGMENT, App
 
+
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     with World(settings=QUICK, message_hidden_s=3) as started:

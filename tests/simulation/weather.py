@@ -121,7 +121,7 @@ def server_error_after(call: Call) -> Reply:
 
 def truncated(call: Call) -> Reply:
     answer = call.effect()
-    if not isinstance(answer, Answer):
+    if not isinstance(answer, Answer) or answer.status != 200:
         return AnswerLost("connection")
     return Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
 
@@ -137,11 +137,6 @@ def rate_as_400(call: Call) -> Reply:
     reason = b"Up to 100 imports may be requested per minute. Please retry this request in a minute."
     body = b'{"success": 0, "message": "Rate limit exceeded.", "failureReasons": ["%s"]}' % reason
     return Answer(400, {"content-type": "text/html"}, body)
-
-
-def login_page(call: Call) -> Reply:
-    call.who.wait(0.2)
-    return Answer(200, {"content-type": "text/html"}, b"<!DOCTYPE html><html><body>Login</body></html>")
 
 
 def unavailable(port: str) -> Unavailable:
@@ -172,10 +167,10 @@ ON_CALLS: dict[Befall, tuple[str, ...]] = {
     truncated: ("activecampaign",),
     throttled: ("activecampaign",),
     rate_as_400: ("activecampaign",),
-    login_page: ("activecampaign",),
 }
 """The faults of calls, and the ports where each can happen."""
 
+RATES = (0.002, 0.005, 0.01, 0.03)
 ON_MESSAGES = ("lost", "doubled", "late", "poisoned", "acknowledgement_lost")
 ON_TIMERS = ("doubled", "missed", "late")
 
@@ -191,9 +186,10 @@ class Weather:
         self.calm_at = calm_at
         self.seen: Counter[str] = Counter()
         """How often each kind of fault happened."""
-        rates = {
-            kind: random.choice((0.002, 0.005, 0.01, 0.03)) for kind in kinds if random.random() < 0.35  # noqa: PLR2004
-        }
+        rates = {kind: random.choice(RATES) for kind in kinds if random.random() < 0.35}
+        for kind in rates:
+            if ON_CALLS[kind] == ("activecampaign",):  # there are fewer of these calls
+                rates[kind] *= 5
         self._calls = {port: _Lot({k: r for k, r in rates.items() if port in ON_CALLS[k]}) for port in EVERYWHERE}
         self._messages = _Lot({k: random.choice((0.02, 0.1)) for k in ON_MESSAGES if random.random() < 0.3})
         self._timers = _Lot({k: random.choice((0.05, 0.2)) for k in ON_TIMERS if random.random() < 0.3})

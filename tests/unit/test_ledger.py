@@ -138,7 +138,11 @@ def test_a_lane_is_held_only_by_a_worker_that_shows_life() -> None:
 def test_progress_ends_a_wait_and_waits_in_a_row_are_counted() -> None:
     lane = lane_of((0, 5))
     for second in range(3):
-        lane.apply(lane_event(START + second, "waiting", code="x", message="", culprit="external", until="2026-11-18T00:00:00Z"))
+        lane.apply(
+            lane_event(
+                START + second, "waiting", code="x", message="", culprit="external", until="2026-11-18T00:00:00Z"
+            )
+        )
     assert (lane.waits, lane.waiting_since) == (3, START)
     accept(lane)
     assert (lane.waits, lane.waiting_since, lane.waiting) == (0, None, None)
@@ -158,7 +162,9 @@ def test_a_ledger_of_another_making_is_refused(line: bytes) -> None:
         fold(line)
 
 
-@given(st.lists(st.sampled_from([*PORTION_EVENTS, *IMPORT_EVENTS, "claimed", "released"]), max_size=30), st.integers(1, 6))
+@given(
+    st.lists(st.sampled_from([*PORTION_EVENTS, *IMPORT_EVENTS, "claimed", "released"]), max_size=30), st.integers(1, 6)
+)
 def test_no_contact_is_lost_or_doubled_whatever_happens(names: list[str], count: int) -> None:
     """Conservation: each contact of a batch is open, refused, or in exactly one import that still counts."""
     lane = lane_of((0, count))

@@ -1,0 +1,94 @@
+"""A dry run of an export: what would be sent, what would be set aside, and what would stop it."""
+
+from __future__ import annotations
+
+from exporter.api import connections
+from exporter.api.access import Context
+from exporter.api.exports import check_usable, find, no_connection
+from exporter.api.http import Json
+from exporter.pipeline import preview
+from exporter.records import Time, Value
+from exporter.runs import Problem
+
+
+class SegmentRead(Value):
+    """A segment as it was read."""
+
+    name: str
+    refreshed_utc: Time
+    files: int
+
+
+class RowExample(Value):
+    """A row that would be set aside; `row` is its number among the data rows of the file, from 1."""
+
+    reason: str
+    explanation: str
+    file: str
+    row: int
+
+
+class AccountRoom(Value):
+    """What the plan of the ActiveCampaign account allows."""
+
+    contact_limit: int | None = None
+    contacts: int | None = None
+
+
+class PreviewView(Value):
+    """What a run would come to; nothing was sent."""
+
+    segments: tuple[SegmentRead, ...]
+    rows_read: int
+    contacts: int
+    """How many would be sent; with duplicates and rejected, they are the rows read."""
+    duplicates: int
+    rejected: dict[str, int]
+    """Rows by reason code."""
+    examples: tuple[RowExample, ...]
+    """The first rows of each reason."""
+    requests: int
+    seconds_needed: int
+    """At the rate limit, when nothing else is sent to the account."""
+    account: AccountRoom | None = None
+    """Absent where the API key is not that of an administrator: then the contact limit cannot be checked."""
+    problems: tuple[Problem, ...]
+    """What would stop a run before anything is sent."""
+    warnings: tuple[str, ...]
+
+
+def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
+    """Read and check everything that a run would, and send nothing.
+
+    Takes some ten seconds for a million rows. One preview at a time in a worker process; 429 asks to come back.
+    """
+    export = find(context, export_id)
+    check_usable(context, export)
+    if export.connection_id is None:
+        raise no_connection()
+    calls = connections.account_calls(context, connections.find(context, export.connection_id))
+    found = preview.preview(context.services, export.id, export, calls)
+    planned = found.planned
+    return Json(
+        PreviewView(
+            segments=tuple(
+                SegmentRead(name=r.segment, refreshed_utc=r.refreshed_at, files=len(r.partitions))
+                for r in found.refreshes
+            ),
+            rows_read=planned.rows_read,
+            contacts=planned.contacts,
+            duplicates=planned.duplicates,
+            rejected=planned.rejected,
+            examples=tuple(
+                RowExample(reason=e.reason, explanation=e.reason.explanation, file=e.path, row=e.row)
+                for e in found.examples
+            ),
+            requests=len(planned.batches),
+            seconds_needed=found.seconds,
+            account=AccountRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
+            if found.limits
+            else None,
+            problems=found.problems,
+            warnings=found.warnings,
+        )
+    )

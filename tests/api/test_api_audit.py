@@ -1,0 +1,111 @@
+"""The audit trail: one entry for each call that changes something or shows personal data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from exporter.errors import Unavailable
+from tests.api.client import CONNECTION, EXPORT, Api, signed_in
+from tests.builders import drive, people, write_segment
+
+
+def entries(api: Api) -> list[list[dict[str, Any]]]:
+    """Return the lines of each entry, in order of time."""
+    paths = api.fakes.blobs.names("records/audit/")
+    return [[orjson.loads(line) for line in api.fakes.blobs.stored[path].data.splitlines()] for path in paths]
+
+
+@pytest.fixture
+def api() -> Api:
+    api = signed_in("Admin")
+    write_segment(api.fakes, people(3))
+    return api
+
+
+def test_an_entry_says_who_did_what_to_which_resource_when_and_from_where(api: Api) -> None:
+    api.put("/connections/main", CONNECTION, headers={"X-Forwarded-For": "203.0.113.7:50311"})
+    ((asked, done),) = entries(api)
+    assert asked == {
+        "schemaVersion": 1,
+        "at": "2026-11-18T11:06:40.000Z",
+        "action": "saveConnection",
+        "resource": "/connections/main",
+        "by": "grace@contoso.example",
+        "byId": "0b1e",
+        "role": "admin",
+        "fromAddress": "203.0.113.7",
+    }
+    assert (done["status"], done["at"] > asked["at"]) == (201, True)
+
+
+def test_a_refusal_is_recorded_with_its_code_and_a_start_with_its_run(api: Api) -> None:
+    api.put("/connections/main", CONNECTION | {"apiKey": "wrong"})
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+    outcomes = {
+        (asked["action"], done["status"], done.get("code"), done.get("location")) for asked, done in entries(api)
+    }
+    assert outcomes == {
+        ("saveConnection", 422, "credentials_refused", None),
+        ("saveConnection", 201, None, None),
+        ("saveExport", 201, None, None),
+        ("startRun", 202, None, f"/api/runs/{run_id}"),
+    }
+
+
+def test_reading_leaves_no_entry_unless_it_shows_personal_data(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+    drive(api.fakes, run_id)
+    before = len(entries(api))
+    for path in ("/connections", "/exports", "/exports/newsletter", f"/runs/{run_id}", "/segments", "/openapi.json"):
+        assert api.get(path).status == 200
+    assert len(entries(api)) == before
+    api.get(f"/runs/{run_id}/rejects")
+    assert len(entries(api)) == before + 1
+
+
+def test_who_may_not_do_it_leaves_a_line_in_the_log_and_no_entry(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    api.as_user("Viewer").put("/connections/main", CONNECTION)
+    assert entries(api) == []
+    assert "access_refused" in caplog.text
+    assert "grace" not in caplog.text
+
+
+def test_without_an_entry_nothing_is_done(api: Api) -> None:
+    def down(operation: str, path: str) -> None:
+        if path.startswith("records/audit/"):
+            raise Unavailable("storage_unavailable", "Storage is down.")
+
+    api.fakes.blobs.before = down
+    assert api.put("/connections/main", CONNECTION).status == 503
+    assert api.fakes.activecampaign.requests == []
+    assert api.get("/connections/main").status == 404
+
+
+def test_what_was_done_is_answered_even_when_its_outcome_cannot_be_recorded(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = iter(range(100))
+
+    def down(operation: str, path: str) -> None:
+        if path.startswith("records/audit/") and next(calls):
+            raise Unavailable("storage_unavailable", "Storage is down.")
+
+    api.fakes.blobs.before = down
+    assert api.put("/connections/main", CONNECTION).status == 201
+    assert "audit_outcome_missing" in caplog.text
+    api.fakes.blobs.before = lambda operation, path: None
+    ((asked,),) = entries(api)
+    assert asked["action"] == "saveConnection"
+
+
+def test_a_path_that_is_no_id_is_not_repeated(api: Api) -> None:
+    assert api.put("/connections/jane@example.com", CONNECTION).code == "invalid_id"
+    ((asked, _),) = entries(api)
+    assert asked["resource"] == "(not an id)"

@@ -1,0 +1,292 @@
+"""Connections: tested before they are saved, shared or not, removed with care; nobody reads a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.errors import Unavailable
+from exporter.exports import Export
+from exporter.exports import path as export_path
+from exporter.runs import RunStatus
+from exporter.store import get
+from tests.api.client import CONNECTION, Api, signed_in, with_function_key
+from tests.builders import drive, make_export, people, read_run, write_segment
+
+
+@pytest.fixture
+def api() -> Api:
+    return with_function_key()
+
+
+def stored_bytes(api: Api) -> bytes:
+    return b"".join(blob.data for blob in api.fakes.blobs.stored.values())
+
+
+def test_a_connection_is_tested_saved_and_shown_with_the_account_it_leads_to(api: Api) -> None:
+    saved = api.put("/connections/main", CONNECTION)
+    assert saved.status == 201
+    assert saved.json["account"]
+    assert saved.json["consent"] == {"agreedBy": "function key", "agreedUtc": saved.json["createdUtc"]}
+    shown = api.get("/connections/main")
+    assert (shown.status, shown.json) == (200, saved.json)
+    assert shown.headers["ETag"] == saved.headers["ETag"]
+
+
+def test_the_api_key_is_in_key_vault_and_nowhere_else(api: Api) -> None:
+    saved = api.put("/connections/main", CONNECTION)
+    assert api.fakes.secrets.values[saved.json["secretName"]] == "key-1"
+    assert b"key-1" not in stored_bytes(api)
+    for path in ("/connections", "/connections/main"):
+        assert b"key-1" not in api.get(path).response.body
+
+
+@pytest.mark.parametrize(
+    "given", ["acme.api-us1.com", "https://acme.api-us1.com", "https://acme.api-us1.com/", "ACME.api-us1.com"]
+)
+def test_a_host_is_taken_as_people_copy_it(api: Api, given: str) -> None:
+    assert api.put("/connections/main", CONNECTION | {"host": given}).json["host"] == "acme.api-us1.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("acme.api-us1.com.evil.example", "another domain"),
+        ("http://acme.api-us1.com", "another scheme than https"),
+        ("https://acme.api-us1.com/api/3", "a path"),
+        ("acme.api-us1.com:8443", "a port"),
+        ("me@acme.api-us1.com", "a user name"),
+        ("127.0.0.1", "another domain"),
+    ],
+)
+def test_any_other_host_is_refused_with_the_reason_and_never_called(api: Api, given: str, why: str) -> None:
+    refused = api.put("/connections/main", CONNECTION | {"host": given})
+    assert (refused.status, refused.code) == (422, "host_refused")
+    assert why in refused.json["detail"]
+    assert api.fakes.activecampaign.requests == []
+
+
+@pytest.mark.parametrize("consent", [{}, {"consent": False}])
+def test_without_consent_there_is_no_connection(api: Api, consent: dict[str, bool]) -> None:
+    body = {name: value for name, value in CONNECTION.items() if name != "consent"} | consent
+    refused = api.put("/connections/main", body)
+    assert (refused.status, refused.code) == (422, "consent_missing")
+    assert api.get("/connections").json == {"value": []}
+
+
+def test_a_key_that_does_not_work_is_refused_and_not_stored(api: Api) -> None:
+    refused = api.put("/connections/main", CONNECTION | {"apiKey": "wrong-key"})
+    assert (refused.status, refused.code) == (422, "credentials_refused")
+    assert "wrong-key" not in api.fakes.secrets.values.values()
+    assert "wrong-key" not in str(refused.json)
+    assert api.get("/connections/main").status == 404
+
+
+def test_a_key_whose_user_is_no_administrator_works_and_the_account_stays_unnamed(api: Api) -> None:
+    api.fakes.account.set_key("key-1", admin=False)
+    saved = api.put("/connections/main", CONNECTION)
+    assert saved.status == 201
+    assert "account" not in saved.json
+
+
+def test_a_connection_may_name_a_secret_that_exists_already(api: Api) -> None:
+    api.fakes.secrets.set("campaign-key", "key-1")
+    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"}
+    assert api.put("/connections/main", body | {"secretName": "campaign-key"}).json["secretName"] == "campaign-key"
+    missing = api.put("/connections/other", body | {"secretName": "nothing-there"})
+    assert (missing.status, missing.code) == (422, "secret_not_found")
+
+
+def test_key_and_secret_name_together_are_refused(api: Api) -> None:
+    refused = api.put("/connections/main", CONNECTION | {"secretName": "campaign-key"})
+    assert (refused.status, refused.code) == (422, "invalid_body")
+    assert "not both" in refused.json["detail"]
+
+
+def test_a_new_connection_needs_a_key(api: Api) -> None:
+    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"}
+    refused = api.put("/connections/main", body)
+    assert (refused.status, refused.code) == (422, "api_key_missing")
+
+
+def test_a_change_without_a_key_keeps_the_stored_one_and_the_consent(api: Api) -> None:
+    first = api.put("/connections/main", CONNECTION)
+    api.fakes.clock.sleep(60)
+    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"} | {"displayName": "Renamed"}
+    second = api.put("/connections/main", body, headers={"If-Match": first.headers["ETag"]})
+    assert second.status == 200
+    assert second.json["displayName"] == "Renamed"
+    assert second.json["version"] == 2
+    for kept in ("secretName", "consent", "createdUtc"):
+        assert second.json[kept] == first.json[kept]
+
+
+def test_a_stored_key_is_never_tried_on_another_host(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    calls = len(api.fakes.activecampaign.requests)
+    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"} | {"host": "other.api-us1.com"}
+    refused = api.put("/connections/main", body, headers={"If-Match": "*"})
+    assert (refused.status, refused.code) == (422, "api_key_missing")
+    assert len(api.fakes.activecampaign.requests) == calls
+
+
+def test_another_host_takes_a_new_consent_and_leaves_the_old_hosts_key_to_its_runs(api: Api) -> None:
+    first = api.put("/connections/main", CONNECTION)
+    api.fakes.clock.sleep(60)
+    second = api.put("/connections/main", CONNECTION | {"host": "other.api-us1.com"}, headers={"If-Match": "*"})
+    assert second.status == 200
+    assert second.json["consent"]["agreedUtc"] > first.json["consent"]["agreedUtc"]
+    assert second.json["secretName"] != first.json["secretName"]
+    assert first.json["secretName"] in api.fakes.secrets.values
+
+
+def test_a_change_of_what_exists_has_to_say_what_was_seen(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    refused = api.put("/connections/main", CONNECTION)
+    assert (refused.status, refused.code) == (428, "if_match_missing")
+
+
+def test_a_lost_update_is_refused(api: Api) -> None:
+    seen = api.put("/connections/main", CONNECTION).headers["ETag"]
+    assert api.put("/connections/main", CONNECTION, headers={"If-Match": seen}).status == 200
+    refused = api.put("/connections/main", CONNECTION, headers={"If-Match": seen})
+    assert (refused.status, refused.code) == (412, "changed_meanwhile")
+    assert api.delete("/connections/main", headers={"If-Match": seen}).code == "changed_meanwhile"
+
+
+def test_a_connection_made_anew_under_the_same_id_is_not_the_one_that_was_seen(api: Api) -> None:
+    seen = api.put("/connections/main", CONNECTION).headers["ETag"]
+    assert api.delete("/connections/main").status == 200
+    api.fakes.clock.sleep(1)
+    assert api.put("/connections/main", CONNECTION).status == 201
+    assert api.put("/connections/main", CONNECTION, headers={"If-Match": seen}).code == "changed_meanwhile"
+
+
+def test_if_match_finds_nothing_where_nothing_is(api: Api) -> None:
+    assert api.put("/connections/main", CONNECTION, headers={"If-Match": "*"}).status == 412
+
+
+def test_if_none_match_creates_only(api: Api) -> None:
+    assert api.put("/connections/main", CONNECTION, headers={"If-None-Match": "*"}).status == 201
+    refused = api.put("/connections/main", CONNECTION, headers={"If-None-Match": "*"})
+    assert (refused.status, refused.code) == (412, "exists_already")
+
+
+def test_a_change_that_comes_between_reading_and_writing_is_not_overwritten(api: Api) -> None:
+    seen = api.put("/connections/main", CONNECTION).headers["ETag"]
+    rivals = iter([api])
+
+    def rival(operation: str, path: str) -> None:
+        if operation == "replace" and path.endswith("main.json") and (other := next(rivals, None)):
+            other.put("/connections/main", CONNECTION | {"displayName": "Rival"}, headers={"If-Match": "*"})
+
+    api.fakes.blobs.before = rival
+    mine = api.put("/connections/main", CONNECTION | {"displayName": "Mine"}, headers={"If-Match": seen})
+    assert (mine.status, mine.code) == (412, "changed_meanwhile")
+    assert api.get("/connections/main").json["displayName"] == "Rival"
+
+
+@pytest.mark.parametrize("bad_id", ["Main", "a--b", "-a", "a_b", "a" * 64, "a b", "a.json"])
+def test_an_id_that_cannot_be_kept_is_refused(api: Api, bad_id: str) -> None:
+    assert api.put(f"/connections/{bad_id}", CONNECTION).code == "invalid_id"
+    assert api.get(f"/connections/{bad_id}").code == "no_such_connection"
+
+
+def test_when_key_vault_is_down_nothing_is_saved(api: Api) -> None:
+    def down(name: str, value: str) -> None:
+        raise Unavailable("key_vault_unavailable", "Key Vault did not answer.")
+
+    api.fakes.secrets.set = down  # type: ignore[method-assign]  # a fake that fails
+    refused = api.put("/connections/main", CONNECTION)
+    assert (refused.status, refused.code) == (503, "key_vault_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert api.get("/connections/main").status == 404
+
+
+def test_lists_and_fields_are_shown_to_choose_from(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    lists = api.get("/connections/main/lists").json["value"]
+    assert {"id": 1, "name": "Newsletter", "channel": "email"} in lists
+    fields = api.get("/connections/main/fields").json["value"]
+    assert {"id": 6, "title": "City", "type": "text", "tag": "CITY"} in fields
+
+
+def test_contributors_see_id_name_and_type_of_shared_connections_only() -> None:
+    admin = signed_in("Admin")
+    admin.put("/connections/shared", CONNECTION | {"usableBy": "contributors"})
+    admin.put("/connections/private", CONNECTION)
+    contributor = admin.as_user("Contributor")
+    expected = {"id": "shared", "displayName": "Main account", "type": "ActiveCampaign"}
+    assert contributor.get("/connections").json == {"value": [expected]}
+    assert contributor.get("/connections/shared").json == expected
+    assert contributor.get("/connections/shared/lists").status == 200
+    for path in ("/connections/private", "/connections/private/lists", "/connections/private/fields"):
+        assert contributor.get(path).code == "no_such_connection"
+    assert [c["id"] for c in admin.get("/connections").json["value"]] == ["private", "shared"]
+
+
+def test_lists_come_in_pages(api: Api) -> None:
+    for number in range(5):
+        assert api.put(f"/connections/c{number}", CONNECTION).status == 201
+    found, link = [], "/connections?top=2"
+    while link:
+        path, _, text = link.removeprefix("/api").partition("?")
+        answer = api.get(path, query=dict(pair.split("=") for pair in text.split("&")))
+        assert len(answer.json["value"]) <= 2
+        found += [c["id"] for c in answer.json["value"]]
+        link = answer.json.get("nextLink", "")
+    assert found == [f"c{number}" for number in range(5)]
+
+
+def test_a_connection_that_nothing_uses_is_removed(api: Api) -> None:
+    saved = api.put("/connections/main", CONNECTION)
+    removed = api.delete("/connections/main")
+    assert (removed.status, removed.json) == (
+        200,
+        {"detachedExports": [], "canceledRuns": [], "secretName": saved.json["secretName"]},
+    )
+    assert api.get("/connections/main").status == 404
+
+
+def test_removal_is_refused_with_the_exports_that_use_the_connection(api: Api) -> None:
+    make_export(api.fakes, id="weekly")
+    refused = api.delete("/connections/main")
+    assert (refused.status, refused.code) == (409, "connection_in_use")
+    assert refused.json["exports"] == ["weekly"]
+    assert api.get("/connections/main").status == 200
+
+
+def test_detach_leaves_the_exports_without_a_connection_and_cancels_their_runs(api: Api) -> None:
+    write_segment(api.fakes, people(600))
+    make_export(api.fakes, scheduled=True)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+    assert api.delete("/connections/main").json["runs"] == [run_id]
+    removed = api.delete("/connections/main", query={"detach": "true"})
+    assert removed.json["detachedExports"] == ["newsletter"]
+    assert removed.json["canceledRuns"] == [run_id]
+    export = api.get("/exports/newsletter").json
+    assert export["state"] == "noConnection"
+    assert "connectionId" not in export
+    assert export["version"] == 2
+    assert export["dataMatching"]["email"] == "EMail"
+    assert drive(api.fakes, run_id).status is RunStatus.CANCELED
+    assert read_run(api.fakes, run_id).cancel
+    assert api.post("/exports/newsletter/runs").code == "no_connection"
+
+
+def test_a_removal_that_broke_off_can_be_repeated(api: Api) -> None:
+    write_segment(api.fakes, people(600))
+    make_export(api.fakes)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+
+    def crash(operation: str, path: str) -> None:
+        if operation == "replace" and path.endswith("/run.json"):
+            raise Unavailable("storage_unavailable", "Storage is down.")
+
+    api.fakes.blobs.before = crash
+    assert api.delete("/connections/main", query={"detach": "true"}).status == 503
+    api.fakes.blobs.before = lambda operation, path: None
+    exported: Any = get(api.fakes.blobs, Export, export_path("newsletter"))
+    assert exported.connection_id is None
+    assert api.delete("/connections/main", query={"detach": "true"}).json["canceledRuns"] == [run_id]

@@ -1,0 +1,153 @@
+"""Safe to call: strict, bounded, and problems that tell no secrets."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from exporter import triggers
+from exporter.api.http import NEVER_KEPT, STATUS_OF, TITLES, Request
+from exporter.api.inputs import MAX_BODY_BYTES
+from exporter.api.routes import answer
+from exporter.errors import Stop, Unavailable
+from tests.api.client import CONNECTION, EXPORT, Answer, Api, with_function_key
+from tests.builders import make_export
+
+
+@pytest.fixture
+def api() -> Api:
+    return with_function_key()
+
+
+def test_a_problem_has_the_members_of_rfc_9457_and_a_stable_code(api: Api) -> None:
+    problem = api.get("/exports/nothing")
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert problem.json == {
+        "type": "about:blank",
+        "title": "Not found",
+        "status": 404,
+        "code": "export_not_found",
+        "detail": "There is no export of this id. GET /exports lists them.",
+        "culprit": "user",
+    }
+
+
+@pytest.mark.parametrize("path", ["/exports", "/nothing", "/exports/nothing", "/health"])
+def test_no_answer_is_kept_or_guessed_at(api: Api, path: str) -> None:
+    assert api.get(path).headers.items() >= NEVER_KEPT.items()
+
+
+def test_a_path_that_is_not_there_and_a_method_that_is_wrong_are_told_apart(api: Api) -> None:
+    assert api.get("/nothing").code == "no_such_path"
+    assert api.get("/exports/").code == "no_such_path"
+    wrong = api.call("PATCH", "/exports/newsletter")
+    assert (wrong.status, wrong.code, wrong.headers["Allow"]) == (405, "method_not_allowed", "DELETE, GET, PUT")
+    assert api.post("/health").status == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 415, "wrong_content_type"),
+        (b"{", 400, "malformed_body"),
+        (b"[]", 400, "malformed_body"),
+        (b'"text"', 400, "malformed_body"),
+        (b"\xff\xfe", 400, "malformed_body"),
+        (b"[" * 10_000, 400, "malformed_body"),
+        (b" " * (MAX_BODY_BYTES + 1), 413, "body_too_large"),
+        (b"{}", 422, "invalid_body"),
+    ],
+)
+def test_a_body_that_is_no_small_json_object_is_refused(api: Api, body: bytes, status: int, code: str) -> None:
+    refused = api.put("/exports/newsletter", body)
+    assert (refused.status, refused.code) == (status, code)
+
+
+def test_another_content_type_is_refused(api: Api) -> None:
+    refused = api.put("/exports/newsletter", EXPORT, headers={"content-type": "text/plain"})
+    assert (refused.status, refused.code) == (415, "wrong_content_type")
+    accepted = api.put("/exports/newsletter", EXPORT, headers={"content-type": "Application/JSON; charset=utf-8"})
+    assert accepted.code == "no_such_connection"
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"tpo": "5"}, "tpo: unknown, did you mean top?"),
+        ({"top": "0"}, "top: "),
+        ({"top": "101"}, "top: "),
+        ({"top": "five"}, "top: "),
+    ],
+)
+def test_a_query_that_does_not_fit_is_refused(api: Api, query: dict[str, str], told: str) -> None:
+    refused = api.get("/exports", query=query)
+    assert (refused.status, refused.code) == (422, "invalid_query")
+    assert told in refused.json["detail"]
+
+
+def test_the_function_key_may_be_in_the_query(api: Api) -> None:
+    assert api.get("/exports", query={"code": "the-key", "clientId": "default"}).status == 200
+
+
+def test_values_and_odd_names_of_a_body_are_not_repeated(api: Api) -> None:
+    body = EXPORT | {"listId": "jane@example.com", "jane@example.com": 1, "segments": ["jane@example.com"] * 2}
+    refused = api.put("/exports/newsletter", body)
+    assert refused.status == 422
+    assert b"jane" not in refused.response.body
+    refused = api.put("/connections/main", CONNECTION | {"apiKey": "white space in a-secret"})
+    assert refused.status == 422
+    assert b"secret in" not in refused.response.body
+    assert b"a-secret" not in refused.response.body
+
+
+def test_a_defect_tells_its_place_and_nothing_else(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(operation: str, path: str) -> None:
+        raise ValueError("jane@example.com")
+
+    api.fakes.blobs.before = broken
+    with caplog.at_level(logging.ERROR, "exporter"):
+        answer = api.get("/exports")
+    assert (answer.status, answer.code, answer.json["culprit"]) == (500, "defect", "system")
+    assert "jane" not in str(answer.json) + caplog.text
+    assert "ValueError" in caplog.text
+
+
+def test_when_storage_is_down_the_answer_says_when_to_come_back(api: Api) -> None:
+    def down(operation: str, path: str) -> None:
+        raise Unavailable("storage_unavailable", "Blob storage did not answer.")
+
+    api.fakes.blobs.before = down
+    for refused in (api.get("/exports"), api.put("/connections/main", CONNECTION)):
+        assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "storage_unavailable", "30")
+
+
+def test_a_record_of_another_release_is_a_problem_of_the_system(api: Api) -> None:
+    make_export(api.fakes)
+    api.fakes.blobs.put("records/exports/newsletter.json", b'{"schemaVersion": 2}')
+    answer = api.get("/exports/newsletter")
+    assert (answer.status, answer.code) == (500, "record_unreadable")
+
+
+def test_every_status_has_a_title() -> None:
+    assert set(STATUS_OF.values()) <= set(TITLES)
+
+
+def test_unusable_settings_are_not_shown_to_strangers() -> None:
+    def unusable() -> None:
+        raise Stop("unusable_settings", "KEY_VAULT_URI is not set.")
+
+    health = Answer(answer(unusable, Request("GET", "/health")))  # type: ignore[arg-type]  # makes no services
+    assert (health.status, health.json) == (503, {"status": "unusable", "code": "unusable_settings"})
+    other = Answer(answer(unusable, Request("GET", "/exports")))  # type: ignore[arg-type]  # likewise
+    assert (other.status, other.code) == (503, "unusable_settings")
+
+
+def test_the_trigger_hands_over_path_query_and_headers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.triggers.bootstrap.services", lambda: api.fakes.services)
+    make_export(api.fakes)
+    status, headers, body = triggers.answer(
+        "get", "https://app.example/api/exports/newsletter?code=x", {"code": "x"}, {"If-Match": "*"}, b""
+    )
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert b'"newsletter"' in body

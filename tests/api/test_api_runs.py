@@ -1,0 +1,215 @@
+"""Runs: start, watch, cancel, history, and what was set aside."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from exporter.pipeline.start import start_scheduled
+from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
+from tests.builders import deliver, drive, people, write_segment
+
+
+@pytest.fixture
+def api() -> Api:
+    api = with_function_key()
+    write_segment(api.fakes, [*people(600), ("x", "X", "", "nobody", "")])
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    return api
+
+
+def start(api: Api, **options: object) -> str:
+    run_id: str = api.post("/exports/newsletter/runs", **options).json["runId"]
+    return run_id
+
+
+def test_a_run_is_accepted_and_says_where_to_watch_it(api: Api) -> None:
+    started = api.post("/exports/newsletter/runs")
+    assert (started.status, started.json["outcome"], started.json["status"]) == (202, "started", "queued")
+    assert started.headers["Location"] == f"/api/runs/{started.json['runId']}"
+    assert int(started.headers["Retry-After"]) > 0
+
+
+def test_while_a_run_is_going_it_is_the_answer(api: Api) -> None:
+    run_id = start(api)
+    again = api.post("/exports/newsletter/runs")
+    assert (again.status, again.json["runId"], again.json["outcome"]) == (202, run_id, "joined")
+
+
+def test_a_run_shows_its_progress_and_then_its_account(api: Api) -> None:
+    run_id = start(api)
+    deliver(api.fakes)
+    going = api.get(f"/runs/{run_id}")
+    assert going.json["status"] == "running"
+    assert going.json["progress"]["contacts"] == 600
+    assert going.json["progress"]["secondsLeft"] > 0
+    assert "Retry-After" in going.headers
+    drive(api.fakes, run_id)
+    over = api.get(f"/runs/{run_id}")
+    assert over.json["status"] == "completedWithWarnings"
+    assert over.json["account"] == {
+        "rowsRead": 601,
+        "confirmed": 600,
+        "duplicates": 0,
+        "rejected": 1,
+        "rejectedByActiveCampaign": 0,
+        "unconfirmed": 0,
+        "reasons": {"invalid_email_no_at": 1},
+    }
+    assert over.json["durationS"] > 0
+    assert "progress" not in over.json
+    assert "Retry-After" not in over.headers
+
+
+def test_a_repeated_request_with_the_same_key_is_the_same_run_even_when_it_is_over(api: Api) -> None:
+    key = {"Idempotency-Key": "order-66"}
+    run_id = start(api, headers=key)
+    drive(api.fakes, run_id)
+    again = api.post("/exports/newsletter/runs", headers=key)
+    assert (again.json["runId"], again.json["outcome"]) == (run_id, "known")
+    other = api.post("/exports/newsletter/runs", {"force": True}, headers=key)
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    assert start(api) != run_id
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_a_key_of_odd_length_is_refused(api: Api, key: str) -> None:
+    refused = api.post("/exports/newsletter/runs", headers={"Idempotency-Key": key})
+    assert (refused.status, refused.code) == (422, "invalid_header")
+
+
+def test_run_all_runs_the_exports_with_an_active_schedule(api: Api) -> None:
+    api.put("/exports/active", EXPORT | {"scheduled": True})
+    api.put("/exports/detached", EXPORT | {"scheduled": True})
+    api.post("/exports/detached/detach")
+    started = api.post("/runs")
+    assert started.status == 202
+    (item,) = started.json["value"]
+    assert (item["exportId"], item["outcome"]) == ("active", "started")
+    run = drive(api.fakes, item["runId"])
+    assert run.trigger == "runAll"
+
+
+def test_run_all_with_the_same_key_starts_nothing_twice(api: Api) -> None:
+    api.put("/exports/active", EXPORT | {"scheduled": True})
+    key = {"Idempotency-Key": "monday"}
+    run_id = api.post("/runs", headers=key).json["value"][0]["runId"]
+    drive(api.fakes, run_id)
+    (item,) = api.post("/runs", headers=key).json["value"]
+    assert (item["runId"], item["outcome"]) == (run_id, "known")
+
+
+def test_one_exports_trouble_does_not_keep_the_others_from_running(api: Api) -> None:
+    api.put("/exports/a", EXPORT | {"scheduled": True})
+    api.put("/exports/b", EXPORT | {"scheduled": True})
+    api.fakes.blobs.delete("records/connections/main.json")
+    api.put("/connections/other", CONNECTION)
+    api.put("/exports/b", EXPORT | {"scheduled": True, "connectionId": "other"}, headers={"If-Match": "*"})
+    items = {item["exportId"]: item for item in api.post("/runs").json["value"]}
+    assert items["a"]["problem"]["code"] == "connection_not_found"
+    assert items["b"]["outcome"] == "started"
+
+
+def test_history_shows_the_newest_first_with_trigger_and_who(api: Api) -> None:
+    api.put("/exports/newsletter", EXPORT | {"scheduled": True}, headers={"If-Match": "*"})
+    first = start(api)
+    drive(api.fakes, first)
+    api.fakes.clock.sleep(3600)
+    (scheduled,) = start_scheduled(api.fakes.services, api.fakes.clock.now())
+    drive(api.fakes, scheduled.run.run_id)
+    listed = api.get("/exports/newsletter/runs").json["value"]
+    assert [(r["runId"], r["trigger"], r["requestedBy"], r["status"]) for r in listed] == [
+        (scheduled.run.run_id, "scheduled", "schedule", "skipped"),
+        (first, "onDemand", "function key", "completedWithWarnings"),
+    ]
+    assert listed[0]["problem"]["code"] == "segment_unchanged"
+
+
+def test_history_comes_in_pages(api: Api) -> None:
+    expected: list[str] = []
+    for _ in range(5):
+        expected.insert(0, start(api))
+        drive(api.fakes, expected[0])
+        api.fakes.clock.sleep(60)
+    found, link = [], "/api/exports/newsletter/runs?top=2"
+    while link:
+        parts = urlsplit(link)
+        page = api.get(parts.path.removeprefix("/api"), query=dict(parse_qsl(parts.query))).json
+        found += [run["runId"] for run in page["value"]]
+        link = page.get("nextLink", "")
+    assert found == expected
+
+
+def test_the_runs_of_an_export_whose_id_begins_alike_are_not_listed(api: Api) -> None:
+    api.put("/exports/newsletter-2", EXPORT)
+    run_id = start(api)
+    assert api.get("/exports/newsletter-2/runs").json == {"value": []}
+    assert [r["runId"] for r in api.get("/exports/newsletter/runs").json["value"]] == [run_id]
+
+
+def test_a_canceled_run_sends_nothing_more_and_says_what_was_sent(api: Api) -> None:
+    run_id = start(api)
+    deliver(api.fakes)
+    canceled = api.post(f"/runs/{run_id}/cancel")
+    assert (canceled.status, canceled.json["cancel"]["by"]) == (202, "function key")
+    run = drive(api.fakes, run_id)
+    assert run.status == "canceled"
+    shown = api.get(f"/runs/{run_id}").json
+    assert shown["account"]["unconfirmed"] == 600
+    assert shown["account"]["reasons"]["not_sent"] == 600
+    assert api.post(f"/runs/{run_id}/cancel").status == 202, "asking again changes nothing"
+
+
+def test_a_run_that_is_over_cannot_be_canceled(api: Api) -> None:
+    run_id = start(api)
+    drive(api.fakes, run_id)
+    refused = api.post(f"/runs/{run_id}/cancel")
+    assert (refused.status, refused.code) == (409, "run_is_over")
+
+
+def test_rejects_are_csv_with_row_and_reason(api: Api) -> None:
+    run_id = start(api)
+    assert api.get(f"/runs/{run_id}/rejects").code == "rejects_not_found"
+    drive(api.fakes, run_id)
+    answer = api.get(api.get(f"/runs/{run_id}").json["rejectsUrl"].removeprefix("/api"))
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.response.body.decode("utf-8-sig")))
+    assert (row["row"], row["email"], row["reason"]) == ("601", "nobody", "invalid_email_no_at")
+    packed = api.get(f"/runs/{run_id}/rejects", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.response.body) == answer.response.body
+
+
+def test_rejects_are_gone_after_their_retention(api: Api) -> None:
+    run_id = start(api)
+    drive(api.fakes, run_id)
+    for path in list(api.fakes.blobs.names("rejects/")):
+        api.fakes.blobs.delete(path)
+    assert api.get(f"/runs/{run_id}/rejects").code == "rejects_not_found"
+
+
+@pytest.mark.parametrize("run_id", ["nothing", "newsletter.20261118T000000Z." + "0" * 32, "../connections/main"])
+def test_a_run_that_is_not_there_is_not_found(api: Api, run_id: str) -> None:
+    for method, path in (("GET", ""), ("POST", "/cancel"), ("GET", "/rejects")):
+        assert api.call(method, f"/runs/{run_id}{path}").status == 404
+
+
+def test_contributors_use_runs_on_shared_connections_only() -> None:
+    admin = signed_in("Admin")
+    write_segment(admin.fakes, people(3))
+    admin.put("/connections/main", CONNECTION)
+    admin.put("/exports/newsletter", EXPORT)
+    run_id = start(admin)
+    contributor, viewer = admin.as_user("Contributor"), admin.as_user("Viewer")
+    for path in (f"/runs/{run_id}", "/exports/newsletter/runs"):
+        assert viewer.get(path).status == 200
+    assert contributor.post(f"/runs/{run_id}/cancel").code == "connection_not_shared"
+    assert contributor.get(f"/runs/{run_id}/rejects").code == "connection_not_shared"
+    assert admin.delete("/connections/main", query={"detach": "true"}).status == 200
+    assert contributor.get(f"/runs/{run_id}/rejects").code == "connection_not_shared"

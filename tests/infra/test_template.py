@@ -1,0 +1,288 @@
+"""The template is secure by what it says, and agrees with the code on names and retention."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
+
+from exporter.pipeline import start, sweep
+from exporter.settings import Settings
+from sandbox import world
+
+ROOT = Path(__file__).parents[2]
+ACCOUNTS = resources("Microsoft.Storage/storageAccounts")
+TOO_BROAD = {
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+    "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
+    "17d1049b-9a84-46fb-8f53-869881c3d3ab": "Storage Account Contributor",
+}
+
+
+@pytest.mark.parametrize("account", ACCOUNTS, ids=lambda one: one.file)
+def test_a_storage_account_is_reached_with_identities_over_tls_only(account: Declaration) -> None:
+    assert account.properties["allowSharedKeyAccess"] is False
+    assert account.properties["allowBlobPublicAccess"] is False
+    assert account.properties["allowCrossTenantReplication"] is False
+    assert account.properties["isLocalUserEnabled"] is False
+    assert account.properties["supportsHttpsTrafficOnly"] is True
+    assert account.properties["minimumTlsVersion"] == "TLS1_2"
+
+
+def test_there_are_separate_accounts_for_the_host_the_app_and_the_segments() -> None:
+    assert {one.file for one in ACCOUNTS} == {"host-storage.bicep", "export-storage.bicep", "segment-storage.bicep"}
+
+
+def test_no_container_is_public() -> None:
+    containers = resources("Microsoft.Storage/storageAccounts/blobServices/containers")
+
+    assert containers
+    assert all(one.properties["publicAccess"] == "None" for one in containers)
+
+
+@pytest.mark.parametrize("file", ["host-storage", "export-storage", "key-vault"])
+def test_in_a_virtual_network_nothing_answers_from_outside(file: str) -> None:
+    kind = "Microsoft.KeyVault/vaults" if file == "key-vault" else "Microsoft.Storage/storageAccounts"
+    resource = next(one for one in resources(kind) if one.file == f"{file}.bicep")
+    module = next(one for one in declarations(INFRA / "main.bicep") if one.of == f"modules/{file}.bicep")
+
+    assert resource.properties["publicNetworkAccess"] == "publicAccess ? 'Enabled' : 'Disabled'"
+    assert resource.properties["networkAcls"]["defaultAction"] == "publicAccess ? 'Allow' : 'Deny'"
+    assert module.value["params"]["publicAccess"] == "!vnetEnabled"
+
+
+def test_the_vault_keeps_what_is_deleted_and_knows_roles_only() -> None:
+    (vault,) = resources("Microsoft.KeyVault/vaults")
+
+    assert vault.properties["enableRbacAuthorization"] is True
+    assert vault.properties["enableSoftDelete"] is True
+    assert vault.properties["enablePurgeProtection"] is True
+    assert "accessPolicies" not in vault.properties
+
+
+def test_the_app_speaks_https_only_and_has_no_publishing_password() -> None:
+    (app,) = resources("Microsoft.Web/sites")
+    policies = resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+
+    assert app.properties["httpsOnly"] is True
+    assert app.properties["siteConfig"]["minTlsVersion"] == "1.2"
+    assert app.properties["siteConfig"]["scmMinTlsVersion"] == "1.2"
+    assert app.properties["siteConfig"]["remoteDebuggingEnabled"] is False
+    assert {one.value["name"]: one.properties["allow"] for one in policies} == {"ftp": False, "scm": False}
+
+
+def test_the_app_has_no_property_that_flex_consumption_refuses() -> None:
+    # Error 51021: https://github.com/Azure/terraform-azurerm-avm-res-web-site/pull/345. There is no FTP on this plan.
+    (app,) = resources("Microsoft.Web/sites")
+    refused = {"ftpsState", "alwaysOn", "linuxFxVersion", "windowsFxVersion", "netFrameworkVersion", "pythonVersion"}
+    refused |= {"use32BitWorkerProcess", "preWarmedInstanceCount", "functionAppScaleLimit", "healthCheckPath"}
+    refused |= {"functionsRuntimeScaleMonitoringEnabled"}
+
+    assert not refused & set(app.properties["siteConfig"])
+
+
+def test_telemetry_takes_no_keys() -> None:
+    (component,) = resources("Microsoft.Insights/components")
+    (workspace,) = resources("Microsoft.OperationalInsights/workspaces")
+
+    assert component.properties["DisableLocalAuth"] is True
+    assert workspace.properties["features"]["disableLocalAuth"] is True
+
+
+def test_no_role_is_broad_and_each_says_why() -> None:
+    assignments = resources("Microsoft.Authorization/roleAssignments")
+    known = {*named("modules/access.bicep", "roles").value.values(), "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"}
+    used = {
+        guid
+        for path in FILES
+        for guid in re.findall(r"'([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'", path.read_text())
+    }
+
+    assert used == known
+    assert not used & set(TOO_BROAD)
+    for one in assignments:
+        # A new identity is not found by its kind for a while: https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template#new-service-principal
+        assert one.properties["principalType"] == "ServicePrincipal", one.name
+        assert one.properties["description"], one.name
+        assert "scope" in one.value, f"{one.name} would hold for the whole resource group"
+
+
+def test_the_app_writes_secrets_only_where_that_was_asked_for() -> None:
+    assert named("main.bicep", "storeApiKeys").value is False
+    assert named("modules/access.bicep", "vaultRole").value == (
+        "storeApiKeys ? roles.keyVaultSecretsOfficer : roles.keyVaultSecretsUser"
+    )
+
+
+def test_where_segments_land_the_app_may_only_read_and_only_the_container() -> None:
+    in_file = [
+        one for one in resources("Microsoft.Authorization/roleAssignments") if one.file == "segment-access.bicep"
+    ]
+
+    assert [one.value["scope"] for one in in_file] == ["account::blobs::segments"]
+    assert (
+        named("modules/segment-access.bicep", "storageBlobDataReader").value == "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+    )
+
+
+def test_records_are_accessed_by_container() -> None:
+    (one,) = (a for a in resources("Microsoft.Authorization/roleAssignments") if a.name == "exportBlobs")
+
+    assert one.value["scope"] == "containers[index]"
+
+
+def test_no_output_and_no_parameter_carries_a_secret() -> None:
+    texts = [
+        f"{one.name} {one.value}" for path in FILES for one in declarations(path) if one.kind in ("output", "parameter")
+    ]
+
+    assert not [text for text in texts if re.search(r"(?i)listkeys|accountkey|password|secret\b|sas", text)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_module_has_a_first_line_that_says_what_it_is_for(path: Path) -> None:
+    assert path.read_text().startswith("// ")
+
+
+def test_every_parameter_of_the_template_is_described() -> None:
+    assert [one.name for one in parameters("main.bicep") if "description" not in one.decorators] == []
+
+
+def test_the_parameter_file_names_parameters_that_exist_and_all_that_have_no_default() -> None:
+    named_there = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    existing = {one.name: one.value for one in parameters("main.bicep")}
+
+    assert set(named_there) <= set(existing)
+    assert {name for name, value in existing.items() if value is None} <= set(named_there)
+    for name, entry in named_there.items():
+        default = re.fullmatch(r"\$\{\w+=(.*)\}", entry["value"])
+        if default:
+            # azd substitutes text: true and 96 arrive as what they are in the template.
+            assert default[1] == json.dumps(existing[name]).strip('"'), name
+
+
+# ---- names that the code fixes ----------------------------------------------------------------------------------
+
+
+def code_names() -> tuple[set[str], set[str]]:
+    """Return the containers and the queues that the code names."""
+    queues = set(triggers_of("queue_name"))
+    sources = " ".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))
+    containers = set(re.findall(r"\b(records|working|rejects)/", sources))
+    return containers, queues
+
+
+def triggers_of(argument: str) -> list[str]:
+    tree = ast.parse((ROOT / "function_app.py").read_text())
+    return [
+        keyword.value.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg == argument and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
+    ]
+
+
+def test_the_template_makes_the_containers_and_queues_of_the_code_and_the_sandbox() -> None:
+    containers, queues = code_names()
+
+    assert set(named("main.bicep", "exportContainers").value) == containers == set(world.APP_CONTAINERS)
+    assert set(named("modules/export-storage.bicep", "queues").value) == queues
+    assert queues == {name for queue in world.APP_QUEUES for name in (queue, f"{queue}-poison")}
+    assert {start.PLAN_QUEUE, start.UPLOAD_QUEUE} == set(world.APP_QUEUES)
+
+
+def test_the_queue_triggers_use_the_connection_that_the_template_configures() -> None:
+    assert set(triggers_of("connection")) == {"ExportStorage"}
+    assert {"ExportStorage__credential", "ExportStorage__clientId"} == set(
+        named("modules/function-app.bicep", "triggerSettings").value
+    )
+
+
+def test_the_schedules_are_settings_of_the_template() -> None:
+    settings = named("modules/function-app.bicep", "exporterSettings").value
+
+    assert {text.strip("%") for text in triggers_of("schedule")} <= set(settings)
+
+
+def test_python_is_the_same_version_everywhere() -> None:
+    (app,) = resources("Microsoft.Web/sites")
+    version = app.properties["functionAppConfig"]["runtime"]["version"]
+    project = (ROOT / "pyproject.toml").read_text()
+
+    assert f'requires-python = ">={version}"' in project
+    assert f'python_version = "{version}"' in project
+    assert f'target-version = "py{version.replace(".", "")}"' in project
+
+
+def test_the_host_is_not_taken_for_a_limit_of_the_upload() -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+    budget_s = Settings.model_fields["lane_time_budget_s"].default
+    hours, minutes, seconds = (int(part) for part in host["functionTimeout"].split(":"))
+
+    # A lane that used its time, and the longest request and turn after it, end before the host ends the function.
+    assert budget_s + 60 + 20 < hours * 3600 + minutes * 60 + seconds
+
+
+def test_the_sampling_of_telemetry_drops_neither_events_nor_calls() -> None:
+    # Alerts and the workbook count them.
+    sampling = json.loads((ROOT / "host.json").read_text())["logging"]["applicationInsights"]["samplingSettings"]
+
+    assert {"Request", "Exception", "Trace"} <= set(sampling["excludedTypes"].split(";"))
+
+
+# ---- retention --------------------------------------------------------------------------------------------------
+
+
+def lifecycle() -> dict[str, dict[str, Any]]:
+    (policy,) = resources("Microsoft.Storage/storageAccounts/managementPolicies")
+    rules = policy.properties["policy"]["rules"]
+    assert all(rule["enabled"] for rule in rules)
+    return {prefix: rule["definition"] for rule in rules for prefix in rule["definition"]["filters"]["prefixMatch"]}
+
+
+def days(rule: dict[str, Any]) -> Any:
+    return rule["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
+
+
+def test_working_copies_go_after_a_day_in_code_and_in_storage() -> None:
+    assert days(lifecycle()["working/"]) * 86_400 == sweep.WORKING_COPY_S
+
+
+def test_reject_reports_go_when_the_setting_says_in_code_and_in_storage() -> None:
+    assert days(lifecycle()["rejects/"]) == "rejectsRetentionDays"
+    assert named("modules/function-app.bicep", "exporterSettings").value["REJECTS_RETENTION_DAYS"] == (
+        "string(rejectsRetentionDays)"
+    )
+
+
+def test_records_of_runs_stay_for_more_than_a_year_ledgers_too() -> None:
+    rule = lifecycle()["records/runs/"]
+
+    assert days(rule) == "recordsRetentionDays"
+    assert named("main.bicep", "recordsRetentionDays").decorators["minValue"] > 365
+    assert set(rule["filters"]["blobTypes"]) == {"blockBlob", "appendBlob"}
+
+
+def test_idempotency_keys_live_for_a_day_at_least() -> None:
+    assert 1 < days(lifecycle()["records/idempotency/"]) <= 7
+    assert "records/idempotency/" in (ROOT / "exporter/pipeline/start.py").read_text()
+
+
+def test_no_rule_touches_what_has_to_stay() -> None:
+    assert set(lifecycle()) == {"working/", "rejects/", "records/idempotency/", "records/runs/"}
+
+
+def test_what_is_deleted_from_the_apps_account_is_gone() -> None:
+    (blobs,) = (
+        one for one in resources("Microsoft.Storage/storageAccounts/blobServices") if one.file == "export-storage.bicep"
+    )
+
+    assert blobs.properties["deleteRetentionPolicy"]["enabled"] is False
+    assert blobs.properties["isVersioningEnabled"] is False

@@ -1,0 +1,340 @@
+"""What must hold whatever happens: invariants that are checked at every write and request, and an oracle at the end.
+
+I1  Every row read is in one bucket of the account, and the account says what ActiveCampaign's side says.
+I2  No address is in two batches of a run.
+I3  In the end, ActiveCampaign holds what one clean run would have left.
+I4  A contact is accepted twice in a run only after a fault that hid the first acceptance; such repeats are counted.
+I5  ActiveCampaign never gets an address that no segment file holds.
+I6  The outcome of an import never changes, and is what ActiveCampaign says.
+I7  A run ends once, and successfully only when every contact is confirmed.
+I8  Not more than 100 bulk requests in any 60 s, nor 5 requests in any second.
+I9  When the faults have stopped, every run ends within a bound.
+I10 No personal data and no key in logs, messages, records, exceptions.
+I11 Nothing of a run is sent after something of a newer run of the export was.
+I12 Nothing is sent later than 60 s after a cancel was acknowledged, and nothing after the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from exporter import ledger, runs
+from exporter.activecampaign import wire
+from exporter.errors import ExporterError
+from exporter.ledger import ImportStatus, Lane, PortionStatus
+from exporter.pipeline.finish import Report
+from exporter.pipeline.manifest import Manifest
+from exporter.records import load
+from exporter.runs import Run, RunStatus
+from tests.simulation.host import Invocation
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CANCEL_WITHIN_S = 60.0
+WAITED_TOO_LONG = {
+    "activecampaign_unavailable",
+    "throttled",
+    "credentials_refused",
+    "blobs_unavailable",
+    "segments_unavailable",
+    "secrets_unavailable",
+    "storage_contention",
+    "source_changing",
+}
+"""With these codes a run may fail, after it has waited as long as it is set to."""
+
+
+class Broken(BaseException):
+    """An invariant does not hold. Not an `Exception`, so that nothing on the way can handle it."""
+
+
+@dataclass(eq=False, slots=True)
+class Submission:
+    """A bulk import that ActiveCampaign accepted, whether or not the answer arrived."""
+
+    run_id: str
+    at: float
+    import_id: str
+    emails: tuple[str, ...]
+    who: Invocation
+    recorded: bool = False
+
+
+@dataclass(slots=True)
+class RunSeen:
+    """What is known of a run from outside."""
+
+    run_id: str
+    export_id: str
+    number: int
+    """In the order in which the runs of all exports took their slot."""
+    ended_at: float | None = None
+    cancel_acknowledged_at: float | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    batches: list[list[str]] = field(default_factory=list)
+    """The addresses of each batch."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    submissions: list[Submission] = field(default_factory=list)
+
+
+class Oracle:
+    """Watches one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.runs: dict[str, RunSeen] = {}
+        self._newest_sent: Counter[str] = Counter()
+        self._by_import: dict[str, Submission] = {}
+        self._payloads: dict[str, bytes] = {}
+
+    def require(self, holds: object, invariant: str, text: str) -> None:
+        """Stop the world when something does not hold."""
+        if not holds:
+            raise Broken(f"{invariant}: {text}")
+
+    # --- at every write ---
+
+    def written(self, path: str, before: bytes | None, after: bytes) -> None:
+        """Look at a write to the app's own storage."""
+        match path.split("/"):
+            case ["records", "slots", _]:
+                run = orjson.loads(after)["run"]
+                if run["runId"] not in self.runs:
+                    self._run(run["runId"], run["exportId"])
+            case ["records", "runs", run_id, "run.json"]:
+                self._run_written(run_id, orjson.loads(after))
+            case ["records", "runs", run_id, "manifest.json"]:
+                self.require(before is None, "I6", "a manifest was written twice")
+                self._planned(self.runs[run_id], load(Manifest, after))
+            case ["working", *_]:
+                self._payloads[path] = after
+            case ["records", "runs", run_id, "lanes", lane]:
+                self._appended(self.runs[run_id], lane, before or b"", after)
+
+    def _run(self, run_id: str, export_id: str) -> RunSeen:
+        return self.runs.setdefault(run_id, RunSeen(run_id, export_id, len(self.runs) + 1))
+
+    def _run_written(self, run_id: str, record: dict[str, Any]) -> None:
+        run = self._run(run_id, record["exportId"])
+        if run.ended_at is not None:
+            self.require(record.get("end") == run.record["end"], "I7", "the end of a run was changed")
+        elif record.get("end"):
+            run.ended_at = self._world.clockwork.now
+        run.record = record
+
+    def _planned(self, run: RunSeen, manifest: Manifest) -> None:
+        payload = self._payloads[manifest.payload]
+        run.manifest = manifest
+        run.batches = [wire.addresses(payload[b.offset : b.offset + b.length]) for b in manifest.batches]
+        emails = [email for batch in run.batches for email in batch]
+        self.require(len(set(emails)) == len(emails), "I2", "an address is in two batches")
+        expected = self._world.expected(manifest.sources[0].etag)
+        self.require(Counter(emails) == Counter(expected.contacts), "I1", "planned contacts are not those of the file")
+        self.require(manifest.plan.rows_read == expected.rows, "I1", "not every row was read")
+
+    def _appended(self, run: RunSeen, name: str, before: bytes, after: bytes) -> None:
+        self.require(after.startswith(before), "I6", "a ledger was rewritten")
+        lane = run.lanes.setdefault(name, Lane())
+        for line in after[len(before) :].splitlines():
+            event = orjson.loads(line)
+            try:
+                lane.apply(event)
+            except ExporterError as error:
+                raise Broken(f"I6: {error} ({line!r})") from error
+            match event["event"]:
+                case "sending":
+                    self._world.host.current().disturbed = False
+                case "accepted":
+                    self._accepted(run, lane, event["importId"])
+                case "confirmed" | "importFailed":
+                    self._outcome(lane, event["importId"], event["event"])
+
+    def _accepted(self, run: RunSeen, lane: Lane, import_id: str) -> None:
+        submission = self._by_import.get(import_id)
+        self.require(submission and submission.run_id == run.run_id, "I6", "recorded an import that was not accepted")
+        assert submission
+        one = lane.imports[import_id]
+        emails = [run.batches[one.batch][position] for position in one.positions]
+        self.require(emails == list(submission.emails), "I1", "an import is recorded with other contacts")
+        submission.recorded = True
+
+    def _outcome(self, lane: Lane, import_id: str, event: str) -> None:
+        actual = self._world.account._state.imports[import_id]
+        ended = "completed" if event == "confirmed" else "failed or interrupted"
+        self.require(actual.finished and actual.outcome in ended, "I6", f"recorded {event}, but it is {actual.outcome}")
+        if event == "confirmed":
+            one = lane.imports[import_id]
+            self.require(len(one.rejected) == len(actual.failures), "I6", "failures of an import were lost")
+
+    # --- at every request ---
+
+    def posted(self, who: Invocation, contacts: list[dict[str, Any]], import_id: str | None) -> None:
+        """Look at a bulk import that arrives at ActiveCampaign; `import_id` is None when it is refused."""
+        assert who.message
+        now = self._world.clockwork.now
+        run = self.runs[orjson.loads(who.message.body)["runId"]]
+        emails = tuple(contact["email"] for contact in contacts)
+        planned = {email for batch in run.batches for email in batch}
+        self.require(set(emails) <= planned, "I5", "sent an address that is not in the plan")
+        self.require(run.ended_at is None, "I12", "sent after the end of the run")
+        if run.cancel_acknowledged_at is not None:
+            late_s = now - run.cancel_acknowledged_at
+            self.require(late_s <= CANCEL_WITHIN_S, "I12", f"sent {late_s:.0f} s after the cancel")
+        newest = self._newest_sent[run.export_id]
+        self.require(run.number >= newest, "I11", "sent after a newer run of the export had sent")
+        self._newest_sent[run.export_id] = run.number
+        if import_id:
+            submission = Submission(run.run_id, now, import_id, emails, who)
+            self._by_import[import_id] = submission
+            run.submissions.append(submission)
+
+    # --- at the end ---
+
+    def check(self) -> None:
+        """Judge the whole schedule."""
+        for run in self.runs.values():
+            self._check_run(run)
+        self._check_contacts()
+        self._check_rates()
+        self._check_privacy()
+        for error in self._world.host.errors:
+            self.require(type(error).__name__ == "Junk", "I9", f"a function raised {error!r}")
+
+    def _check_run(self, run: RunSeen) -> None:
+        blob = self._world.blobs.stored.get(runs.run_path(run.run_id))
+        self.require(blob, "I9", "a run has no record")
+        assert blob
+        record = load(Run, blob.data)
+        end = record.end
+        self.require(end, "I9", f"the run {run.run_id} did not end ({record.status})")
+        assert end
+        self.require(end.account.adds_up, "I1", f"the account does not add up: {end.account}")
+        copies = [path for path in self._world.blobs.stored if path.startswith(f"working/{run.run_id}/")]
+        self.require(not copies, "P9", "a working copy is left")
+        if end.status is RunStatus.FAILED:
+            self._check_failure(record)
+        if end.status is RunStatus.CANCELED:
+            self.require(record.cancel, "I7", "canceled, though nobody asked for it")
+        self._check_doubles(run, record)
+        if record.plan is None:
+            self.require(not run.submissions, "I1", "contacts were sent by a run without a plan")
+            return
+        self.require(run.manifest and record.plan == run.manifest.plan, "I1", "the plan is not that of the manifest")
+        account = runs.account(record.plan, run.lanes.values())
+        self.require(end.account == account, "I1", f"something happened after the end: {end.account}, now {account}")
+        report = self._world.blobs.stored.get(runs.run_path(run.run_id, "report.json"))
+        self.require(report, "I7", "there is no report")
+        assert report
+        told = load(Report, report.data)
+        self.require((told.status, told.account) == (end.status, end.account), "I7", "report and end differ")
+        if end.status is RunStatus.SUCCESSFUL:
+            unsent = record.plan.contacts - account.confirmed
+            self.require(not unsent and not record.plan.rejected, "I7", "successful without all contacts")
+        for lane in run.lanes.values():
+            self._check_lane(run, lane)
+
+    def _check_failure(self, record: Run) -> None:
+        assert record.end
+        problem = record.end.problem
+        self.require(problem and problem.code in WAITED_TOO_LONG, "I9", f"failed without need: {problem}")
+        waited_s = record.end.at - record.requested_utc
+        self.require(waited_s >= self._world.settings.retry_for_s - 600, "I9", f"failed after {waited_s:.0f} s")
+
+    def _check_doubles(self, run: RunSeen, record: Run) -> None:
+        assert record.end
+        accepted: Counter[str] = Counter()
+        hidden = 0
+        for submission in run.submissions:
+            if not submission.recorded:
+                hidden += 1
+                self.require(submission.who.disturbed, "I4", "an acceptance was not recorded, though nothing went wrong")
+                continue
+            if self._world.account._state.imports[submission.import_id].outcome in ("completed", "stuck"):
+                accepted.update(submission.emails)
+        self.require(not accepted or max(accepted.values()) == 1, "I4", "a contact was sent twice without need")
+        repeats = len(run.submissions) - len({s.emails for s in run.submissions})
+        self._world.hidden += hidden
+        self.require(repeats <= hidden + self._failed_imports(run), "I4", f"{repeats} repeats, {hidden} hidden answers")
+
+    def _failed_imports(self, run: RunSeen) -> int:
+        statuses = (one.status for lane in run.lanes.values() for one in lane.imports.values())
+        return sum(status is ImportStatus.FAILED for status in statuses)
+
+    def _check_lane(self, run: RunSeen, lane: Lane) -> None:
+        reached = {email for submission in run.submissions for email in submission.emails}
+        for one in lane.imports.values():
+            actual = self._world.account._state.imports[one.import_id]
+            failed = {email.lower() for email, _ in actual.failures}
+            emails = {run.batches[one.batch][p].lower(): p for p in one.positions}
+            if one.status is ImportStatus.CONFIRMED:
+                rejected = {email for email, position in emails.items() if position in one.rejected}
+                self.require(rejected == failed, "I1", "the contacts that failed in an import are others")
+        for portion in lane.portions.values():
+            for position in portion.refused:
+                email = run.batches[portion.batch][position]
+                self.require(email.startswith("refused"), "P3", f"{email} was blamed, though nothing is wrong with it")
+            if not portion.unknown:
+                done = {p for one in lane.imports.values() if one.batch == portion.batch for p in one.positions}
+                unsent = {run.batches[portion.batch][p] for p in {*portion.positions} - {*portion.refused} - done}
+                self.require(len(unsent) == portion.open, "I1", "contacts are counted wrongly")
+                self.require(not unsent & reached, "P8", "counted as not sent, though ActiveCampaign got it")
+
+    def _check_contacts(self) -> None:
+        """Compare ActiveCampaign with what one clean run after the other would have left."""
+        world = self._world
+        known = world.all_emails
+        for contact in world.account.contacts():
+            self.require(contact["email"] in known, "I5", "ActiveCampaign holds an address that no segment has")
+        for (email, list_id) in world.unsubscribed:
+            contact = world.account.contact(email)
+            self.require(contact and contact["lists"].get(str(list_id)) == 2, "P5", "somebody was subscribed again")
+        # Each export ends with what its newest run sent; which of two exports was last does not matter.
+        newest: dict[str, dict[str, int]] = defaultdict(dict)
+        for run in sorted(self.runs.values(), key=lambda r: r.number):
+            if run.manifest is None:
+                continue
+            version = world.version_of(run.manifest.sources[0].etag)
+            for lane in run.lanes.values():
+                for one in lane.imports.values():
+                    if one.status is ImportStatus.CONFIRMED:
+                        batch = run.batches[one.batch]
+                        for position in (p for p in one.positions if p not in one.rejected):
+                            newest[batch[position]][run.export_id] = version
+        doubtful = {
+            email for run in self.runs.values() for s in run.submissions if not s.recorded for email in s.emails
+        } | {
+            run.batches[one.batch][p]
+            for run in self.runs.values() for lane in run.lanes.values() for one in lane.imports.values()
+            if one.status is not ImportStatus.CONFIRMED for p in one.positions
+        }
+        for email, versions in newest.items():
+            contact = world.account.contact(email)
+            self.require(contact, "I3", "a confirmed contact is missing: lost")
+            assert contact
+            if email not in doubtful:
+                right = {world.first_name(version) for version in versions.values()}
+                held = contact["first_name"]
+                self.require(held in right, "I3", f"a confirmed contact holds other data: {held}, not {right}")
+
+    def _check_rates(self) -> None:
+        for name, rate in self._world.account.violations().items():
+            self.require(not rate["violations"] or self._world.skewed, "I8", f"{name}: {rate}")
+
+    def _check_privacy(self) -> None:
+        world = self._world
+        records = (s.data for path, s in world.blobs.stored.items() if path.startswith("records/"))
+        texts = (*world.log, *(str(error) for error in world.host.errors))
+        everything = b"\n".join([*records, *(text.encode() for text in texts)])
+        at = everything.lower().find(b"canary")
+        self.require(at < 0, "I10", f"personal data or a key: {everything[max(0, at - 200) : at + 40]!r}")
+
+
+def fold(data: bytes) -> Lane:
+    """Fold a ledger as the pipeline does."""
+    return ledger.fold(data)

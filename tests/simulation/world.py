@@ -1,0 +1,421 @@
+"""One seed, one world: the real pipeline between a simulated host, storage, Key Vault and ActiveCampaign."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+import orjson
+
+from exporter import bootstrap, exports, triggers
+from exporter.activecampaign.wire import Answer, NotSent, Reply, Request
+from exporter.batches import Limits
+from exporter.errors import Unavailable
+from exporter.pipeline import plan
+from exporter.ports import Services
+from exporter.records import to_text
+from exporter.settings import Settings
+from sandbox.activecampaign import Account, Switches
+from tests.builders import COLUMNS, HOST, SEGMENT, make_connection, make_export
+from tests.fakes import SETTINGS, START, FakeBlobs, FakeSegmentFiles, Stored
+from tests.simulation.clockwork import Clockwork
+from tests.simulation.host import Host, Invocation
+from tests.simulation.oracle import Oracle
+from tests.simulation.ports import SimulatedIds, make_services
+from tests.simulation.weather import Weather
+
+KEY = "key-canary-1"
+NEW_KEY = "key-canary-2"
+EXPORTS = ("newsletter", "vip")
+
+
+@dataclass
+class _TrueClock:
+    clockwork: Clockwork
+
+    def now(self) -> float:
+        return self.clockwork.now
+
+
+class WatchedBlobs(FakeBlobs):
+    """Blobs, each write of which the oracle sees."""
+
+    def __init__(self, clockwork: Clockwork) -> None:
+        super().__init__(_TrueClock(clockwork))  # type: ignore[arg-type]  # only `now` is asked
+        self.seen: Callable[[str, bytes | None, bytes], None] = lambda path, before, after: None
+
+    def _put(self, path: str, data: bytes) -> Stored:
+        before = self.stored.get(path)
+        self.seen(path, before.data if before else None, data)
+        return super()._put(path, data)
+
+
+@dataclass
+class Expected:
+    """What a version of the segment holds: rows, and the addresses that can be sent."""
+
+    version: int
+    rows: int
+    contacts: list[str]
+
+
+@dataclass
+class Scenario:
+    """What a schedule is about, drawn from its seed; the faults come on top."""
+
+    people: int
+    batch: int
+    settings: dict[str, str]
+    switches: dict[str, Any]
+    exports: int
+    kinds: dict[str, float]
+    """How many of the people are of another kind than sendable."""
+
+    @classmethod
+    def draw(cls, draw: random.Random) -> Scenario:
+        batch = draw.randint(1, 6)
+        confirm_s = draw.choice((120, 600))
+        settings = {
+            "LANES": str(draw.randint(1, 3)),
+            "LANE_TIME_BUDGET_S": str(draw.choice((5, 20, 60, 240))),
+            "LANE_STALE_S": str(draw.choice((130, 150))),
+            "CONFIRM_WITHIN_S": str(confirm_s),
+            "RETRY_FOR_S": str(draw.choice((600, 3_600))),
+            "BULK_REQUESTS_PER_MINUTE": str(draw.choice((96, 96, 60))),
+        }
+        switches = {
+            "bad_key": draw.choice(("forbidden", "login_page")),
+            "counting": draw.choice(("sliding", "fixed", "token_bucket")),
+            "success_spelling": draw.choice(("success", "Success")),
+            "index_base": draw.choice((0, 1)),
+            "processing_base_s": draw.choice((0.5, 5.0, 40.0)),
+            "unknown_import": draw.choice(("status_false", "not_found")),
+            "failure_case": draw.choice(("as_sent", "lower")),
+            "retry_after": draw.choice(("seconds", "absent")),
+        }
+        kinds = {kind: 0.08 for kind in ("invalid", "excluded", "refused", "bounced", "left") if draw.random() < 0.25}
+        people = draw.randint(1, 6 * batch)
+        return cls(people, batch, settings, switches, 2 if draw.random() < 0.2 else 1, kinds)
+
+
+@cache
+def _settings(changed: tuple[tuple[str, str], ...]) -> Settings:
+    return Settings.from_environ(SETTINGS | dict(changed))
+
+
+class World:
+    """A schedule: everything in it follows from the seed."""
+
+    def __init__(self, seed: int, *, keep_history: bool = False) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.history: list[str] | None = [] if keep_history else None
+        self.calls = 0
+        self.hidden = 0
+        """Acceptances that a fault kept from being recorded."""
+        self.skewed = False
+        self.log: list[str] = []
+        """Log lines, messages, texts of exceptions."""
+        draw = self.random
+        scenario = self.scenario = Scenario.draw(draw)
+        self.clockwork = Clockwork(START + draw.random() * 60)
+        self.began = self.clockwork.now
+        self.calm_at = self.began + draw.choice((60, 300, 1_200))
+        self.weather = Weather(draw, self.calm_at)
+        self.settings = _settings(tuple(sorted(scenario.settings.items())))
+        self.ids = SimulatedIds()
+        self.secrets = {"connection-main": KEY}
+        self.blobs = WatchedBlobs(self.clockwork)
+        self.segments = FakeSegmentFiles(_TrueClock(self.clockwork))  # type: ignore[arg-type]  # as above
+        self.account = Account(KEY, clock=lambda: self.clockwork.now, switches=Switches(**scenario.switches), seed=seed)
+        self.host = Host(self.clockwork, self.weather, lambda who: make_services(self, who))
+        self.host.note = self.note
+        self.host.functions = {
+            "plan-run": triggers.plan_run,
+            "upload-lane": triggers.upload_lane,
+            "plan-run-poison": lambda body: triggers.poisoned("plan-run", body),
+            "upload-lane-poison": lambda body: triggers.poisoned("upload-lane", body),
+        }
+        self.oracle = Oracle(self)
+        self.blobs.seen = self.oracle.written
+        self.all_emails: set[str] = set()
+        self.unsubscribed: set[tuple[str, int]] = set()
+        self._outages: dict[str, tuple[float, float]] = {}
+        self._versions: dict[str, Expected] = {}
+        self._kinds = [self._kind() for _ in range(scenario.people)]
+        self._to_do = 0
+        """Things that people will still do."""
+        self._prepare()
+
+    # --- what there is ---
+
+    def _kind(self) -> str:
+        for kind, share in self.scenario.kinds.items():
+            if self.random.random() < share:
+                return kind
+        return "canary"
+
+    def _prepare(self) -> None:
+        make_connection(self)  # type: ignore[arg-type]  # only `blobs` is used
+        for number, name in enumerate(EXPORTS[: self.scenario.exports]):
+            make_export(self, id=name, list_id=number + 1, scheduled=True)  # type: ignore[arg-type]  # as above
+        self.account.exclude("excluded", "start")
+        for number, kind in enumerate(self._kinds):
+            email = self.email(number)
+            if kind == "left":
+                self.leave(email, 1)
+            if kind == "bounced":
+                self.account.bounce(email)
+        self.write_segment()
+
+    def email(self, person: int) -> str:
+        """Return the address of a person; it tells of which kind."""
+        kind = self._kinds[person]
+        return f"{kind}{person}.canary@example.com" if kind != "invalid" else f"canary{person}"
+
+    @staticmethod
+    def first_name(version: int) -> str:
+        """Return the first name that everybody has in a version of the segment."""
+        return f"Canary{version}"
+
+    def leave(self, email: str, list_id: int) -> None:
+        """A person leaves the list."""
+        self.account.unsubscribe(email, list_id)
+        self.all_emails.add(email)
+        self.unsubscribed.add((email, list_id))
+
+    def write_segment(self) -> None:
+        """Refresh the segment: nearly everybody is in it again, with another first name."""
+        version = len(self._versions) + 1
+        people = [n for n in range(len(self._kinds)) if self.random.random() < 0.9] or [0]
+        people += [n for n in people if self.random.random() < 0.05]
+        first = self.first_name(version)
+        rows = [(f"id{n}", first, "Canary", self.email(n), f"+49 30 {n} canary") for n in people]
+        text = io.StringIO(newline="")
+        lines = csv.writer(text)
+        lines.writerow(COLUMNS)
+        lines.writerows(rows)
+        path = f"{SEGMENT}/{SEGMENT}_1.csv"
+        self.segments.write(path, text.getvalue().encode())
+        contacts = list(dict.fromkeys(self.email(n) for n in people if self._kinds[n] != "invalid"))
+        self._versions[self.segments.files[path][0].etag] = Expected(version, len(rows), contacts)
+        self.all_emails.update(contacts)
+
+    def expected(self, etag: str) -> Expected:
+        """Return what the version of the segment holds."""
+        return self._versions[etag]
+
+    def version_of(self, etag: str) -> int:
+        """Return the number of a version of the segment."""
+        return self._versions[etag].version
+
+    # --- what is asked of it ---
+
+    def down(self, port: str) -> bool:
+        """Tell whether an outage is on."""
+        outage = self._outages.get("storage" if port in ("blobs", "segments", "messages") else port)
+        return outage is not None and outage[0] <= self.clockwork.now < outage[1]
+
+    def activecampaign(self, who: Invocation, api_key: str, request: Request) -> Reply:
+        """Let a request arrive at ActiveCampaign."""
+        body = request.body or b""
+        contacts: list[dict[str, Any]] = orjson.loads(body)["contacts"] if request.method == "POST" else []
+        refused = [n for n, contact in enumerate(contacts) if contact["email"].startswith("refused")]
+        if refused:
+            self.oracle.posted(who, contacts, None)
+            return self._refuse(refused)
+        headers = {"api-token": api_key, "content-type": "application/json"}
+        answer = self.account.handle(request.method, request.path, urlencode(request.query), headers, body)
+        if contacts:
+            import_id = orjson.loads(answer.body).get("batchId") if answer.body.startswith(b"{") else None
+            self.oracle.posted(who, contacts, import_id)
+        return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
+
+    def _refuse(self, positions: list[int]) -> Reply:
+        """Refuse contacts as the real server does: nothing is queued. It may name all of them, or the first."""
+        named = positions if self.seed % 2 else positions[:1]
+        base = self.account.switches.index_base
+        reasons = [{"contact": n + base, "failureReason": "Field 'email' incorrect format"} for n in named]
+        return Answer(400, {}, orjson.dumps({"success": 0, "message": "invalid", "failureReasons": reasons}))
+
+    # --- what people do ---
+
+    def people(self) -> None:
+        """Draw what happens from outside: starts, refreshes, cancels, outages, a rotated key."""
+        draw = self.random
+
+        def at_some_time(action: Callable[[], None], latest: float) -> None:
+            self._to_do += 1
+            self.clockwork.later(draw.random() * latest, lambda: (action(), self._done_one()))
+
+        horizon = self.calm_at - self.began
+        self.start(EXPORTS[0])
+        for _ in range(draw.choice((0, 0, 1, 2))):
+            at_some_time(lambda: self.start(draw.choice(EXPORTS[: self.scenario.exports])), horizon * 2)
+        for _ in range(draw.choice((0, 0, 0, 1, 2))):
+            at_some_time(self.write_segment, horizon)
+        if draw.random() < 0.3:
+            at_some_time(self.cancel, draw.choice((30, horizon)))
+        if draw.random() < 0.1:
+            at_some_time(self.cancel, horizon)
+        if draw.random() < 0.3:
+            at_some_time(self.fire_schedule, horizon * 2)
+        if draw.random() < 0.15:
+            at_some_time(self.rotate_key, horizon)
+        for what in ("activecampaign", "storage", "secrets"):
+            if draw.random() < 0.12:
+                begin = self.began + draw.random() * horizon
+                end = begin + draw.choice((20, 200, 1_000, 5_000))
+                self._outages[what] = begin, end
+                self.calm_at = max(self.calm_at, end)
+                self.weather.seen[f"outage of {what}"] += 1
+                if what == "storage":
+                    self.clockwork.later(begin - self.began, lambda end=end: setattr(self.host, "storage_down_until", end))
+        if draw.random() < 0.15:
+            for _ in range(20):
+                self.account.end_next_imports(
+                    draw.choices(("completed", "failed", "interrupted", "stuck"), (16, 2, 2, 1))[0]
+                )
+
+    def _done_one(self) -> None:
+        self._to_do -= 1
+
+    def start(self, export_id: str) -> None:
+        """Somebody starts a run, and tries again when no answer comes."""
+        key = f"{self.random.getrandbits(64):x}" if self.random.random() < 0.5 else None
+        twins = 2 if key and self.random.random() < 0.3 else 1
+        headers = {"idempotency-key": key} if key else {}
+        for _ in range(twins):
+            self._request("POST", f"/exports/{export_id}/runs", headers, lambda answer: None)
+
+    def cancel(self) -> None:
+        """Somebody cancels the newest run."""
+        slot = self.blobs.stored.get("records/slots/newsletter.json")
+        if slot is None:
+            return
+        run_id = orjson.loads(slot.data)["run"]["runId"]
+        self.weather.seen["cancel"] += 1
+
+        def acknowledged(status: int) -> None:
+            run = self.oracle.runs[run_id]
+            if status == 202 and run.cancel_acknowledged_at is None:
+                run.cancel_acknowledged_at = self.clockwork.now
+
+        self._request("POST", f"/runs/{run_id}/cancel", {}, acknowledged)
+
+    def fire_schedule(self) -> None:
+        """The schedule's timer fires: perhaps twice, perhaps again later."""
+        occurrence = {"Next": to_text(self.clockwork.now)}
+
+        def fire(*, past_due: bool) -> None:
+            self.host.invoke("scheduled_refresh", lambda: refresh(past_due=past_due))
+
+        def refresh(*, past_due: bool) -> None:
+            try:
+                triggers.scheduled_refresh(occurrence, past_due=past_due)
+            except Unavailable:  # the host repeats it, as `function_app` asks for
+                self.clockwork.later(60, lambda: fire(past_due=True))
+
+        fire(past_due=False)
+        if self.random.random() < 0.5:
+            self.weather.seen["schedule doubled"] += 1
+            self.clockwork.later(self.random.choice((0, 2, 400)), lambda: fire(past_due=True))
+
+    def rotate_key(self) -> None:
+        """The API key is replaced; Key Vault gets the new one some time later."""
+        self.weather.seen["key rotated"] += 1
+        self.note("ActiveCampaign", "new key")
+        self.account.set_key(NEW_KEY)
+        seconds = self.random.choice((0, 30, 300, 1_200))
+        self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
+        self.clockwork.later(seconds, lambda: self.secrets.update({"connection-main": NEW_KEY}))
+
+    def _request(
+        self, method: str, path: str, headers: dict[str, str], answered: Callable[[int], None], tries: int = 8
+    ) -> None:
+        """Send a request to the app, and again when no answer comes or it asks for that."""
+        self._to_do += 1
+
+        def step() -> None:
+            status, _, body = triggers.answer(method, f"https://app/api{path}", {}, headers, b"")
+            self.log.append(body.decode())
+            answers.append(status)
+            answered(status)
+
+        def look() -> None:
+            self._done_one()
+            if (not answers or answers[0] >= 500) and tries:
+                self._request(method, path, headers, answered, tries - 1)
+
+        answers: list[int] = []
+        self.host.invoke(f"{method} {path}", step)
+        self.clockwork.later(self.random.uniform(5, 240), look)
+
+    # --- the schedule ---
+
+    def play(self) -> None:
+        """Play the schedule to its end. Raises `Broken` when an invariant does not hold."""
+        with _patched(self):
+            self.people()
+            self.host.every(60, "sweep", triggers.sweep)
+            bound = self.calm_at + 3 * self.settings.confirm_within_s + 5_400
+            self.clockwork.run(bound, self._quiet)
+            if self._quiet():
+                self.clockwork.run(self.clockwork.now + 130, lambda: False)
+            self.oracle.check()
+
+    def _quiet(self) -> bool:
+        if self._to_do or self.host.messages or self.host.running or self.clockwork.now < self.calm_at:
+            return False
+        return all(run.ended_at is not None for run in self.oracle.runs.values())
+
+    def note(self, who: str, what: str) -> None:
+        """Write a line of history, if one is kept."""
+        if self.history is not None:
+            self.history.append(f"{self.clockwork.now - self.began:9.2f}  {who:60} {what}")
+
+
+class _Log(logging.Handler):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        self._world.log.append(line)
+        self._world.note("    log", line)
+
+
+@contextmanager
+def _patched(world: World) -> Iterator[None]:
+    """Let the triggers use the services of the invocation that is going on, and batches be small."""
+    logger, handler = logging.getLogger("exporter"), _Log(world)
+    logger.addHandler(handler)
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+    def services() -> Services:
+        return world.host.current().services
+
+    limits = Limits(max_contacts=world.scenario.batch)
+    try:
+        with (
+            patch.object(bootstrap, "services", services),
+            patch.object(plan, "Limits", lambda: limits),
+            patch.object(plan, "BATCHES_A_LANE", 2),
+        ):
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,228 @@
+"""The rate budget: no window ever holds more than ActiveCampaign allows, and little of the limit is left unused."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.activecampaign.wire import Kind
+from exporter.pacing import MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
+
+START = 1_795_000_000.0
+JUST_LATE = VALID_S * 0.999
+
+
+def most(times: Sequence[float], window_s: float) -> int:
+    """The most that any window holds, both ends included."""
+    ordered = sorted(times)
+    return max((bisect_right(ordered, t + window_s) - i for i, t in enumerate(ordered)), default=0)
+
+
+def assert_limits(sent: Sequence[tuple[Kind, float]]) -> None:
+    """https://developers.activecampaign.com/reference/bulk-import-contacts and /rate-limits."""
+    assert most([at for _, at in sent], 1) <= 5
+    assert most([at for kind, at in sent if kind is not Kind.GENERAL], 60) <= 100
+    assert most([at for kind, at in sent if kind is Kind.SINGLE], 60) <= 20
+
+
+def take_many(budget: Budget, kinds: Sequence[Kind], now: float = START) -> tuple[Budget, list[float]]:
+    turns = []
+    for kind in kinds:
+        budget, at = take(budget, kind, now)
+        turns.append(at)
+    return budget, turns
+
+
+@st.composite
+def takers(draw: st.DrawFn) -> list[tuple[Kind, float, float]]:
+    """Who takes turns: kind, seconds since the last one took, and how late it sends."""
+    kind = st.sampled_from(
+        draw(st.sampled_from([[Kind.BULK], list(Kind), [Kind.SINGLE, Kind.GENERAL], [*Kind, Kind.BULK]]))
+    )
+    gap_s = st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.625, 3.0, 61.0]) | st.floats(0, 2)
+    late_s = st.sampled_from([0.0, JUST_LATE]) | st.floats(0, JUST_LATE)
+    size = draw(st.sampled_from([10, 250]))
+    return draw(st.lists(st.tuples(kind, gap_s, late_s), min_size=1, max_size=size))
+
+
+@settings(deadline=None)
+@given(takers(), st.data())
+def test_no_window_holds_more_than_the_limits_however_the_takers_interleave(
+    taken: list[tuple[Kind, float, float]], data: st.DataObject
+) -> None:
+    budget, now = Budget(), START + data.draw(st.floats(0, 1))
+    sent: list[tuple[Kind, float]] = []
+    for kind, gap_s, late_s in taken:
+        now += gap_s
+        if data.draw(st.integers(0, 40)) == 40:
+            budget = penalise(budget, now, data.draw(st.floats(1, 90)))
+        budget, at = take(budget, kind, now)
+        assert at >= now
+        sent.append((kind, at + late_s))
+    assert_limits(sent)
+    assert len({at for _, at in sent}) == len(sent) or any(late for _, _, late in taken)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.sampled_from([1.0, 17.0, 48.0, 90.0, 96.0, 99.0]),
+    st.lists(st.sampled_from(list(Kind)), min_size=60, max_size=200),
+)
+def test_every_pace_that_is_accepted_keeps_the_limits(bulk_per_minute: float, kinds: list[Kind]) -> None:
+    budget, pace = Budget(), Pace(bulk_per_minute)
+    sent = []
+    for number, kind in enumerate(kinds):
+        budget, at = take(budget, kind, START, pace)
+        sent.append((kind, at + (JUST_LATE if number % 3 == 0 else 0.0)))
+    assert_limits(sent)
+
+
+@pytest.mark.parametrize("bulk_per_minute", [0.0, -1.0, 99.5, 100.0, 120.0, float("nan"), float("inf")])
+def test_a_pace_that_could_break_a_limit_is_refused(bulk_per_minute: float) -> None:
+    with pytest.raises(ValueError, match="take 96 or less"):
+        Pace(bulk_per_minute)
+
+
+def test_96_of_100_bulk_imports_a_minute_go_out_while_as_many_other_requests_do() -> None:
+    _, turns = take_many(Budget(), [Kind.BULK, Kind.GENERAL] * 960)
+    assert max(turns) - min(turns) <= 600
+
+
+def test_the_other_requests_go_twice_as_fast_when_no_bulk_imports_are_left() -> None:
+    budget, _ = take_many(Budget(), [Kind.BULK] * 10)
+    _, turns = take_many(budget, [Kind.GENERAL] * 192, START + 60)
+    assert max(turns) - min(turns) <= 60
+
+
+def test_a_taker_who_reserves_a_minute_does_not_keep_the_other_kind_waiting() -> None:
+    budget, _ = take_many(Budget(), [Kind.BULK] * 96)
+    _, at = take(budget, Kind.GENERAL, START)
+    assert at - START <= 0.625
+    budget, _ = take_many(Budget(), [Kind.BULK, *[Kind.GENERAL] * 96])
+    _, at = take(budget, Kind.BULK, START)
+    assert at - START <= 0.625
+
+
+def test_a_bulk_import_of_one_contact_leaves_the_turns_before_it_to_others() -> None:
+    budget, (first, second) = take_many(Budget(), [Kind.SINGLE, Kind.SINGLE])
+    assert second - first == 3.125
+    _, between = take_many(budget, [Kind.BULK] * 5)
+    assert sum(first < at < second for at in between) == 4
+
+
+@given(st.lists(st.sampled_from(list(Kind)), max_size=30))
+def test_turns_of_one_kind_advance(kinds: list[Kind]) -> None:
+    budget, turns = take_many(Budget(), kinds)
+    for kind in Kind:
+        mine = [at for at, k in zip(turns, kinds, strict=True) if k is kind]
+        assert mine == sorted(set(mine))
+
+
+def test_turns_that_nobody_used_do_not_delay_those_who_come_later() -> None:
+    budget, _ = take_many(Budget(), [Kind.BULK] * 50)
+    _, at = take(budget, Kind.BULK, START + 3600)
+    assert at - (START + 3600) <= 0.625
+
+
+# --- When ActiveCampaign asks to wait ---
+
+
+@given(
+    st.lists(st.sampled_from(list(Kind)), max_size=20),
+    st.floats(1, 900),
+    st.sampled_from(list(Kind)),
+    st.floats(0, 900),
+)
+def test_nobody_sends_during_a_pause(kinds: list[Kind], wait_s: float, kind: Kind, later_s: float) -> None:
+    budget, _ = take_many(Budget(), kinds)
+    budget = penalise(budget, START, wait_s)
+    _, at = take(budget, kind, START + later_s)
+    assert at >= START + wait_s
+
+
+@given(st.lists(st.tuples(st.floats(0, 1000), st.floats(1, 900)), min_size=1, max_size=12))
+def test_a_refusal_never_makes_anybody_faster(refusals: list[tuple[float, float]]) -> None:
+    budget, now = Budget(), START
+    for gap_s, wait_s in refusals:
+        now += gap_s
+        after = penalise(budget, now, wait_s)
+        assert after.resume_at >= budget.resume_at
+        assert spread_at(after, now) >= spread_at(budget, now)
+        assert SPREAD <= after.spread <= MAX_SPREAD
+        budget = after
+
+
+def test_refusals_that_arrive_during_a_pause_slow_down_only_once() -> None:
+    once = penalise(Budget(), START, 30)
+    again = once
+    for n in range(20):
+        again = penalise(again, START + n / 10, 30)
+    assert spread_at(again, START) == spread_at(once, START)
+    assert again.resume_at == START + 1.9 + 30
+
+
+def test_the_rate_falls_with_each_pause_to_an_eighth_and_recovers_by_itself() -> None:
+    budget = Budget()
+    for _ in range(30):
+        budget = penalise(budget, budget.resume_at + 1, 30)
+    assert spread_at(budget, budget.resume_at) == MAX_SPREAD == 8 * SPREAD
+    rates = [SPREAD / spread_at(budget, budget.resume_at + minutes * 60) for minutes in range(121)]
+    assert rates == sorted(rates)
+    assert rates[-1] == 1
+
+
+def test_after_one_pause_the_full_rate_is_back_within_a_minute() -> None:
+    budget = penalise(Budget(), START, 60)
+    _, turns = take_many(budget, [Kind.BULK] * 97, START + 121)
+    assert turns[-1] - turns[0] == 60
+
+
+@pytest.mark.parametrize(("others", "at_least"), [(0, 0.95), (20, 0.75), (40, 0.75), (60, 0.75)])
+def test_beside_another_integration_most_of_what_it_leaves_is_used(others: int, at_least: float) -> None:
+    """Both in one sliding minute of 100; refused for a minute when it is full."""
+    budget, now = Budget(), START
+    accepted: list[float] = []  # everybody's
+    ours = refused = other_at = 0
+    while now < START + 3600:
+        budget, now = take(budget, Kind.BULK, now)
+        while others and START + other_at * 60 / others <= now:
+            at = START + other_at * 60 / others
+            other_at += 1
+            if len(accepted) - bisect_right(accepted, at - 60) < 100:
+                accepted.append(at)
+        if len(accepted) - bisect_right(accepted, now - 60) < 100:
+            accepted.append(now)
+            ours += 1
+        else:
+            budget = penalise(budget, now, 60)
+            refused += 1
+    assert ours >= at_least * 60 * (100 - others)
+    assert refused <= 15
+
+
+# --- The record ---
+
+
+@given(st.lists(st.sampled_from(list(Kind)), max_size=30), st.lists(st.floats(1, 900), max_size=3))
+def test_a_budget_survives_storage(kinds: list[Kind], waits: list[float]) -> None:
+    budget, _ = take_many(Budget(), kinds)
+    for wait_s in waits:
+        budget = penalise(budget, START, wait_s)
+    assert Budget.from_json(budget.to_json()) == budget
+
+
+def test_a_budget_of_an_unknown_version_is_refused() -> None:
+    record = orjson.loads(Budget().to_json()) | {"schemaVersion": 2}
+    with pytest.raises(ValueError, match="schemaVersion 1, found 2"):
+        Budget.from_json(orjson.dumps(record))
+
+
+def test_a_budget_stays_small() -> None:
+    budget = Budget()
+    for second in range(300):
+        for kind in (Kind.BULK, Kind.GENERAL):
+            budget, _ = take(budget, kind, START + second)
+    assert len(budget.to_json()) < 5000
