@@ -1,13 +1,13 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench fuzz docs lock clean
+.PHONY: help setup demo serve test check bench fuzz simulate package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed node_modules/.installed
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Install what is needed: .venv and node_modules
 
@@ -32,6 +32,12 @@ bench: $(INSTALLED) ## Measure speed and memory against named peers
 
 fuzz: $(INSTALLED) ## Feed the segment reader damaged files for some minutes
 	$(RUN) -m tests.fuzz
+
+package: $(INSTALLED) ## Build the deployment package, build/package.zip
+	@$(RUN) -m infra.package
+
+simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=10000
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code
 	$(RUN) docs/generate.py

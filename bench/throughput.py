@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.activecampaign import wire
 from exporter.activecampaign.wire import Answer, Reply, Request
@@ -128,12 +129,10 @@ def deliver(fakes: Fakes, clockwork: Clockwork, run_ids: list[str]) -> int:
     def tick() -> None:
         nonlocal invocations
         while message := fakes.messages.take(PLAN_QUEUE):
-            plan = str(message["runId"])
-            clockwork.start(lambda plan=plan: plan_run(fakes.services, plan))
+            clockwork.start(partial(plan_run, fakes.services, str(message["runId"])))
         while message := fakes.messages.take(UPLOAD_QUEUE):
-            run_id, lane = str(message["runId"]), int(message["lane"])
             invocations += 1
-            clockwork.start(lambda run_id=run_id, lane=lane: upload_lane(fakes.services, run_id, lane))
+            clockwork.start(partial(upload_lane, fakes.services, str(message["runId"]), int(message["lane"])))
         clockwork.later(2, tick)
 
     def sweeper() -> None:

@@ -172,13 +172,12 @@ class _Plan:
     def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
         """Take a block of rows."""
         own_rows = checked.positions + (self.rows_read + 1)
-        first_rows = self._first_rows.add(checked.contacts.addresses.to_pylist(), own_rows)
+        first_rows = self._first_rows.add(checked.addresses, own_rows)
         again = first_rows != own_rows
         duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
-        contacts = checked.contacts.take((~again).nonzero()[0]) if duplicates else checked.contacts
-        self._contacts += len(contacts.texts)
+        self._contacts += len(again) - len(duplicates)
         if self._contacts <= self._max_contacts:  # beyond it, they are only counted
-            self._cutter.add(_Block.of(contacts))
+            self._cutter.add(_Block.of(checked.contacts(~again)))
         for position, notices in checked.notices.items():
             self._notices.update(notices if position not in duplicates else ())
         self._set_aside(rows, matched, checked.refused, duplicates)
@@ -192,7 +191,8 @@ class _Plan:
             reason = refused.get(position, Reason.DUPLICATE_EMAIL)
             explanation = reason.explanation
             if position in duplicates:
-                explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
+                path, number = self._place(duplicates[position])
+                explanation = f"Row {number} of {path} has the same e-mail address."
             email = customer_id = ""
             if not isinstance(row, Reason):
                 email = row[matched.email]
@@ -281,14 +281,15 @@ class _Cutter:
 
     def add(self, block: _Block) -> None:
         """Take the contacts of a block in their order; each fits into a batch."""
-        start, count = 0, len(block.text_ends) - 1
-        while start < count:
+        start, end = 0, len(block.text_ends) - 1
+        while start < end:
             room = block.text_ends[start] + self._max_size_bytes - self._draft.size_bytes
-            end = min(start + self._max_contacts - self._draft.count, bisect_right(block.text_ends, room) - 1)
-            _append(self._draft, block, start, end)
-            if end < count:
+            fitting = bisect_right(block.text_ends, room, start) - 1
+            stop = min(start + self._max_contacts - self._draft.count, fitting)
+            _append(self._draft, block, start, stop)
+            if stop < end:
                 self._close()
-            start = end
+            start = stop
 
     def finish(self) -> tuple[Batch, ...]:
         """Write what is left and return all batches."""

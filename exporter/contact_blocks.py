@@ -31,29 +31,31 @@ _PLAIN_ADDRESS_CHARACTERS = 63  # so that none of its parts can be too long
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """Contacts as columns: the address in the form in which two are equal, text and row reference with a comma each."""
+    """Contacts as columns: their texts and their row references, with a comma each."""
 
-    addresses: pa.StringArray
     texts: pa.StringArray
     references: pa.StringArray
-
-    def take(self, places: Positions) -> Contacts:
-        """Return some of them, in the order of their places."""
-        chosen = pa.array(places)
-        return Contacts(self.addresses.take(chosen), self.texts.take(chosen), self.references.take(chosen))
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A block of rows, checked: the contacts in their order, and why the other rows are none.
+    """A block of rows, checked: which are contacts, and why the others are none.
 
-    `positions` are those of the contacts in the block; `refused` and `notices` are by position.
+    `positions` are those of the contacts in the block, `addresses` are their addresses in the form in which two are
+    equal; `refused` and `notices` are by position.
     """
 
     positions: Positions
-    contacts: Contacts
+    addresses: list[str]
     refused: dict[int, Reason]
     notices: dict[int, tuple[Notice, ...]]
+    _contacts: Contacts
+    _places: Positions
+
+    def contacts(self, chosen: Flags) -> Contacts:
+        """Return the contacts that are chosen among those at `positions`, in their order."""
+        places = pa.array(self._places[chosen])
+        return Contacts(self._contacts.texts.take(places), self._contacts.references.take(places))
 
 
 def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int, first_row: int) -> Checked:
@@ -62,7 +64,7 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
     `contact_tail` ends each contact; one with more than `max_text_bytes` is refused.
     """
     if isinstance(rows, list):
-        plain, columns = np.zeros(len(rows), np.bool_), _contacts([], [], [])
+        plain, columns = np.zeros(len(rows), np.bool_), _columns([], [], [])
     else:
         plain, columns = _plain_contacts(rows, matched, contact_tail.decode(), max_text_bytes, first_row)
     found: dict[int, Contact] = {}
@@ -81,32 +83,33 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
         else:
             found[position] = contact
             references.append(_reference(first_row + position, row, matched))
-    others = _contacts(
+    others = _columns(
         [contact.key for contact in found.values()],
         [contact.text + contact_tail + b"," for contact in found.values()],
         references,
     )
+    if found:
+        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, others, strict=True))
+    addresses, texts, references = columns
+    # The others stand behind the plain ones; their places bring them back into the order of the rows.
     places = np.where(plain, np.arange(len(plain)), -1)
-    places[list(found)] = len(columns.texts) + np.arange(len(found))
+    places[list(found)] = len(columns[0]) + np.arange(len(found))
     positions = np.flatnonzero(places >= 0)
     return Checked(
         positions=positions,
-        contacts=_concatenated(columns, others).take(places[positions]),
+        addresses=addresses.take(pa.array(places[positions])).to_pylist(),
         refused=refused,
         notices={position: contact.notices for position, contact in found.items() if contact.notices},
+        _contacts=Contacts(texts, references),
+        _places=places[positions],
     )
 
 
-def _contacts(addresses: Sequence[str], texts: Sequence[bytes], references: Sequence[bytes]) -> Contacts:
-    return Contacts(*(pa.array(values, pa.string()) for values in (addresses, texts, references)))
+type _AddressesTextsReferences = tuple[pa.StringArray, pa.StringArray, pa.StringArray]
 
 
-def _concatenated(one: Contacts, other: Contacts) -> Contacts:
-    return Contacts(
-        pa.concat_arrays([one.addresses, other.addresses]),
-        pa.concat_arrays([one.texts, other.texts]),
-        pa.concat_arrays([one.references, other.references]),
-    )
+def _columns(addresses: list[str], texts: list[bytes], references: list[bytes]) -> _AddressesTextsReferences:
+    return pa.array(addresses, pa.string()), pa.array(texts, pa.string()), pa.array(references, pa.string())
 
 
 def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
@@ -120,82 +123,92 @@ def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
 
 def _plain_contacts(
     rows: pa.RecordBatch, matched: Matched, contact_tail: str, max_text_bytes: int, first_row: int
-) -> tuple[Flags, Contacts]:
-    """Return which rows are plain, and for every row what its contact is if it is."""
+) -> tuple[Flags, _AddressesTextsReferences]:
+    """Return which rows are plain and, for every row, what its contact is if it is."""
     email = rows.column(matched.email)
-    plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS)) & _flags(
-        pc.less_equal(pc.binary_length(email), _PLAIN_ADDRESS_CHARACTERS)
-    )
+    plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
+    plain &= np.diff(_bounds(email)) <= _PLAIN_ADDRESS_CHARACTERS
     if matched.consent is not None:
         position, value = matched.consent
         plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
-    multiple = {position for position, _, multiple in matched.fields if multiple}
-    labels = [place for place in (matched.customer_id, matched.previous_customer_id) if place is not None]
-    for position in {*matched.sent, *labels}:
-        text = _Bytes(rows.column(position))
-        plain &= ~text.odd()
-        if position == matched.phone:
-            plain &= ~(text.holding(b"eE") | text.beginning_with(b"-"))
-        if position in multiple:
-            plain &= ~(text.holding(b";|") | text.ending_with(b" "))
+    shown = {*matched.sent, matched.customer_id, matched.previous_customer_id} - {None}
+    plain &= ~_Bytes([rows.column(position) for position in shown]).odd()
+    if matched.phone is not None:
+        phone = _Bytes([rows.column(matched.phone)])
+        plain &= ~(phone.holding(b"eE") | phone.beginning_with(b"-"))
+    for position, _, multiple in matched.fields:
+        if multiple:
+            values = _Bytes([rows.column(position)])
+            plain &= ~(values.holding(b";|") | values.ending_with(b" "))
     texts = _text_column(rows, matched, contact_tail)
-    plain &= _flags(pc.less_equal(pc.binary_length(texts), max_text_bytes + 1))  # with its comma
-    return plain, Contacts(pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
+    plain &= np.diff(_bounds(texts)) <= max_text_bytes + len(",")
+    return plain, (pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
 
 
 def _flags(values: pa.BooleanArray) -> Flags:
-    flags: Flags = values.fill_null(False).to_numpy(zero_copy_only=False)
-    return flags
+    """Return truth values as numpy has them; null is false."""
+    flags: Flags = values.to_numpy(zero_copy_only=False)
+    return flags if flags.dtype == np.bool_ else flags == np.True_
+
+
+def _bounds(column: pa.StringArray) -> npt.NDArray[np.int32]:
+    """Return where each text begins in the bytes of the column and, last, where they end."""
+    return np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4)
 
 
 class _Bytes:
-    """The bytes of a column of text; the tests say which rows have some byte."""
+    """The bytes of columns of equal length; the tests tell in which rows something is found, in any of the columns."""
 
-    def __init__(self, values: pa.StringArray) -> None:
-        _, offsets, data = values.buffers()
-        ends = np.frombuffer(offsets, np.int32, len(values) + 1, values.offset * 4)
-        self._text = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
-        self._starts, self._ends = ends[:-1] - ends[0], ends[1:] - ends[0]
+    def __init__(self, columns: list[pa.StringArray]) -> None:
+        self._count = len(columns[0])
+        texts, starts, ends = [], [], []
+        size = 0
+        for column in columns:
+            bounds = _bounds(column)
+            texts.append(np.frombuffer(column.buffers()[2] or b"", np.uint8)[bounds[0] : bounds[-1]])
+            bounds = bounds + (size - bounds[0])
+            starts.append(bounds[:-1])
+            ends.append(bounds[1:])
+            size += len(texts[-1])
+        self._text, self._starts, self._ends = np.concatenate(texts), np.concatenate(starts), np.concatenate(ends)
         self._filled = np.flatnonzero(self._ends > self._starts)
 
-    def _rows_of(self, marks: Flags) -> Flags:
-        rows = np.zeros(len(self._ends), np.bool_)
-        rows[np.searchsorted(self._ends, np.flatnonzero(marks), side="right")] = True
+    def _rows(self, values: Positions) -> Flags:
+        """Return the rows of some values; the columns stand one behind the other."""
+        rows = np.zeros(self._count, np.bool_)
+        rows[values % self._count] = True
         return rows
+
+    def _rows_of_bytes(self, marks: Flags) -> Flags:
+        return self._rows(np.searchsorted(self._ends, np.flatnonzero(marks), side="right"))
 
     def holding(self, values: bytes) -> Flags:
         """Rows in which one of these bytes is."""
-        return self._rows_of(_one_of(self._text, values))
+        return self._rows_of_bytes(_one_of(self._text, values))
 
     def beginning_with(self, values: bytes) -> Flags:
-        """Rows whose first byte is one of these."""
-        return self._having(self._text[self._starts[self._filled]], values)
+        """Rows in which a value begins with one of these bytes."""
+        return self._rows(self._filled[_one_of(self._text[self._starts[self._filled]], values)])
 
     def ending_with(self, values: bytes) -> Flags:
-        """Rows whose last byte is one of these."""
-        return self._having(self._text[self._ends[self._filled] - 1], values)
-
-    def _having(self, found: npt.NDArray[np.uint8], values: bytes) -> Flags:
-        rows = np.zeros(len(self._ends), np.bool_)
-        rows[self._filled] = _one_of(found, values)
-        return rows
+        """Rows in which a value ends with one of these bytes."""
+        return self._rows(self._filled[_one_of(self._text[self._ends[self._filled] - 1], values)])
 
     def odd(self) -> Flags:
-        """Rows that need a closer look: what JSON escapes, control characters, what may be blank, or the name of a null.
-
-        0xC2 begins the control characters beyond ASCII and the no-break space.
-        """
-        text, starts, lengths = self._text, self._starts, self._ends - self._starts
-        marks = (text < 0x20) | (text == 0x22) | (text == 0x5C) | (text == 0x7F) | (text == 0xC2)
-        rows = self._rows_of(marks) | self.beginning_with(b" ")
+        """Rows that need a closer look: bytes that JSON escapes, control characters, blank values, names of nulls."""
+        # 0xC2 begins the control characters beyond ASCII and the no-break space.
+        marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2')
+        lengths = self._ends - self._starts
         short = np.flatnonzero((lengths == len("nan")) | (lengths == len("null")))
-        first, second = (text[starts[short] + place] | 0x20 for place in (0, 1))  # in lower case
-        rows[short[_one_of(first, b"n#") & _one_of(second, b"ua/n")]] = True
-        return rows
+        first, second = (self._text[self._starts[short] + place] | 0x20 for place in (0, 1))  # in lower case
+        nulls = short[_one_of(first, b"n#") & _one_of(second, b"ua/n")]
+        return self._rows_of_bytes(marks) | self.beginning_with(b" ") | self._rows(nulls)
 
 
 def _one_of(found: npt.NDArray[np.uint8], values: bytes) -> Flags:
-    flags: Flags = np.logical_or.reduce([found == value for value in values])
+    flags: Flags = found == values[0]
+    for value in values[1:]:
+        flags |= found == value
     return flags
 
 
@@ -215,6 +228,8 @@ def _optional(before: str, values: pa.StringArray, after: str) -> list[Piece]:
     """Return the pieces of a member of a contact: nothing where the value is null."""
     if values.null_count == 0:
         return [before, values, after]
+    if values.null_count == len(values):
+        return []
     return [pc.binary_join_element_wise(before, values, after, "")]
 
 
@@ -231,17 +246,22 @@ def _field_list(fields: list[list[Piece]]) -> list[Piece]:
 
 def _joined(pieces: list[Piece]) -> pa.StringArray:
     """Join pieces row by row; a null is nothing."""
-    return pc.binary_join_element_wise(*pieces, "", null_handling="replace", null_replacement="")
+    merged: list[Piece] = []
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece  # each piece costs time in every row
+        else:
+            merged.append(piece)
+    return pc.binary_join_element_wise(*merged, "", null_handling="replace", null_replacement="")
 
 
 def _reference_column(rows: pa.RecordBatch, matched: Matched, first_row: int) -> pa.StringArray:
     numbers = pa.array(np.arange(first_row, first_row + rows.num_rows)).cast(pa.string())
-    pieces: list[Piece] = ["[", numbers]
-    if matched.customer_id is None:
-        pieces += [",null"]
-    else:
-        ids = pc.binary_join_element_wise(',"', rows.column(matched.customer_id), '"', "")
-        pieces.append(pc.fill_null(ids, ",null"))
+    pieces: list[Piece] = ["[", numbers, ","]
+    ids = [] if matched.customer_id is None else _optional('"', rows.column(matched.customer_id), '"')
+    if len(ids) == 1:  # some rows have none
+        ids = [pc.coalesce(ids[0], pa.scalar("null"))]
+    pieces += ids or ["null"]
     if matched.previous_customer_id is not None:
         pieces += _optional(',"', rows.column(matched.previous_customer_id), '"')
     return _joined([*pieces, "],"])

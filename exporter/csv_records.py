@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from exporter.reasons import Reason
 
-MAX_ROW_BYTES = 1 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
+MAX_ROW_BYTES = 4 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
 WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first bytes of what follows it
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")

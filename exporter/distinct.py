@@ -18,10 +18,10 @@ _FREE = 0
 class FirstRows:
     """Remembers for each address the row in which it came first."""
 
-    def __init__(self, places: int = 1 << 16) -> None:
+    def __init__(self, places: int = 1 << 17) -> None:
         """`places` is the size to begin with, a power of two; the table grows as needed."""
         self._hashes = np.zeros(places, np.int64)
-        self._rows = np.zeros(places, np.int64)
+        self._rows = np.zeros(places, np.uint32)
         self._used = 0
 
     def add(self, addresses: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -34,7 +34,7 @@ class FirstRows:
 
     def _grow(self) -> None:
         hashes, rows = self._hashes, self._rows
-        self._hashes, self._rows = np.zeros(2 * len(hashes), np.int64), np.zeros(2 * len(rows), np.int64)
+        self._hashes, self._rows = np.zeros(4 * len(hashes), np.int64), np.zeros(4 * len(rows), np.uint32)
         self._used = 0
         taken = np.flatnonzero(hashes)
         for part in np.array_split(taken, max(1, len(taken) >> 16)):  # in parts, so that little memory is needed
@@ -42,17 +42,17 @@ class FirstRows:
 
     def _insert(self, hashes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         first = np.empty(len(hashes), np.int64)
-        pending = np.arange(len(hashes))
         mask = len(self._hashes) - 1
-        places = hashes & mask
+        pending, places = np.arange(len(hashes)), hashes & mask
         while len(pending):
-            free = self._hashes[places] == _FREE
+            found = self._hashes[places]
+            free = np.flatnonzero(found == _FREE)
             # Of several that want one place, the first row gets it: it is assigned last.
-            claims = np.flatnonzero(free)[::-1]
-            self._hashes[places[claims]] = hashes[pending[claims]]
-            here = self._hashes[places] == hashes[pending]
-            owners = claims[here[claims]]
-            self._rows[places[owners]] = rows[pending[owners]]
+            backward = free[::-1]
+            self._hashes[places[backward]] = hashes[pending[backward]]
+            self._rows[places[backward]] = rows[pending[backward]]
+            found[free] = self._hashes[places[free]]
+            here = found == hashes[pending]
             first[pending[here]] = self._rows[places[here]]
             pending, places = pending[~here], (places[~here] + 1) & mask
         self._used += int(np.count_nonzero(first == rows))

@@ -166,7 +166,7 @@ def _rules(budget: Budget, kind: Kind, now: float, pace: Pace) -> Callable[[int]
         return lambda tick: (
             tick % every == first and _apart(tick, taken, GAP) and _apart(tick, general, GAP * spread // SPREAD)
         )
-    every = 1
+    every = SPREAD if spread == SPREAD else 1
     alone = pace.single_ticks * spread // SPREAD if kind is Kind.SINGLE else 0
     return lambda tick: (
         tick % every == 0 and _apart(tick, taken, GAP) and _apart(tick, bulk, spread) and _apart(tick, single, alone)

@@ -141,21 +141,22 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
         start = end
 
 
-def _lengths(text: pa.StringArray) -> npt.NDArray[np.int64]:
-    lengths: npt.NDArray[np.int64] = pc.binary_length(text).fill_null(0).to_numpy(zero_copy_only=False)
-    return lengths
+def _lengths(text: pa.StringArray) -> npt.NDArray[np.int32]:
+    """Return the length of each text in bytes; 0 where it is null."""
+    return np.diff(np.frombuffer(text.buffers()[1], np.int32, len(text) + 1, text.offset * 4))
 
 
 def _text(column: pa.Array) -> pa.StringArray:
     """Return a column as valid UTF-8, null where it is empty or absent. Raises `ArrowInvalid`."""
-    raw = _raw(column)
-    if _data_type(raw.type) in {"string", "boolean", "int64"}:
-        text = raw.cast(pa.string())
+    if is_.is_string(column.type):
+        text = column
+    elif _data_type(column.type) in {"string", "boolean", "int64"}:
+        text = _raw(column).cast(pa.string())
     else:
-        text = pa.array([_text_of(value) for value in raw.to_pylist()], pa.string())
+        text = pa.array([_text_of(value) for value in _raw(column).to_pylist()], pa.string())
     text.validate(full=True)
-    empty = pc.equal(pc.binary_length(text), 0)
-    return pc.if_else(empty, None, text) if pc.any(empty).as_py() else text
+    empty = _lengths(text) == 0
+    return text if np.count_nonzero(empty) == text.null_count else pc.if_else(pa.array(empty), None, text)
 
 
 def _raw(column: pa.Array) -> pa.Array:

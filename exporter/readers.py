@@ -23,7 +23,7 @@ from exporter.reasons import Reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_BYTES = 1 << 19  # measured: larger ones cost memory, smaller ones time
+CHUNK_BYTES = 2 << 20  # measured: larger ones cost memory, smaller ones time
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
 DELIMITERS = ",;\t|"

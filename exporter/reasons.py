@@ -49,7 +49,7 @@ class Reason(StrEnum):
     ROW_TOO_LARGE = (
         "row_too_large",
         Group.FILE,
-        "The row is larger than 1 MiB; most often a quoted field that does not end.",
+        "The row is larger than 4 MiB; most often a quoted field that does not end.",
     )
 
     # The row was read, but the profile cannot be sent.

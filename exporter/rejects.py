@@ -32,10 +32,13 @@ class Reject(NamedTuple):
 def lines(rejects: Iterable[Reject]) -> bytes:
     """Return the lines of rejects."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([_harmless(value) for value in reject] for reject in rejects)
+    csv.writer(text).writerows(
+        (_harmless(path), row, _harmless(customer_id), _harmless(email), reason, explanation)
+        for path, row, customer_id, email, reason, explanation in rejects
+    )
     return text.getvalue().encode()
 
 
-def _harmless(value: str | int) -> str | int:
+def _harmless(text: str) -> str:
     """Put an apostrophe before what a spreadsheet would run: https://owasp.org/www-community/attacks/CSV_Injection."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text

@@ -99,6 +99,15 @@ class Claim(Value):
     at: Time
 
 
+class Carried(Value):
+    """Contacts whose outcome another run already has: the run that this one resumes, and those that it resumed."""
+
+    run_id: str
+    confirmed: int
+    rejected_by_active_campaign: int
+    reasons: dict[str, int]
+
+
 class Plan(Value):
     """What planning found; the batches themselves are in the manifest."""
 
@@ -109,6 +118,8 @@ class Plan(Value):
     batches: int
     lanes: int
     warnings: tuple[str, ...] = ()
+    carried: Carried | None = None
+    """Of a run that resumes another: the contacts that are not sent again."""
     at: Time
 
 
@@ -121,6 +132,8 @@ class End(Value):
     problem: Problem | None = None
     resends: int = 0
     """Requests sent again because the outcome of the first was unknown (promise P4)."""
+    instead: str | None = None
+    """The run that was going on when this one was asked for; then this one did nothing."""
 
 
 class Cancel(Value):
@@ -143,6 +156,8 @@ class Run(Record):
     """The export as it was when the run was requested; later edits do not touch a run."""
     host: str
     secret_name: str
+    resumes: str | None = None
+    """The run of the same export that ended before every contact had its outcome, and that this one goes on with."""
     claim: Claim | None = None
     plan: Plan | None = None
     waiting: Waiting | None = None
@@ -201,6 +216,9 @@ def account(plan: Plan, lanes: Iterable[Lane]) -> Account:
     reasons = Counter(plan.rejected)
     reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
     confirmed = refused = unconfirmed = 0
+    if plan.carried:
+        confirmed, refused = plan.carried.confirmed, plan.carried.rejected_by_active_campaign
+        reasons.update(plan.carried.reasons)
     for lane in lanes:
         for portion in lane.portions.values():
             refused += len(portion.refused)
@@ -225,6 +243,29 @@ def account(plan: Plan, lanes: Iterable[Lane]) -> Account:
         rejected_by_active_campaign=refused,
         unconfirmed=unconfirmed,
         reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
+    )
+
+
+def carry_over(run: Run, lanes: list[Lane]) -> tuple[frozenset[int], Carried]:
+    """Divide a run that ended too early: the batches with contacts without an outcome, and what the others came to."""
+    portions = [portion for lane in lanes for portion in lane.portions.values()]
+    imports = [one for lane in lanes for one in lane.imports.values()]
+    undecided = (ImportStatus.ACCEPTED, ImportStatus.GIVEN_UP)
+    left = frozenset(p.batch for p in portions if p.open) | {i.batch for i in imports if i.status in undecided}
+    decided = Lane(
+        portions={(p.batch, p.number): p for p in portions if p.batch not in left},
+        imports={i.import_id: i for i in imports if i.batch not in left},
+    )
+    before = run.plan.carried if run.plan else None
+    nothing = Plan(
+        rows_read=0, contacts=0, duplicates=0, rejected={}, batches=0, lanes=0, carried=before, at=run.requested_utc
+    )
+    result = account(nothing, [decided])
+    return left, Carried(
+        run_id=run.run_id,
+        confirmed=result.confirmed,
+        rejected_by_active_campaign=result.rejected_by_active_campaign,
+        reasons=result.reasons,
     )
 
 

@@ -52,8 +52,8 @@ def occurrence_of(schedule_status: Mapping[str, Any] | None, now: float) -> floa
         occurrence = to_epoch(text)
     except ValueError:
         return now - now % 60
-    # A first run has no stored status: the host then gives a date long past.
-    return occurrence if 0 <= now - occurrence < 86_400 or 0 <= occurrence - now < 60 else now - now % 60  # noqa: PLR2004
+    # A first run has no stored status: the host then gives a date long past. Clocks of instances may differ by minutes.
+    return occurrence if -600 <= now - occurrence < 86_400 else now - now % 60  # noqa: PLR2004
 
 
 def sweep() -> None:

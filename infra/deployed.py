@@ -6,7 +6,7 @@ python3 infra/deployed.py check    prove that the app answers, is configured, an
 Reads FUNCTION_APP_URL, FUNCTION_KEY and, where sign-in is on, ACCESS_TOKEN. Without FUNCTION_KEY it asks the Azure CLI
 for the key of FUNCTION_APP_NAME in AZURE_RESOURCE_GROUP. Needs nothing but Python: it runs on a build agent.
 """
-# ruff: noqa: T201 - it talks to the person at the terminal
+# ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from http import HTTPStatus
 from typing import Any
 
 LONGEST_RUN_S = 100 * 60
-"""A million profiles take 45 minutes; what takes longer than this waits for something, and a deployment may go ahead."""
+"""A million profiles take 45 minutes. What takes longer waits for something; a deployment does no harm then."""
 LOOK_AGAIN_S = 30
 START_S = 5 * 60
 """A new instance has to load the package; roles of a new app take effect after some minutes at most."""
@@ -105,14 +105,18 @@ def app_of(environ: Mapping[str, str]) -> App:
     """Return the app that the environment names, with a key from the Azure CLI where none is given."""
     url = environ.get("FUNCTION_APP_URL", "")
     if not url.startswith("https://"):
-        raise NotAsExpectedError("expected FUNCTION_APP_URL to be an https:// address; azd sets it after `azd provision`")
+        raise NotAsExpectedError(
+            "expected FUNCTION_APP_URL to be an https:// address; azd sets it after `azd provision`"
+        )
     key = environ.get("FUNCTION_KEY") or _key(environ["AZURE_RESOURCE_GROUP"], environ["FUNCTION_APP_NAME"])
     return App(url, key, environ.get("ACCESS_TOKEN", ""))
 
 
 def _key(group: str, name: str) -> str:
     command = ["az", "functionapp", "keys", "list", "--resource-group", group, "--name", name]
-    done = subprocess.run([*command, "--query", "functionKeys.default", "--output", "tsv"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--query", "functionKeys.default", "--output", "tsv"], capture_output=True, text=True, check=False
+    )
     # A new app has no host yet that could make keys; what needs one will say so.
     return done.stdout.strip()
 
@@ -127,7 +131,9 @@ def _values(app: App, path: str) -> Iterator[dict[str, Any]]:
 def _expect(answer: tuple[int, Any], call: str, *statuses: int) -> Any:  # noqa: ANN401 - JSON
     status, body = answer
     if status not in statuses:
-        raise NotAsExpectedError(f"expected {' or '.join(str(int(s)) for s in statuses)} from {call}, found {status or 'no answer'}")
+        raise NotAsExpectedError(
+            f"expected {' or '.join(str(int(s)) for s in statuses)} from {call}, found {status or 'no answer'}"
+        )
     return body
 
 

@@ -1,9 +1,9 @@
-"""Build the deployment package: `python -m infra.package` writes build/package/, build/package.zip and build/sbom.cdx.json.
+"""Build the deployment package: `python -m infra.package` writes build/package/, its .zip and build/sbom.cdx.json.
 
 The package holds the app and its pinned dependencies for Linux, so that Azure builds nothing (a remote build has 60 s:
 https://learn.microsoft.com/azure/azure-functions/python-build-options). The same input gives the same bytes.
 """
-# ruff: noqa: T201 - it talks to the person at the terminal
+# ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def app_files(root: Path) -> Iterator[Path]:
     for name in APP:
         path = root / name
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (
-            file.relative_to(root) for file in files if file.is_file() and "__pycache__" not in file.parts
-        )
+        yield from (file.relative_to(root) for file in files if file.is_file() and "__pycache__" not in file.parts)
 
 
 def locked(requirements: str) -> dict[str, str]:
@@ -106,7 +104,8 @@ def build() -> None:
     archive = BUILD / "package.zip"
     zip_folder(package, archive)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1e6:.1f} MB, {len(installed)} packages, SHA-256 {digest}")
+    size_mb = archive.stat().st_size / 1e6
+    print(f"{archive.relative_to(ROOT)}: {size_mb:.1f} MB, {len(installed)} packages, SHA-256 {digest}")
 
 
 def zip_folder(folder: Path, archive: Path) -> None:
@@ -140,7 +139,9 @@ def _prove(package: Path) -> None:
     paths = [str(package), str(package / DEPENDENCIES)]
     program = f"import importlib, sys; sys.path[:0] = {paths}; [importlib.import_module(name) for name in {modules}]"
     # -I and -S: nothing of this machine's own packages is seen.
-    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         raise PackageError(f"Expected that every module can be imported from the package alone, found: {last}")

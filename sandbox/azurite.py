@@ -34,9 +34,17 @@ class Azurite:
         self.keys = keys
 
     @classmethod
-    def start(cls, keys: Mapping[str, str], certificate: Path, private_key: Path, folder: Path) -> Self:
+    def start(
+        cls,
+        keys: Mapping[str, str],
+        certificate: Path,
+        private_key: Path,
+        folder: Path,
+        request_log: Path | None = None,
+    ) -> Self:
         """Start Azurite on free ports and wait until it listens, about two seconds.
 
+        :param request_log: file that gets Azurite's debug log, with every request; about half its speed.
         :raises SandboxError: Node or Azurite is missing, or it does not start.
         """
         if not SCRIPT.exists():
@@ -46,6 +54,7 @@ class Azurite:
                 *(find_node(), "--import", EXIT_WITH_STDIN, str(SCRIPT)),
                 *("--blobPort", "0", "--queuePort", "0", "--tablePort", "0"),
                 *("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"),
+                *(("--debug", str(request_log)) if request_log else ()),
                 *("--oauth", "basic", "--cert", str(certificate), "--key", str(private_key)),
             ],
             environment={

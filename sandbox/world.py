@@ -69,6 +69,7 @@ class World:
         port: int = 0,
         activecampaign: str | None = None,
         message_hidden_s: float = 600.0,
+        storage_log: Path | None = None,
     ) -> None:
         """Describe a world; entering it starts it.
 
@@ -78,12 +79,14 @@ class World:
         :param activecampaign: `http://127.0.0.1:PORT` of a server to use in place of the stand-in.
         :param message_hidden_s: how long a queue message stays hidden while it is processed, and so how long one is
             lost to a killed host. Azure's figure is 600; a test of a crash need not wait that long.
+        :param storage_log: file that gets a line for every request to storage, among others.
         """
         self._app = app
         self._overrides = dict(settings or {})
         self._port = port
         self._elsewhere = activecampaign
         self._message_hidden_s = message_hidden_s
+        self._storage_log = storage_log
         self._resources = ExitStack()
         self._host: Child | None = None
 
@@ -225,7 +228,7 @@ class World:
             blob.write_to_path(str(certificate), append=True)
         leaf.private_key_pem.write_to_path(str(private_key))
         keys = {name: base64.b64encode(secrets.token_bytes(64)).decode() for name in (APP_ACCOUNT, SEGMENT_ACCOUNT)}
-        self._azurite = Azurite.start(keys, certificate, private_key, self.folder)
+        self._azurite = Azurite.start(keys, certificate, private_key, self.folder, self._storage_log)
         resources.callback(self._azurite.close)
 
         def connect[C: (BlobServiceClient, QueueServiceClient)](client: type[C], endpoint: str, account: str) -> C:

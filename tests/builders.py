@@ -24,20 +24,18 @@ SEGMENT = "people"
 
 def make_connection(fakes: Fakes, **changes: Any) -> Connection:
     """Store a connection."""
-    connection = Connection(
-        **{
-            "id": "main",
-            "display_name": "Main account",
-            "host": HOST,
-            "secret_name": "connection-main",
-            "consent": Consent(agreed_by="ada", agreed_utc=START),
-            "created_by": "ada",
-            "created_utc": START,
-            "updated_by": "ada",
-            "updated_utc": START,
-        }
-        | changes
-    )
+    members: dict[str, Any] = {
+        "id": "main",
+        "display_name": "Main account",
+        "host": HOST,
+        "secret_name": "connection-main",
+        "consent": Consent(agreed_by="ada", agreed_utc=START),
+        "created_by": "ada",
+        "created_utc": START,
+        "updated_by": "ada",
+        "updated_utc": START,
+    }
+    connection = Connection(**(members | changes))
     fakes.blobs.put(connections.path(connection.id), connection.to_json())
     return connection
 
@@ -45,23 +43,19 @@ def make_connection(fakes: Fakes, **changes: Any) -> Connection:
 def make_export(fakes: Fakes, **changes: Any) -> Export:
     """Store an export with its connection."""
     make_connection(fakes)
-    export = Export(
-        **{
-            "id": "newsletter",
-            "display_name": "Newsletter",
-            "connection_id": "main",
-            "list_id": 1,
-            "segments": (SEGMENT,),
-            "data_matching": DataMatching(
-                email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone"
-            ),
-            "created_by": "ada",
-            "created_utc": START,
-            "updated_by": "ada",
-            "updated_utc": START,
-        }
-        | changes
-    )
+    members: dict[str, Any] = {
+        "id": "newsletter",
+        "display_name": "Newsletter",
+        "connection_id": "main",
+        "list_id": 1,
+        "segments": (SEGMENT,),
+        "data_matching": DataMatching(email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone"),
+        "created_by": "ada",
+        "created_utc": START,
+        "updated_by": "ada",
+        "updated_utc": START,
+    }
+    export = Export(**(members | changes))
     fakes.blobs.put(exports.path(export.id), export.to_json())
     return export
 

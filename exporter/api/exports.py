@@ -17,10 +17,10 @@ from exporter.contacts import match_columns
 from exporter.exports import Export, ExportDefinition
 from exporter.pipeline import preflight
 from exporter.pipeline.plan import mapping
+from exporter.pipeline.reading import newest
 from exporter.pipeline.start import Slot, slot_path
 from exporter.records import Time, Value
 from exporter.runs import Run, RunStatus, Trigger, run_path
-from exporter.segments import find_refresh
 
 
 class State(StrEnum):
@@ -103,7 +103,6 @@ def put(
 
 def check(context: Context, export: ExportDefinition) -> None:
     """Check that the export makes sense now: its list and fields exist, and its columns in each of its segments."""
-    services = context.services
     if export.connection_id is None:
         raise Refusal(
             422,
@@ -113,9 +112,8 @@ def check(context: Context, export: ExportDefinition) -> None:
         )
     connection = connections.find(context, export.connection_id)
     fields = preflight.check(connections.account_calls(context, connection), export)
-    prefix, now = services.settings.segment_prefix, services.clock.now()
     for name in export.segments:
-        refresh = find_refresh(services.segments, prefix, name, now, quiet_s=0.0)
+        refresh = newest(context.services, name)
         if refresh.columns:
             match_columns(mapping(export, fields), refresh.columns)
 

@@ -110,6 +110,8 @@ STATUS_OF = {
     "credentials_refused": 422,  # these two are a wait for a run, but no caller should repeat the same request
     "secret_not_found": 422,
     "segment_not_found": 404,
+    "run_not_planned": 409,
+    "not_resumable": 409,
     "reading_busy": 429,
     "reading_too_slow": 503,
     "unusable_settings": 503,

@@ -131,6 +131,8 @@ def _operation(route: Route, refs: Refs) -> Schema:
     }
     if route.role is None:
         operation["security"] = []
+    else:
+        operation["responses"]["401"] = {"description": "No valid function key (empty body), or nobody signed in"}
     if body := inputs.get("body"):
         required = route.signature.parameters["body"].default is inspect.Parameter.empty
         content = {"application/json": {"schema": refs[body]}}
@@ -145,6 +147,8 @@ def _path_parameter(name: str) -> Schema:
             schema["pattern"] = ID_PATTERN
         case "run_id":
             schema["pattern"] = f"^{RUN_ID.pattern}$"
+        case "day":
+            schema["format"] = "date"
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, Field
@@ -41,7 +41,7 @@ class MatchHeaders(Value):
 
     if_match: str | None = Field(default=None, alias="If-Match", max_length=1000)
     """The ETag that was read, or `*` for whatever is there."""
-    if_none_match: str | None = Field(default=None, alias="If-None-Match", pattern=r"^\*$")
+    if_none_match: Literal["*"] | None = Field(default=None, alias="If-None-Match")
     """`*`: only if nothing is there yet."""
 
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from exporter import audit, log
-from exporter.api import connections, exports, health, openapi, preview, runs, segments
+from exporter.api import connections, exports, health, lookup, openapi, preview, runs, segments, trail
 from exporter.api.access import Caller, Context, Role, caller, came_from
 from exporter.api.http import Json, Refusal, Request, Response, answer_error, answer_refusal
 from exporter.api.inputs import read_body, read_headers, read_query
@@ -84,6 +84,8 @@ ROUTES: tuple[Route, ...] = (
     Route("startAllRuns", "POST", "/runs", runs.start_all, Role.ADMIN, (202,)),
     Route("getRun", "GET", "/runs/<run_id>", runs.get, Role.VIEWER),
     Route("cancelRun", "POST", "/runs/<run_id>/cancel", runs.cancel, Role.CONTRIBUTOR, (202,)),
+    Route("resumeRun", "POST", "/runs/<run_id>/resume", runs.resume, Role.CONTRIBUTOR, (202,)),
+    Route("lookUpInRun", "POST", "/runs/<run_id>/lookup", lookup.look_up, Role.CONTRIBUTOR, personal_data=True),
     Route(
         "getRejects",
         "GET",
@@ -93,6 +95,7 @@ ROUTES: tuple[Route, ...] = (
         personal_data=True,
         media_type="text/csv",
     ),
+    Route("listAuditEntries", "GET", "/audit/<day>", trail.list_day, Role.ADMIN),
     Route("getHealth", "GET", "/health", health.get, None, (200, 503)),
     Route("getOpenApi", "GET", "/openapi.json", _openapi, Role.VIEWER),
 )

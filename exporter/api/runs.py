@@ -18,7 +18,8 @@ from exporter.errors import ExporterError
 from exporter.exports import Export
 from exporter.pipeline import finish, start
 from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.start import Outcome, Started
+from exporter.pipeline.plan import check_resumable
+from exporter.pipeline.start import Outcome, Slot, Started, slot_path
 from exporter.records import Time, Value
 from exporter.runs import RUN_ID, Account, Cancel, Plan, Problem, Run, RunStatus, Trigger, Waiting, run_path
 
@@ -70,6 +71,8 @@ class RunSummary(Value):
     """Of a run that is over: every row read is in exactly one bucket."""
     resends: int | None = None
     """Requests that were sent again because the outcome of the first was unknown."""
+    resumes: str | None = None
+    """The run that this one goes on with."""
     plan: Plan | None = None
     waiting: Waiting | None = None
     cancel: Cancel | None = None
@@ -104,9 +107,7 @@ class RunAllItem(Value):
 def start_run(context: Context, export_id: str, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[StartedRun]:
     """Run an export now. While a run of the export is going, that one is the answer."""
     export = find_usable(context, export_id)
-    started = _start(context, export, Trigger.ON_DEMAND, headers, body)
-    view = StartedRun.model_validate({**_described(context, started.run), "outcome": started.outcome})
-    return Json(view, 202, _watch(started.run))
+    return _started(context, _start(context, export, Trigger.ON_DEMAND, headers, body))
 
 
 def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[Page[RunAllItem]]:
@@ -161,6 +162,27 @@ def cancel(context: Context, run_id: str) -> Json[RunView]:
     if run.end and run.end.status is not RunStatus.CANCELED:
         raise Refusal(409, "run_is_over", f"The run is over ({run.status}); there is nothing to cancel.")
     return Json(RunView.model_validate(_described(context, run)), 202, _watch(run))
+
+
+def resume(context: Context, run_id: str) -> Json[StartedRun]:
+    """Go on with a run that ended before every contact had its outcome: a new run sends what is left.
+
+    A request of which any contact has no outcome is sent again as a whole. Only the newest run of an export can be
+    resumed, and only while the segments are the same.
+    """
+    services = context.services
+    run = find_run(context, run_id)
+    export = find_usable(context, run.export_id)
+    if run.end is None:
+        raise Refusal(409, "run_is_going", "The run is going on; what it waits for, it notices by itself.")
+    if not run.end.account.unconfirmed:
+        raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
+    slot = store.get(services.blobs, Slot, slot_path(export.id))
+    if slot and slot.run.run_id != run_id:
+        raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
+    check_resumable(services, run, start.connection_of(services, export).host, export)
+    started = start.start_on_demand(services, export, context.caller.name, resumes=run_id)
+    return _started(context, started)
 
 
 def rejects(context: Context, run_id: str) -> Response:
@@ -219,6 +241,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "requested_by": run.requested_by,
         "requested_utc": run.requested_utc,
         "status": run.status,
+        "resumes": run.resumes,
         "plan": run.plan,
         "cancel": run.cancel,
         "problem": run.end.problem if run.end else run.stop,
@@ -232,6 +255,11 @@ def _facts(run: Run) -> dict[str, Any]:
     else:
         shown["waiting"] = run.waiting
     return shown
+
+
+def _started(context: Context, started: Started) -> Json[StartedRun]:
+    view = StartedRun.model_validate({**_described(context, started.run), "outcome": started.outcome})
+    return Json(view, 202, _watch(started.run))
 
 
 def _watch(run: Run) -> dict[str, str]:

@@ -6,8 +6,9 @@ from exporter.api import resources
 from exporter.api.access import Context
 from exporter.api.http import Json
 from exporter.api.resources import Page, PageQuery
+from exporter.pipeline.reading import newest
 from exporter.records import Time, Value
-from exporter.segments import find_refresh, list_segments, suggest_matching
+from exporter.segments import list_segments, suggest_matching
 
 
 class ColumnView(Value):
@@ -61,8 +62,7 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
 
 def get(context: Context, name: str) -> Json[SegmentDetails]:
     """Show a segment's newest complete refresh, with a suggestion for the data matching."""
-    services = context.services
-    refresh = find_refresh(services.segments, services.settings.segment_prefix, name, services.clock.now(), quiet_s=0.0)
+    refresh = newest(context.services, name)
     return Json(
         SegmentDetails(
             name=refresh.segment,

@@ -71,17 +71,19 @@ class AccountCalls:
         path = f"records/accounts/{self.host}/budget.json"
         blobs = self.services.blobs
         for _ in range(10 * MAX_TRIES):
-            if self._budget is None:
-                blob = blobs.read(path)
-                self._budget = (pacing.Budget.from_json(blob.data), blob.etag) if blob else (pacing.Budget(), "")
-            budget, etag = self._budget
-            budget, result = update(budget)
-            self._budget = None
             try:
-                data = budget.to_json()
-                etag = blobs.replace(path, data, etag) if etag else blobs.create(path, data)
+                budget, etag = self._budget or self._read_budget(path)
+                budget, result = update(budget)
+                self._budget = None
+                self._budget = (budget, blobs.replace(path, budget.to_json(), etag))
             except Changed:
                 continue
-            self._budget = (budget, etag)
             return result
         raise Unavailable("storage_contention", "The rate budget was changed by others too often in a row. Try again.")
+
+    def _read_budget(self, path: str) -> tuple[pacing.Budget, str]:
+        blob = self.services.blobs.read(path)
+        if blob:
+            return pacing.Budget.from_json(blob.data), blob.etag
+        # Created empty, as two who create the same content both succeed; only one of them can replace it.
+        return pacing.Budget(), self.services.blobs.create(path, pacing.Budget().to_json())

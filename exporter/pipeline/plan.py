@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from exporter import ledger, log, store
+from exporter import ledger, log, runs, store
 from exporter.activecampaign.answers import AccountLimits
 from exporter.activecampaign.wire import envelope
-from exporter.batches import Limits, check_size, plan_batches
+from exporter.batches import Batch, Limits, Planned, check_size, plan_batches
 from exporter.contacts import FieldMapping, Mapping
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.exports import ExportDefinition
@@ -16,7 +16,7 @@ from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
 from exporter.ports import Changed, Services
-from exporter.runs import Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
+from exporter.runs import Carried, Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
 from exporter.segments import Refresh, find_refresh
 
 CLAIM_S = 90.0
@@ -25,7 +25,7 @@ RETRY_WAIT_S = 60.0
 """Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 STALE_S = 8 * 86_400.0
 """A refresh that is older is pointed out: one that is scheduled comes every week at the least."""
-BATCHES_A_LANE = 20
+BATCHES_A_LANE = 5
 """A lane has work for at least about this many batches; smaller runs need fewer lanes."""
 
 
@@ -149,21 +149,57 @@ def _guard_unchanged(services: Services, run: Run, refreshes: list[Refresh]) -> 
     last = _last_success(services, run)
     if run.trigger is Trigger.ON_DEMAND or run.force or not run.export.skip_unchanged or last is None:
         return
-    if last.fingerprint == _identity(run, refreshes):
+    if last.fingerprint == _identity(run.host, run.export, refreshes):
         raise _Skip(
             Problem(
                 code="segment_unchanged",
-                message=f"The segments are the same as those that the run {last.run_id} sent. Start the export on demand, or"
-                " switch off skipUnchanged, to send them again.",
+                message=f"The segments are the same as those that the run {last.run_id} sent. Start the export by hand,"
+                " or switch off skipUnchanged, to send them again.",
                 culprit=Culprit.SYSTEM,
             )
         )
 
 
-def _identity(run: Run, refreshes: list[Refresh]) -> str:
+def _identity(host: str, export: ExportDefinition, refreshes: list[Refresh]) -> str:
     # The same files sent to another list, or with another data matching, are not the same export.
-    definition = run.export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
-    return f"{fingerprint(refreshes)}|{run.host}|{definition}"
+    definition = export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
+    return f"{fingerprint(refreshes)}|{host}|{definition}"
+
+
+def check_resumable(services: Services, run: Run, host: str, export: ExportDefinition) -> None:
+    """Check that the export would send today what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
+    try:
+        identity = _identity(host, export, _refreshes(services, export))
+    except Changed:
+        raise _not_resumable() from None
+    if manifest is None or manifest.fingerprint != identity:
+        raise _not_resumable()
+
+
+def _not_resumable() -> Stop:
+    return Stop(
+        "not_resumable",
+        "Expected the segments and the export as they were when the run was planned; they have changed since. Start the"
+        " export instead: that sends what the segments hold now.",
+    )
+
+
+def _what_is_left(
+    services: Services, run: Run, planned: Planned, identity: str
+) -> tuple[tuple[Batch, ...], Carried | None]:
+    """Return the batches to send: all of them, or those of which the run that is resumed has no outcome."""
+    if run.resumes is None:
+        return planned.batches, None
+    earlier = store.get(services.blobs, Run, run_path(run.resumes))
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.resumes))
+    by_content = {batch.sha256: batch for batch in planned.batches}
+    if earlier is None or manifest is None or manifest.fingerprint != identity:
+        raise _not_resumable()
+    if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
+        raise _not_resumable()  # a release in between reads the same files in another way
+    left, carried = runs.carry_over(earlier, [lane for lane, _ in finish.lanes(services, earlier)])
+    return tuple(by_content[manifest.batches[number].sha256] for number in sorted(left)), carried
 
 
 def _last_success(services: Services, run: Run) -> LastSuccess | None:
@@ -195,8 +231,11 @@ def _read(
         run.export.max_profiles,
         heartbeat,
     )
+    identity = _identity(run.host, run.export, refreshes)
+    batches, carried = _what_is_left(services, run, planned, identity)
     last = _last_success(services, run)
-    preflight.check_contact_limit(limits, planned.contacts, last.known_to(run.host) if last else 0)
+    known = max(last.known_to(run.host) if last else 0, carried.confirmed if carried else 0)
+    preflight.check_contact_limit(limits, planned.contacts, known)
     if not run.force:
         check_size(planned.rows_read, last.rows_read if last else None, services.settings.size_change_factor)
     payload.commit()
@@ -205,23 +244,24 @@ def _read(
     manifest = Manifest(
         payload=payload_path,
         rejects=rejects_path,
-        fingerprint=_identity(run, refreshes),
+        fingerprint=identity,
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
         fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
         envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
         batches=tuple(
             BatchEntry(offset=b.offset, length=b.length, rows_length=b.rows_length, count=b.count, sha256=b.sha256)
-            for b in planned.batches
+            for b in batches
         ),
         plan=Plan(
             rows_read=planned.rows_read,
             contacts=planned.contacts,
             duplicates=planned.duplicates,
             rejected=planned.rejected,
-            batches=len(planned.batches),
-            lanes=lanes_for(len(planned.batches), services.settings.lanes),
+            batches=len(batches),
+            lanes=lanes_for(len(batches), services.settings.lanes),
             warnings=(*planned.warnings, *stale(refreshes, now)),
+            carried=carried,
             at=now,
         ),
     )
@@ -232,9 +272,7 @@ def _read(
         services.blobs.delete(payload_path)
         services.blobs.delete(rejects_path)
         return store.get(services.blobs, Manifest, manifest_path(run.run_id)) or manifest
-    log.event(
-        "planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(planned.batches)
-    )
+    log.event("planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(batches))
     return manifest
 
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter import store
 from exporter.activecampaign.answers import AccountLimits
-from exporter.activecampaign.wire import Envelope, envelope
-from exporter.batches import Limits, Planned, check_size, plan_batches
-from exporter.contacts import Mapping
-from exporter.errors import Culprit, NotReady, Stop, Unavailable
+from exporter.activecampaign.wire import envelope
+from exporter.batches import Planned, check_size
+from exporter.errors import Stop
 from exporter.exports import ExportDefinition
 from exporter.pipeline import preflight
 from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.plan import mapping, stale
+from exporter.pipeline.reading import Discarded, newest, read_all, reject_rows
 from exporter.pipeline.start import Slot, slot_path
-from exporter.ports import BlobWriter, Changed, Services
-from exporter.reasons import BY_CODE, Reason
+from exporter.ports import Services
+from exporter.reasons import Reason
 from exporter.runs import Problem
-from exporter.segments import Refresh, find_refresh
+from exporter.segments import Refresh
 
-DEADLINE_S = 200.0
-"""Azure cuts off an HTTP answer after 230 s; a million rows take some ten seconds.
-https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
 EXAMPLES = 5
 """Rows shown for each reason."""
-_READING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +57,7 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
     fields = preflight.check(calls, export)
     limits = preflight.account_limits(calls)
     settings, now = services.settings, services.clock.now()
-    refreshes = tuple(
-        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s)
-        for name in export.segments
-    )
+    refreshes = tuple(newest(services, name, settings.segment_quiet_s) for name in export.segments)
     examples = _Examples()
     around = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping(export, fields), around, Discarded(), examples)
@@ -103,67 +93,15 @@ def _check_profiles(contacts: int, most: int) -> None:
         raise Stop("too_many_profiles", f"The segments hold {contacts} contacts; the export allows at most {most}.")
 
 
-def read_all(
-    services: Services,
-    refreshes: Sequence[Refresh],
-    columns: Mapping,
-    around: Envelope,
-    payload: BlobWriter,
-    rejects: BlobWriter,
-) -> Planned:
-    """Plan, and leave it to the writers what becomes of it. One caller at a time in a process: it takes a core.
-
-    Raises `Unavailable` ("reading_busy"), `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
-    """
-    end = services.clock.now() + DEADLINE_S
-
-    def look_at_the_clock() -> None:
-        if services.clock.now() > end:
-            raise Stop(
-                "reading_too_slow",
-                f"Expected to read the segments within {DEADLINE_S:.0f} s, as an answer has to come; they are too large."
-                " Start a run: it has no such limit.",
-                Culprit.SYSTEM,
-            )
-
-    if not _READING.acquire(blocking=False):
-        raise Unavailable(
-            "reading_busy", "Another caller's segments are being read. Try again shortly.", Culprit.SYSTEM, 10.0
-        )
-    try:
-        return plan_batches(
-            refreshes, services.segments, columns, around, Limits(), payload, rejects, _ANY_NUMBER, look_at_the_clock
-        )
-    except Changed:
-        raise NotReady(
-            "source_changing", "The segment's files were replaced while they were read. Try again shortly."
-        ) from None
-    finally:
-        _READING.release()
-
-
-_ANY_NUMBER = 2**62
-
-
-class Discarded:
-    """A `ports.BlobWriter` that keeps nothing."""
-
-    def write(self, data: bytes) -> None:
-        """Forget the bytes."""
-
-    def commit(self) -> None:
-        """Do nothing."""
-
-
 class _Examples(Discarded):
     """Reads the reject report as it is written, and keeps the first rows of each reason, without their addresses."""
 
     def __init__(self) -> None:
         self.found: list[Example] = []
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Reason] = Counter()
 
     def write(self, data: bytes) -> None:
-        for path, row, _, _, reason, _ in csv.reader(io.StringIO(data.decode(), newline="")):
-            if reason in BY_CODE and self._counts[reason] < EXAMPLES:
-                self._counts[reason] += 1
-                self.found.append(Example(BY_CODE[reason], path, int(row)))
+        for row in reject_rows([data]):
+            if self._counts[row.reason] < EXAMPLES:
+                self._counts[row.reason] += 1
+                self.found.append(Example(row.reason, row.path, row.row))

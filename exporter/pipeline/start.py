@@ -80,20 +80,28 @@ def active_run(services: Services, slot: Slot) -> Run | None:
 
 
 def start(
-    services: Services, export: Export, trigger: Trigger, by: str, run_id: str, *, force: bool = False
+    services: Services,
+    export: Export,
+    trigger: Trigger,
+    by: str,
+    run_id: str,
+    *,
+    force: bool = False,
+    resumes: str | None = None,
 ) -> Started:
     """Start a run of the export under `run_id`, or find the one that makes it unnecessary.
 
+    `force`: whatever the size of the segments; `resumes`: only for the contacts of which that run has no outcome.
     Raises `Stop` ("no_connection", "connection_not_found") and `Unavailable`.
     """
     for _ in range(store.MAX_TRIES):
         if known := store.get(services.blobs, Run, run_path(run_id)):
-            return Started(known, Outcome.KNOWN)
+            return _known(services, known)
         blob = services.blobs.read(slot_path(export.id))
         slot = load(Slot, blob.data) if blob else None
         if slot and (current := active_run(services, slot)):
             return Started(current, Outcome.KNOWN if current.run_id == run_id else Outcome.JOINED)
-        run = _new_run(services, export, trigger, by, run_id, force=force)
+        run = _new_run(services, export, trigger, by, run_id, force=force, resumes=resumes)
         taken = Slot(run=run, last_success=slot.last_success if slot else None).to_json()
         try:
             if blob:
@@ -109,8 +117,23 @@ def start(
     raise Unavailable("storage_contention", "Too many requests to start this export at once. Try again.")
 
 
-def _new_run(services: Services, export: Export, trigger: Trigger, by: str, run_id: str, *, force: bool) -> Run:
-    connection = _connection(services, export)
+def _known(services: Services, run: Run) -> Started:
+    """Return the run that answers a request which was seen before."""
+    instead = store.get(services.blobs, Run, run_path(run.end.instead)) if run.end and run.end.instead else None
+    return Started(instead, Outcome.JOINED) if instead else Started(run, Outcome.KNOWN)
+
+
+def _new_run(
+    services: Services,
+    export: Export,
+    trigger: Trigger,
+    by: str,
+    run_id: str,
+    *,
+    force: bool = False,
+    resumes: str | None = None,
+) -> Run:
+    connection = connection_of(services, export)
     return Run(
         run_id=run_id,
         export_id=export.id,
@@ -121,10 +144,12 @@ def _new_run(services: Services, export: Export, trigger: Trigger, by: str, run_
         export=ExportDefinition.model_validate(export.model_dump(include=set(ExportDefinition.model_fields))),
         host=connection.host,
         secret_name=connection.secret_name,
+        resumes=resumes,
     )
 
 
-def _connection(services: Services, export: Export) -> Connection:
+def connection_of(services: Services, export: Export) -> Connection:
+    """Return the connection of an export. Raises `Stop` ("no_connection", "connection_not_found")."""
     if export.connection_id is None:
         raise Stop(
             "no_connection", f"The export {export.id!r} has no connection. Give it one with PUT /exports/{export.id}."
@@ -133,17 +158,24 @@ def _connection(services: Services, export: Export) -> Connection:
     if connection is None:
         raise Stop(
             "connection_not_found",
-            f"The export {export.id!r} uses the connection {export.connection_id!r}, which does not exist. Give it another.",
+            f"The export {export.id!r} uses the connection {export.connection_id!r}, which does not exist. Give it"
+            " another.",
         )
     return connection
 
 
 def start_on_demand(
-    services: Services, export: Export, by: str, *, trigger: Trigger = Trigger.ON_DEMAND, force: bool = False
+    services: Services,
+    export: Export,
+    by: str,
+    *,
+    trigger: Trigger = Trigger.ON_DEMAND,
+    force: bool = False,
+    resumes: str | None = None,
 ) -> Started:
     """Start a run that a person asked for; the run that is going on, if there is one, answers the request too."""
     run_id = runs.new_run_id(export.id, services.clock.now(), services.ids.new())
-    return start(services, export, trigger, by, run_id, force=force)
+    return start(services, export, trigger, by, run_id, force=force, resumes=resumes)
 
 
 class Key(Record):
@@ -181,9 +213,9 @@ def start_once(
             ) from None
         run_id = known.run_id
     started = start(services, export, trigger, by, run_id, force=force)
-    if started.run.run_id != run_id:
-        joined = started.run.run_id
-        store.change(services.blobs, Key, path, lambda k: k.model_copy(update={"run_id": joined}))
+    if started.outcome is Outcome.JOINED:
+        # A repetition may come when that run is over: it gets the same answer, and does not start another.
+        return _known(services, _stand_aside(services, export, trigger, by, run_id, started.run))
     return started
 
 
@@ -203,7 +235,8 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
         try:
             result = start(services, export, Trigger.SCHEDULED, "schedule", run_id)
             if result.outcome is Outcome.JOINED:
-                result = Started(_skip(services, export, run_id, result.run), Outcome.KNOWN)
+                aside = _stand_aside(services, export, Trigger.SCHEDULED, "schedule", run_id, result.run)
+                result = Started(aside, Outcome.KNOWN)
             started.append(result)
         except ExporterError as error:
             log.event("scheduled_start_failed", level=logging.ERROR, exportId=export.id, code=error.code)
@@ -213,14 +246,21 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     return started
 
 
-def _skip(services: Services, export: Export, run_id: str, previous: Run) -> Run:
-    run = _new_run(services, export, Trigger.SCHEDULED, "schedule", run_id, force=False)
+def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, run_id: str, previous: Run) -> Run:
+    """Record a run that does nothing because another one is going on; returns the record of `run_id`, whoever made it."""
+    run = _new_run(services, export, trigger, by, run_id, force=False)
     problem = Problem(
         code="previous_run_active",
-        message=f"The run {previous.run_id} of this export was still going. The next occurrence starts as usual.",
+        message=f"The run {previous.run_id} of this export was still going. The next request or occurrence starts one.",
         culprit=Culprit.SYSTEM,
     )
-    end = End(status=RunStatus.SKIPPED, at=services.clock.now(), account=Account(), problem=problem)
+    end = End(
+        status=RunStatus.SKIPPED,
+        at=services.clock.now(),
+        account=Account(),
+        problem=problem,
+        instead=previous.run_id,
+    )
     run = run.model_copy(update={"end": end})
     try:
         services.blobs.create(run_path(run_id), run.to_json())

@@ -51,20 +51,20 @@ def upload_lane(services: Services, run_id: str, number: int) -> None:
 
     Only `errors.Unavailable` of the app's own storage is raised; the sweep finds the lane again.
     """
+    now = services.clock.now()
     run = store.get(services.blobs, Run, run_path(run_id))
     blob = services.blobs.read(lane_path(run_id, number)) if run and not run.end else None
     manifest = store.get(services.blobs, Manifest, manifest_path(run_id)) if blob else None
     if run is None or blob is None or manifest is None:
         return log.event("lane_not_needed", runId=run_id, lane=number)
     lane = ledger.fold(blob.data)
-    now = services.clock.now()
     if lane.finished:
         return finish.finish(services, run_id)
     if lane.held(blob.age_s, services.settings.lane_stale_s):
         return log.event("lane_held", runId=run_id, lane=number)
     if lane.waiting and to_epoch(lane.waiting["until"]) > now and not run.halted:
         return log.event("lane_waits", runId=run_id, lane=number)
-    worker = _Worker(services, run, number, manifest, lane, services.ids.new())
+    worker = _Worker(services, run, now, number, manifest, lane, services.ids.new())
     try:
         worker.work()
     except Changed:
@@ -78,19 +78,19 @@ class _Worker:
 
     services: Services
     run: Run
+    run_read_at: float
+    """When `run` was read, in epoch seconds; cancels since then are not known yet."""
     number: int
     manifest: Manifest
     lane: Lane
     me: str
     _account: AccountCalls = field(init=False)
-    _checked_at: float = field(init=False)
 
     def work(self) -> None:
         """Claim the lane, work until its end or the end of the time, and hand over. Raises `Changed` when it is lost."""
         clock = self.services.clock
         credentials_before = self.lane.waiting is not None and self.lane.waiting["code"] == "credentials_refused"
         self._append(lane_event(clock.now(), "claimed", by=self.me))
-        self._checked_at = clock.now()
         deadline = clock.now() + self.services.settings.lane_time_budget_s
         try:
             key = self.services.secrets.get(self.run.secret_name, fresh=credentials_before)
@@ -223,8 +223,8 @@ class _Worker:
             self.lane.apply(event)
 
     def _look_for_cancel(self, now: float) -> None:
-        if now - self._checked_at >= CHECK_CANCEL_S:
-            self._checked_at = now
+        if now - self.run_read_at >= CHECK_CANCEL_S:
+            self.run_read_at = now
             self.run = store.get(self.services.blobs, Run, run_path(self.run.run_id)) or self.run
 
     def _wait(self, error: Wait) -> None:

@@ -142,7 +142,7 @@ class AzureBlobs:
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Yield the bytes of a large blob in pieces, or None when there is none."""
         try:
-            return self._client(path).download_blob(max_concurrency=1).chunks()
+            return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
         except ResourceNotFoundError:
             return None
         except AzureError as error:
@@ -195,6 +195,14 @@ class AzureBlobs:
             except AzureError as error:
                 doubt = error
         raise _unavailable(doubt) from doubt
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks; also later ones fail as the first one does."""
+    try:
+        yield from chunks
+    except AzureError as error:
+        raise _unavailable(error) from error
 
 
 class _Writer:

@@ -112,7 +112,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         alwaysReady: []
       }
     }
-    // Flex Consumption refuses ftpsState, alwaysOn, linuxFxVersion and other properties of other plans (error 51021,
+    // Flex Consumption refuses ftpsState, alwaysOn and other properties of other plans (error 51021,
     // https://github.com/Azure/terraform-azurerm-avm-res-web-site/pull/345); it has no FTP to switch off.
     siteConfig: {
       appSettings: [for setting in items(appSettings): { name: setting.key, value: setting.value }]

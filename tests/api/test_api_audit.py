@@ -109,3 +109,27 @@ def test_a_path_that_is_no_id_is_not_repeated(api: Api) -> None:
     assert api.put("/connections/jane@example.com", CONNECTION).code == "invalid_id"
     ((asked, _),) = entries(api)
     assert asked["resource"] == "(not an id)"
+
+
+def test_administrators_read_the_trail_by_day(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT | {"listId": 99})
+    listed = api.get("/audit/2026-11-18").json["value"]
+    assert [(e["action"], e["resource"], e["status"], e.get("code")) for e in listed] == [
+        ("saveConnection", "/connections/main", 201, None),
+        ("saveExport", "/exports/newsletter", 422, "list_not_found"),
+    ]
+    first = api.get("/audit/2026-11-18", query={"top": "1"}).json
+    assert [e["action"] for e in first["value"]] == ["saveConnection"]
+    assert first["nextLink"].startswith("/api/audit/2026-11-18?top=1&after=")
+    assert api.get("/audit/2026-11-17").json == {"value": []}
+    assert api.get("/audit/yesterday").code == "no_such_day"
+
+
+def test_an_entry_without_an_outcome_is_shown_without_one(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    (path,) = api.fakes.blobs.names("records/audit/")
+    asked, _ = api.fakes.blobs.stored[path].data.splitlines()
+    api.fakes.blobs.stored[path].data = asked
+    (entry,) = api.get("/audit/2026-11-18").json["value"]
+    assert "status" not in entry

@@ -60,7 +60,7 @@ def parameters(file: str) -> list[Declaration]:
 
 
 def resources(of: str = "") -> list[Declaration]:
-    """Return the resources of all files that are deployed (not `existing` ones), of one type if given, without version."""
+    """Return the resources of all files that are deployed (not `existing` ones), of one type if given."""
     return [
         one
         for path in FILES

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
 
+from exporter.api.access import Role
 from exporter.pipeline import start, sweep
 from exporter.settings import Settings
 from sandbox import world
+from tests.infra.bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
 
 ROOT = Path(__file__).parents[2]
 ACCOUNTS = resources("Microsoft.Storage/storageAccounts")
@@ -286,3 +287,39 @@ def test_what_is_deleted_from_the_apps_account_is_gone() -> None:
 
     assert blobs.properties["deleteRetentionPolicy"]["enabled"] is False
     assert blobs.properties["isVersioningEnabled"] is False
+
+
+# ---- sign-in ----------------------------------------------------------------------------------------------------
+
+
+def test_the_app_registration_has_the_roles_that_the_code_knows() -> None:
+    roles = json.loads((INFRA / "entra-app.json").read_text())["appRoles"]
+
+    assert {role["value"].upper() for role in roles} == {role.name for role in Role}
+    assert len({role["id"] for role in roles}) == len(roles)
+
+
+def test_tokens_are_of_the_version_whose_issuer_the_app_expects() -> None:
+    registration = json.loads((INFRA / "entra-app.json").read_text())
+    (sign_in,) = resources("Microsoft.Web/sites/config")
+    provider = sign_in.properties["identityProviders"]["azureActiveDirectory"]
+
+    assert registration["api"]["requestedAccessTokenVersion"] == 2
+    assert provider["registration"]["openIdIssuer"].endswith("/v2.0'")
+    # Version 2 names the client id as its audience: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    assert "entraClientId" in provider["validation"]["allowedAudiences"]
+
+
+def test_with_sign_in_nobody_gets_through_without_a_token_but_a_probe() -> None:
+    (sign_in,) = resources("Microsoft.Web/sites/config")
+
+    assert sign_in.properties["globalValidation"] == {
+        "requireAuthentication": True,
+        "unauthenticatedClientAction": "Return401",
+        "excludedPaths": ["/api/health"],
+    }
+
+
+def test_the_setting_that_says_who_signs_in_is_left_to_the_platform() -> None:
+    # By hand, it would make everybody who invents the header an administrator.
+    assert "WEBSITE_AUTH_ENABLED" not in " ".join(path.read_text() for path in FILES)

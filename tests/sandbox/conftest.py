@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-from world_helpers import APP, SETTINGS
+from tests.sandbox.world_helpers import APP, SETTINGS
 
 from sandbox.world import World
 

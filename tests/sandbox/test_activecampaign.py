@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from activecampaign_client import IMPORT, KEY, Client, Clock, client_with, emails, stored, value_of
+from tests.sandbox.activecampaign_client import IMPORT, KEY, Client, Clock, client_with, emails, stored, value_of
 
 from sandbox.activecampaign import (
     Account,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from activecampaign_client import IMPORT, KEY, LONG_S, Client, client_with, emails, failure_reasons, stored, value_of
+from tests.sandbox.activecampaign_client import IMPORT, KEY, LONG_S, Client, client_with, emails, failure_reasons, stored, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from activecampaign_client import Client, client_with, emails, failure_reasons, value_of
+from tests.sandbox.activecampaign_client import Client, client_with, emails, failure_reasons, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 

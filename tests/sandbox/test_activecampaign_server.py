@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from activecampaign_client import (
+from tests.sandbox.activecampaign_client import (
     IMPORT,
     KEY,
     LONG_S,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from azure.storage.queue import QueueClient
-from world_helpers import wait_for
+from tests.sandbox.world_helpers import wait_for
 
 from sandbox.world import World
 

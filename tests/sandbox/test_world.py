@@ -14,7 +14,7 @@ from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
-from world_helpers import APP, SETTINGS, wait_for
+from tests.sandbox.world_helpers import APP, SETTINGS, wait_for
 
 from sandbox import azurite
 from sandbox.processes import SandboxError

@@ -176,8 +176,12 @@ class Host:
     # --- queues ---
 
     def send(self, queue: str, body: dict[str, str | int], delay_s: float) -> None:
-        """Take a message; it comes when it comes."""
-        message = Message(queue, orjson.dumps(body))
+        """Take a message of the app; it comes when it comes."""
+        self.put(queue, orjson.dumps(body), delay_s)
+
+    def put(self, queue: str, body: bytes, delay_s: float = 0.0) -> None:
+        """Take a message, whoever sent it."""
+        message = Message(queue, body)
         self.messages += 1
         delay_s += self.random.uniform(0.01, 0.5)
         fate = self.weather.on_message(self.clockwork.now)
@@ -210,7 +214,7 @@ class Host:
         message.attempts += 1
         if message.attempts > MOST_ATTEMPTS:
             return self._poison(message)
-        name = f"{message.queue} {message.body.decode()}"
+        name = f"{message.queue} {message.body.decode(errors='replace')}"
         invocation = self.invoke(name, lambda: self.functions[message.queue](message.body), message)
         self.clockwork.later(HIDDEN_S, lambda: self._appear_again(invocation))
         return None

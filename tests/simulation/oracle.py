@@ -29,13 +29,16 @@ from exporter.ledger import ImportStatus, Lane, PortionStatus
 from exporter.pipeline.finish import Report
 from exporter.pipeline.manifest import Manifest
 from exporter.records import load
-from exporter.runs import Run, RunStatus
+from exporter.pipeline.start import Slot
+from exporter.runs import Run, RunStatus, Trigger
 from tests.simulation.host import Invocation
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CANCEL_WITHIN_S = 60.0
+SLACK_S = 900.0
+"""How much longer than an outage a run may wait: until the next try, and clocks differ."""
 WAITED_TOO_LONG = {
     "activecampaign_unavailable",
     "throttled",
@@ -47,6 +50,9 @@ WAITED_TOO_LONG = {
     "source_changing",
 }
 """With these codes a run may fail, after it has waited as long as it is set to."""
+
+
+SENT = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
 
 class Broken(BaseException):
@@ -202,6 +208,7 @@ class Oracle:
             self._check_run(run)
         self._check_contacts()
         self._check_rates()
+        self._check_starts()
         self._check_privacy()
         for error in self._world.host.errors:
             self.require(type(error).__name__ == "Junk", "I9", f"a function raised {error!r}")
@@ -242,9 +249,13 @@ class Oracle:
     def _check_failure(self, record: Run) -> None:
         assert record.end
         problem = record.end.problem
+        if problem and problem.code == f"working_copy_{self._world.scenario.sabotage.replace('deleted', 'missing')}":
+            return
         self.require(problem and problem.code in WAITED_TOO_LONG, "I9", f"failed without need: {problem}")
         waited_s = record.end.at - record.requested_utc
-        self.require(waited_s >= self._world.settings.retry_for_s - 600, "I9", f"failed after {waited_s:.0f} s")
+        retry_s = self._world.settings.retry_for_s
+        self.require(waited_s >= retry_s - SLACK_S, "I9", f"failed after {waited_s:.0f} s")
+        self.require(self._world.longest_outage_s >= retry_s - SLACK_S, "I9", f"failed without an outage: {problem}")
 
     def _check_doubles(self, run: RunSeen, record: Run) -> None:
         assert record.end
@@ -260,7 +271,9 @@ class Oracle:
         self.require(not accepted or max(accepted.values()) == 1, "I4", "a contact was sent twice without need")
         repeats = len(run.submissions) - len({s.emails for s in run.submissions})
         self._world.hidden += hidden
-        self.require(repeats <= hidden + self._failed_imports(run), "I4", f"{repeats} repeats, {hidden} hidden answers")
+        failed = self._failed_imports(run)
+        self.require(repeats <= hidden + failed, "I4", f"{repeats} repeats, {hidden} hidden answers")
+        self.require(repeats <= record.end.resends + failed, "I4", f"{repeats} repeats, {record.end.resends} reported")
 
     def _failed_imports(self, run: RunSeen) -> int:
         statuses = (one.status for lane in run.lanes.values() for one in lane.imports.values())
@@ -284,6 +297,22 @@ class Oracle:
                 unsent = {run.batches[portion.batch][p] for p in {*portion.positions} - {*portion.refused} - done}
                 self.require(len(unsent) == portion.open, "I1", "contacts are counted wrongly")
                 self.require(not unsent & reached, "P8", "counted as not sent, though ActiveCampaign got it")
+
+    def _check_starts(self) -> None:
+        """One run for each occasion, and what the next one compares with."""
+        records = [load(Run, self._world.blobs.stored[runs.run_path(run_id)].data) for run_id in self.runs]
+        scheduled = Counter(r.export_id for r in records if r.trigger is Trigger.SCHEDULED)
+        most = max(scheduled.values(), default=0)
+        self.require(most <= self._world.occurrences, "B21", "an occurrence of the schedule has two runs")
+        for started in self._world.answers.values():
+            self.require(len(started) == 1, "B28", f"one idempotency key, two runs: {started}")
+        for path, stored in self._world.blobs.stored.items():
+            if path.startswith("records/slots/"):
+                slot = load(Slot, stored.data)
+                ended = [r for r in records if r.export_id == slot.run.export_id and r.end and r.end.status in SENT]
+                newest = max(ended, key=lambda r: r.end.at if r.end else 0, default=None)
+                known = slot.last_success.run_id if slot.last_success else None
+                self.require(known == (newest.run_id if newest else None), "B25", "the last success is another run")
 
     def _check_contacts(self) -> None:
         """Compare ActiveCampaign with what one clean run after the other would have left."""
@@ -324,7 +353,7 @@ class Oracle:
 
     def _check_rates(self) -> None:
         for name, rate in self._world.account.violations().items():
-            self.require(not rate["violations"] or self._world.skewed, "I8", f"{name}: {rate}")
+            self.require(not rate["violations"] or self._world.scenario.skew_s, "I8", f"{name}: {rate}")
 
     def _check_privacy(self) -> None:
         world = self._world

@@ -43,7 +43,7 @@ class Outside:
             who.disturbed = True
             who.wait(5)
             raise unavailable(port)
-        befall = world.weather.on_call(port, world.clockwork.now)
+        befall = world.weather.on_call(port, operation, subject, world.clockwork.now)
         if befall is None:
             if world.history is not None:
                 world.note(who.name, f"{operation} {subject}")

@@ -171,6 +171,24 @@ ON_CALLS: dict[Befall, tuple[str, ...]] = {
 """The faults of calls, and the ports where each can happen."""
 
 RATES = (0.002, 0.005, 0.01, 0.03)
+PLACES = (
+    ("append", "/lanes/"),
+    ("replace", "/run.json"),
+    ("create", "/run.json"),
+    ("create", "/manifest.json"),
+    ("replace", "/slots/"),
+    ("extend", "rejects/"),
+    ("put", "/report.json"),
+    ("delete", "working/"),
+    ("read", "/run.json"),
+    ("read", "/lanes/"),
+    ("replace", "/budget.json"),
+    ("read_range", "working/"),
+    ("send", ""),
+    ("POST", ""),
+    ("GET", "import/info"),
+)
+"""Calls that the order of events hangs on, as operation and part of what it is about."""
 ON_MESSAGES = ("lost", "doubled", "late", "poisoned", "acknowledgement_lost")
 ON_TIMERS = ("doubled", "missed", "late")
 
@@ -191,12 +209,21 @@ class Weather:
             if ON_CALLS[kind] == ("activecampaign",):  # there are fewer of these calls
                 rates[kind] *= 5
         self._calls = {port: _Lot({k: r for k, r in rates.items() if port in ON_CALLS[k]}) for port in EVERYWHERE}
+        self._place = random.choice(PLACES)
+        self._here = _Lot(dict.fromkeys(random.sample(list(kinds), 3), random.choice((0.0, 0.05, 0.15))))
+        """The faults of one place, which are more likely: a rare coincidence elsewhere becomes a common one."""
         self._messages = _Lot({k: random.choice((0.02, 0.1)) for k in ON_MESSAGES if random.random() < 0.3})
         self._timers = _Lot({k: random.choice((0.05, 0.2)) for k in ON_TIMERS if random.random() < 0.3})
 
-    def on_call(self, port: str, now: float) -> Befall | None:
+    def on_call(self, port: str, operation: str, subject: str, now: float) -> Befall | None:
         """Draw what happens to a call; most often nothing."""
-        return self._calls[port].draw(self.random.random()) if now < self.calm_at else None
+        if now >= self.calm_at:
+            return None
+        if operation == self._place[0] and self._place[1] in subject:
+            befall = self._here.draw(self.random.random())
+            if befall and port in ON_CALLS[befall]:
+                return befall
+        return self._calls[port].draw(self.random.random())
 
     def on_message(self, now: float) -> str | None:
         return self._messages.draw(self.random.random()) if now < self.calm_at else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +18,11 @@ from urllib.parse import urlencode
 
 import orjson
 
-from exporter import bootstrap, exports, triggers
+from exporter import bootstrap, pacing, triggers
 from exporter.activecampaign.wire import Answer, NotSent, Reply, Request
 from exporter.batches import Limits
 from exporter.errors import Unavailable
+from exporter.pacing import Pace
 from exporter.pipeline import plan
 from exporter.ports import Services
 from exporter.records import to_text
@@ -79,6 +82,10 @@ class Scenario:
     exports: int
     kinds: dict[str, float]
     """How many of the people are of another kind than sendable."""
+    skew_s: float
+    """How far the clocks of instances may be wrong. The rate limit then cannot be kept, and is not looked at."""
+    sabotage: str
+    """What happens to the working copy in mid-run: nothing, deleted or altered."""
 
     @classmethod
     def draw(cls, draw: random.Random) -> Scenario:
@@ -90,9 +97,13 @@ class Scenario:
             "LANE_STALE_S": str(draw.choice((130, 150))),
             "CONFIRM_WITHIN_S": str(confirm_s),
             "RETRY_FOR_S": str(draw.choice((600, 3_600))),
-            "BULK_REQUESTS_PER_MINUTE": str(draw.choice((96, 96, 60))),
+            "BULK_REQUESTS_PER_MINUTE": str(draw.choice((96, 60, 12, 6))),
         }
+        pace = Pace(int(settings["BULK_REQUESTS_PER_MINUTE"]))
         switches = {
+            "imports_per_minute": _most(60.0, pacing.SPREAD * pace.tick_s),
+            "single_imports_per_minute": _most(60.0, pace.single_ticks * pace.tick_s),
+            "requests_per_second": _most(1.0, pacing.GAP * pace.tick_s),
             "bad_key": draw.choice(("forbidden", "login_page")),
             "counting": draw.choice(("sliding", "fixed", "token_bucket")),
             "success_spelling": draw.choice(("success", "Success")),
@@ -104,7 +115,15 @@ class Scenario:
         }
         kinds = {kind: 0.08 for kind in ("invalid", "excluded", "refused", "bounced", "left") if draw.random() < 0.25}
         people = draw.randint(1, 6 * batch)
-        return cls(people, batch, settings, switches, 2 if draw.random() < 0.2 else 1, kinds)
+        exports = 2 if draw.random() < 0.2 else 1
+        skew_s = 300.0 if draw.random() < 0.1 else 0.0
+        sabotage = draw.choice(("deleted", "altered")) if draw.random() < 0.05 else ""
+        return cls(people, batch, settings, switches, exports, kinds, skew_s, sabotage)
+
+
+def _most(window_s: float, distance_s: float) -> int:
+    """Count the requests that a window can hold, each of them a little late: the limits are set as low as that."""
+    return math.floor((window_s + pacing.VALID_S) / distance_s) + 1
 
 
 @cache
@@ -122,7 +141,6 @@ class World:
         self.calls = 0
         self.hidden = 0
         """Acceptances that a fault kept from being recorded."""
-        self.skewed = False
         self.log: list[str] = []
         """Log lines, messages, texts of exceptions."""
         draw = self.random
@@ -139,6 +157,8 @@ class World:
         self.account = Account(KEY, clock=lambda: self.clockwork.now, switches=Switches(**scenario.switches), seed=seed)
         self.host = Host(self.clockwork, self.weather, lambda who: make_services(self, who))
         self.host.note = self.note
+        for instance in self.host.instances:
+            instance.skew_s = draw.uniform(-1, 1) * scenario.skew_s
         self.host.functions = {
             "plan-run": triggers.plan_run,
             "upload-lane": triggers.upload_lane,
@@ -149,9 +169,14 @@ class World:
         self.blobs.seen = self.oracle.written
         self.all_emails: set[str] = set()
         self.unsubscribed: set[tuple[str, int]] = set()
+        self.longest_outage_s = 0.0
         self._outages: dict[str, tuple[float, float]] = {}
         self._versions: dict[str, Expected] = {}
         self._kinds = [self._kind() for _ in range(scenario.people)]
+        self.answers: dict[str, set[str]] = defaultdict(set)
+        """The runs that answered the requests with an idempotency key."""
+        self.occurrences = 0
+        """How often the schedule was due."""
         self._to_do = 0
         """Things that people will still do."""
         self._prepare()
@@ -271,12 +296,17 @@ class World:
             at_some_time(self.fire_schedule, horizon * 2)
         if draw.random() < 0.15:
             at_some_time(self.rotate_key, horizon)
+        if self.scenario.sabotage:
+            at_some_time(self.sabotage, draw.choice((30, 90, horizon)))
+        for _ in range(draw.choice((0, 0, 0, 0, 3))):
+            at_some_time(self.forge, horizon)
         for what in ("activecampaign", "storage", "secrets"):
             if draw.random() < 0.12:
                 begin = self.began + draw.random() * horizon
                 end = begin + draw.choice((20, 200, 1_000, 5_000))
                 self._outages[what] = begin, end
                 self.calm_at = max(self.calm_at, end)
+                self.longest_outage_s = max(self.longest_outage_s, end - begin)
                 self.weather.seen[f"outage of {what}"] += 1
                 if what == "storage":
                     self.clockwork.later(begin - self.began, lambda end=end: setattr(self.host, "storage_down_until", end))
@@ -294,8 +324,12 @@ class World:
         key = f"{self.random.getrandbits(64):x}" if self.random.random() < 0.5 else None
         twins = 2 if key and self.random.random() < 0.3 else 1
         headers = {"idempotency-key": key} if key else {}
+        def answered(status: int, answer: dict[str, Any]) -> None:
+            if status == 202 and key:
+                self.answers[key].add(answer["runId"])
+
         for _ in range(twins):
-            self._request("POST", f"/exports/{export_id}/runs", headers, lambda answer: None)
+            self._request("POST", f"/exports/{export_id}/runs", headers, answered)
 
     def cancel(self) -> None:
         """Somebody cancels the newest run."""
@@ -305,7 +339,7 @@ class World:
         run_id = orjson.loads(slot.data)["run"]["runId"]
         self.weather.seen["cancel"] += 1
 
-        def acknowledged(status: int) -> None:
+        def acknowledged(status: int, _: dict[str, Any]) -> None:
             run = self.oracle.runs[run_id]
             if status == 202 and run.cancel_acknowledged_at is None:
                 run.cancel_acknowledged_at = self.clockwork.now
@@ -315,6 +349,7 @@ class World:
     def fire_schedule(self) -> None:
         """The schedule's timer fires: perhaps twice, perhaps again later."""
         occurrence = {"Next": to_text(self.clockwork.now)}
+        self.occurrences += 1
 
         def fire(*, past_due: bool) -> None:
             self.host.invoke("scheduled_refresh", lambda: refresh(past_due=past_due))
@@ -330,17 +365,37 @@ class World:
             self.weather.seen["schedule doubled"] += 1
             self.clockwork.later(self.random.choice((0, 2, 400)), lambda: fire(past_due=True))
 
+    def sabotage(self) -> None:
+        """Somebody deletes or alters working copies."""
+        for path in [path for path in self.blobs.stored if path.startswith("working/")]:
+            self.weather.seen[f"working copy {self.scenario.sabotage}"] += 1
+            self.note(path, self.scenario.sabotage)
+            if self.scenario.sabotage == "deleted":
+                self.blobs.delete(path)
+            else:
+                stored = self.blobs.stored[path]
+                stored.data = stored.data.replace(b"canary", b"intruder")
+
+    def forge(self) -> None:
+        """Somebody puts a message into a queue: junk, a run that does not exist, a lane that does not."""
+        run_id = self.random.choice(["newsletter.20260101T000000Z." + "0" * 32, *self.oracle.runs])
+        bodies = (b"\xff\x00", b"[]", b'{"runId": "../../x", "lane": 0}', orjson.dumps({"runId": run_id, "lane": 7}))
+        self.weather.seen["message forged"] += 1
+        queue = self.random.choice(("plan-run", "upload-lane"))
+        self.host.put(queue, self.random.choice((*bodies, orjson.dumps({"runId": run_id}))))
+
     def rotate_key(self) -> None:
         """The API key is replaced; Key Vault gets the new one some time later."""
         self.weather.seen["key rotated"] += 1
         self.note("ActiveCampaign", "new key")
         self.account.set_key(NEW_KEY)
         seconds = self.random.choice((0, 30, 300, 1_200))
+        self.longest_outage_s = max(self.longest_outage_s, seconds)
         self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
         self.clockwork.later(seconds, lambda: self.secrets.update({"connection-main": NEW_KEY}))
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], answered: Callable[[int], None], tries: int = 8
+        self, method: str, path: str, headers: dict[str, str], answered: Callable[[int, Any], None], tries: int = 8
     ) -> None:
         """Send a request to the app, and again when no answer comes or it asks for that."""
         self._to_do += 1
@@ -349,7 +404,7 @@ class World:
             status, _, body = triggers.answer(method, f"https://app/api{path}", {}, headers, b"")
             self.log.append(body.decode())
             answers.append(status)
-            answered(status)
+            answered(status, orjson.loads(body))
 
         def look() -> None:
             self._done_one()

@@ -1,5 +1,7 @@
 """The rate budget: no window ever holds more than ActiveCampaign allows, and little of the limit is left unused."""
 
+import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.activecampaign.wire import Kind
-from exporter.pacing import MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
+from exporter.pacing import GAP, MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
 
 START = 1_795_000_000.0
 JUST_LATE = VALID_S * 0.999
@@ -37,33 +39,54 @@ def take_many(budget: Budget, kinds: Sequence[Kind], now: float = START) -> tupl
 
 
 @st.composite
-def takers(draw: st.DrawFn) -> list[tuple[Kind, float, float]]:
-    """Who takes turns: kind, seconds since the last one took, and how late it sends."""
-    kind = st.sampled_from(
-        draw(st.sampled_from([[Kind.BULK], list(Kind), [Kind.SINGLE, Kind.GENERAL], [*Kind, Kind.BULK]]))
-    )
-    gap_s = st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.625, 3.0, 61.0]) | st.floats(0, 2)
+def takers(draw: st.DrawFn) -> list[tuple[Kind, float, float, float]]:
+    """Who takes turns: kind, seconds since the last one took, how late it sends, how long it is refused (0: not)."""
+    kind = st.sampled_from(draw(st.sampled_from([[Kind.BULK], list(Kind), [Kind.SINGLE, Kind.GENERAL]])))
+    gap_s = st.sampled_from([0.0, 0.0, 0.0, 0.625, 3.0, 61.0]) | st.floats(0, 2)
     late_s = st.sampled_from([0.0, JUST_LATE]) | st.floats(0, JUST_LATE)
+    refused_s = st.sampled_from(draw(st.sampled_from([[0.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 7.3, 60.0]])))
     size = draw(st.sampled_from([10, 250]))
-    return draw(st.lists(st.tuples(kind, gap_s, late_s), min_size=1, max_size=size))
+    return draw(st.lists(st.tuples(kind, gap_s, late_s, refused_s), min_size=1, max_size=size))
 
 
-@settings(deadline=None)
-@given(takers(), st.data())
+@settings(deadline=None, max_examples=50)
+@given(takers(), st.floats(0, 1))
 def test_no_window_holds_more_than_the_limits_however_the_takers_interleave(
-    taken: list[tuple[Kind, float, float]], data: st.DataObject
+    everybody: list[tuple[Kind, float, float, float]], start_s: float
 ) -> None:
-    budget, now = Budget(), START + data.draw(st.floats(0, 1))
+    budget, now = Budget(), START + start_s
     sent: list[tuple[Kind, float]] = []
-    for kind, gap_s, late_s in taken:
+    for kind, gap_s, late_s, refused_s in everybody:
         now += gap_s
-        if data.draw(st.integers(0, 40)) == 40:
-            budget = penalise(budget, now, data.draw(st.floats(1, 90)))
+        if refused_s:
+            budget = penalise(budget, now, refused_s)
         budget, at = take(budget, kind, now)
         assert at >= now
         sent.append((kind, at + late_s))
     assert_limits(sent)
-    assert len({at for _, at in sent}) == len(sent) or any(late for _, _, late in taken)
+
+
+@settings(deadline=None, max_examples=50)
+@given(takers(), st.lists(st.floats(-25, 25), min_size=250, max_size=250))
+def test_turns_keep_their_distance_even_when_clocks_differ(
+    everybody: list[tuple[Kind, float, float, float]], differences_s: list[float]
+) -> None:
+    budget, now, tick_s = Budget(), START, Pace().tick_s
+    turns: dict[Kind, list[float]] = {kind: [] for kind in Kind}
+    for (kind, gap_s, _, refused_s), difference_s in zip(everybody, differences_s, strict=False):
+        now += gap_s
+        if refused_s:
+            budget = penalise(budget, now + difference_s, refused_s)
+        budget, at = take(budget, kind, now + difference_s)
+        turns[kind].append(at)
+    single, bulk = turns[Kind.SINGLE], turns[Kind.BULK] + turns[Kind.SINGLE]
+    assert closest(bulk + turns[Kind.GENERAL]) >= GAP * tick_s
+    assert closest(bulk) >= SPREAD * tick_s
+    assert closest(single) >= 3.125
+
+
+def closest(times: Sequence[float]) -> float:
+    return min((b - a for a, b in itertools.pairwise(sorted(times))), default=math.inf)
 
 
 @settings(deadline=None, max_examples=20)
@@ -86,9 +109,14 @@ def test_a_pace_that_could_break_a_limit_is_refused(bulk_per_minute: float) -> N
         Pace(bulk_per_minute)
 
 
-def test_96_of_100_bulk_imports_a_minute_go_out_while_as_many_other_requests_do() -> None:
-    _, turns = take_many(Budget(), [Kind.BULK, Kind.GENERAL] * 960)
-    assert max(turns) - min(turns) <= 600
+@pytest.mark.parametrize("start_s", [0.0, 0.2, 0.4, 0.6])
+@pytest.mark.parametrize("first", [Kind.BULK, Kind.GENERAL])
+def test_96_of_100_bulk_imports_a_minute_go_out_while_as_many_other_requests_do(first: Kind, start_s: float) -> None:
+    kinds = [first, *[Kind.GENERAL, Kind.BULK] * 480]
+    _, turns = take_many(Budget(), kinds, START + start_s)
+    bulk = [at for at, kind in zip(turns, kinds, strict=True) if kind is Kind.BULK]
+    assert bulk[-1] - bulk[0] == 0.625 * (len(bulk) - 1)
+    assert max(turns) - START <= 0.625 * (len(bulk) + 2)
 
 
 def test_the_other_requests_go_twice_as_fast_when_no_bulk_imports_are_left() -> None:
@@ -115,7 +143,7 @@ def test_a_bulk_import_of_one_contact_leaves_the_turns_before_it_to_others() -> 
 
 @given(st.lists(st.sampled_from(list(Kind)), max_size=30))
 def test_turns_of_one_kind_advance(kinds: list[Kind]) -> None:
-    budget, turns = take_many(Budget(), kinds)
+    _, turns = take_many(Budget(), kinds)
     for kind in Kind:
         mine = [at for at, k in zip(turns, kinds, strict=True) if k is kind]
         assert mine == sorted(set(mine))
@@ -172,6 +200,27 @@ def test_the_rate_falls_with_each_pause_to_an_eighth_and_recovers_by_itself() ->
     rates = [SPREAD / spread_at(budget, budget.resume_at + minutes * 60) for minutes in range(121)]
     assert rates == sorted(rates)
     assert rates[-1] == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.BULK, Kind.SINGLE, Kind.GENERAL])
+def test_a_refusal_slows_down_every_kind_of_request(kind: Kind) -> None:
+    _, before = take_many(Budget(), [Kind.BULK, *[kind] * 20])
+    budget = Budget()
+    for _ in range(5):
+        budget = penalise(budget, budget.resume_at + 1, 30)
+    _, after = take_many(budget, [Kind.BULK, *[kind] * 20], budget.resume_at)
+    assert after[-1] - after[0] >= 1.9 * (before[-1] - before[0])
+
+
+@given(st.lists(st.sampled_from(list(Kind)), max_size=40), st.lists(st.sampled_from([-3.0, 0.0, 3.0]), min_size=40))
+def test_after_a_pause_bulk_imports_keep_the_larger_distance(kinds: list[Kind], differences_s: list[float]) -> None:
+    budget = penalise(Budget(), START - 30, 30)
+    turns = []
+    for kind, difference_s in zip(kinds, differences_s, strict=False):
+        budget, at = take(budget, kind, START + 10 + difference_s)
+        if kind is not Kind.GENERAL:
+            turns.append(at)
+    assert closest(turns) >= spread_at(budget, START + 10) * Pace().tick_s == 5 * 0.15625
 
 
 def test_after_one_pause_the_full_rate_is_back_within_a_minute() -> None:

@@ -1,0 +1,89 @@
+"""Why is this person not on the list? The address comes in the body, never in a URL, and is never sent back."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from exporter.api.access import Context
+from exporter.api.exports import check_usable
+from exporter.api.http import Json
+from exporter.api.runs import find_run
+from exporter.ledger import ImportStatus
+from exporter.pipeline import lookup
+from exporter.pipeline.lookup import Bucket
+from exporter.records import Value
+
+PARTIAL = (
+    "Only rows that were set aside could be looked at: the files that the run read have been replaced, or the report of"
+    " rows set aside was deleted after its retention. A row that is not shown here was confirmed, or was not in the"
+    " segment, or is in what could not be looked at."
+)
+
+
+class LookupBody(Value):
+    """Whom to look for."""
+
+    email: str = Field(min_length=1, max_length=1000, pattern=r"\S", repr=False)
+    """The address; its case and blanks around it do not matter."""
+
+
+class ImportView(Value):
+    """ActiveCampaign's answer on the newest import that held the contact; `importId` is its `batchId`."""
+
+    import_id: str
+    status: ImportStatus
+
+
+class RowView(Value):
+    """A row with the address; `row` is its number among the data rows of the file, from 1."""
+
+    file: str
+    row: int
+    bucket: Bucket
+    reason: str | None = None
+    explanation: str | None = None
+    batch: int | None = None
+    """The number of the request that holds the contact, from 0, as in the ledgers."""
+    run_id: str | None = None
+    """The run that sent it, which may be one that this one resumes."""
+    active_campaign: ImportView | None = None
+
+
+class LookupView(Value):
+    """What became of a person in a run."""
+
+    rows: tuple[RowView, ...]
+    complete: bool
+    """Whether every row was looked at: then no row means that the address was not in the segments."""
+    note: str | None = None
+
+
+def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]:
+    """Say what became of a person in a run: source row, bucket, reason, request, and ActiveCampaign's answer."""
+    run = find_run(context, run_id)
+    check_usable(context, run.export)
+    found = lookup.look_up(context.services, run, body.email)
+    return Json(
+        LookupView(
+            rows=tuple(map(_view, found.rows)), complete=found.complete, note=None if found.complete else PARTIAL
+        )
+    )
+
+
+def _view(row: lookup.Row) -> RowView:
+    fate = row.fate
+    answer = (
+        ImportView(import_id=fate.import_id, status=fate.import_status)
+        if fate.import_id and fate.import_status
+        else None
+    )
+    return RowView(
+        file=row.path,
+        row=row.row,
+        bucket=fate.bucket,
+        reason=fate.reason,
+        explanation=fate.reason.explanation if fate.reason else None,
+        batch=row.batch,
+        run_id=row.run_id,
+        active_campaign=answer,
+    )

@@ -1,0 +1,48 @@
+"""The audit trail, for administrators to read."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from exporter import audit
+from exporter.api import resources
+from exporter.api.access import Context
+from exporter.api.http import Json, Refusal
+from exporter.api.resources import Page, PageQuery
+from exporter.records import Time, Value
+
+
+class AuditEntry(Value):
+    """Who asked for what, and what came of it."""
+
+    at: Time
+    action: str
+    resource: str
+    by: str
+    by_id: str | None = None
+    role: str
+    from_address: str | None = None
+    status: int | None = None
+    """Of the answer; absent where the app died before it, so that the outcome is not known."""
+    code: str | None = None
+    location: str | None = None
+
+
+def list_day(context: Context, day: str, query: PageQuery) -> Json[Page[AuditEntry]]:
+    """List the entries of a day (UTC, such as 2026-11-23), in order of time."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII):
+        raise Refusal(404, "no_such_day", "Expected a day such as 2026-11-23.")
+    blobs = context.services.blobs
+    prefix = f"{audit.PREFIX}{day}/"
+
+    def show(name: str) -> AuditEntry | None:
+        blob = blobs.read(f"{prefix}{name}")
+        if blob is None:
+            return None
+        asked, *done = [orjson.loads(line) for line in blob.data.splitlines()]
+        return AuditEntry.model_validate({**(done[0] if done else {}), **asked})
+
+    names = [path.removeprefix(prefix) for path in blobs.names(prefix)]
+    return Json(resources.page(context, names, query, show))

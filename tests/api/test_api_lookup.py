@@ -1,0 +1,174 @@
+"""Why is this person not on the list? Answered from what is still there, and only as far as that goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.ledger import ImportStatus
+from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
+from tests.builders import deliver, drive, people, read_run, write_segment
+from tests.fakes import make_fakes
+
+ROWS = [
+    *people(600),
+    ("d1", "Dup", "", " P599@EXAMPLE.com ", ""),
+    ("b1", "Bad", "", "=cmd@example.com", ""),
+    ("b2", "Bad\nname", "", "no-at-sign", ""),
+    ("x1", "Excluded", "", "out@excluded.example", ""),
+]
+FILE = "people/people_1.csv"
+
+
+@pytest.fixture
+def api() -> Api:
+    api = with_function_key()
+    write_segment(api.fakes, ROWS)
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    api.fakes.account.exclude("excluded.example", "end")
+    return api
+
+
+def start(api: Api) -> str:
+    run_id: str = api.post("/exports/newsletter/runs").json["runId"]
+    return run_id
+
+
+def look_up(api: Api, run_id: str, email: str) -> Any:
+    answer = api.post(f"/runs/{run_id}/lookup", {"email": email})
+    assert answer.status == 200, answer.json
+    return answer.json
+
+
+def finished(api: Api) -> str:
+    run_id = start(api)
+    drive(api.fakes, run_id)
+    return run_id
+
+
+def test_a_confirmed_person_is_found_with_row_batch_and_import(api: Api) -> None:
+    run_id = finished(api)
+    found = look_up(api, run_id, "p300@example.com")
+    (row,) = found["rows"]
+    assert (row["file"], row["row"], row["bucket"], row["batch"]) == (FILE, 301, "confirmed", 1)
+    assert row["activeCampaign"]["status"] == ImportStatus.CONFIRMED
+    assert row["activeCampaign"]["importId"]
+    assert found["complete"] is True
+
+
+def test_a_duplicate_is_shown_with_the_row_that_was_sent_instead(api: Api) -> None:
+    rows = look_up(api, finished(api), "p599@example.com")["rows"]
+    assert [(r["row"], r["bucket"], r.get("reason")) for r in rows] == [
+        (600, "confirmed", None),
+        (601, "duplicate", "duplicate_email"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("email", "row", "bucket", "reason"),
+    [
+        ("no-at-sign", 603, "rejected", "invalid_email_no_at"),
+        ("OUT@excluded.example", 604, "rejectedByActiveCampaign", "failed_in_import"),
+    ],
+)
+def test_who_was_set_aside_is_found_with_the_reason(api: Api, email: str, row: int, bucket: str, reason: str) -> None:
+    (found,) = look_up(api, finished(api), email)["rows"]
+    assert (found["row"], found["bucket"], found["reason"]) == (row, bucket, reason)
+    assert found["explanation"]
+
+
+def test_an_address_that_a_spreadsheet_would_run_is_found(api: Api) -> None:
+    (found,) = look_up(api, finished(api), "=cmd@example.com")["rows"]
+    assert found["row"] == 602
+
+
+def test_who_was_not_in_the_segment_is_not_found_and_that_is_sure(api: Api) -> None:
+    assert look_up(api, finished(api), "nobody@example.com") == {"rows": [], "complete": True}
+
+
+def test_while_a_run_is_going_the_answer_comes_from_its_working_copy() -> None:
+    api = Api(make_fakes(LANE_TIME_BUDGET_S="5"), {})
+    api.fakes.activecampaign.request_s = 3.0
+    write_segment(api.fakes, ROWS)
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    run_id = start(api)
+    deliver(api.fakes)
+    write_segment(api.fakes, people(1))
+    seen = []
+    while not read_run(api.fakes, run_id).end:
+        (row,) = look_up(api, run_id, "p300@example.com")["rows"]
+        assert (row["row"], row["batch"]) == (301, 1)
+        seen.append((row["bucket"], row.get("activeCampaign", {}).get("status")))
+        if not deliver(api.fakes):
+            api.fakes.clock.sleep(1)
+    assert list(dict.fromkeys(seen)) == [("open", None), ("open", "accepted"), ("confirmed", "confirmed")]
+
+
+def test_before_a_run_is_planned_nobody_can_be_found(api: Api) -> None:
+    answer = api.post(f"/runs/{start(api)}/lookup", {"email": "p1@example.com"})
+    assert (answer.status, answer.code) == (409, "run_not_planned")
+
+
+def test_who_was_not_sent_before_a_cancel_is_told_so(api: Api) -> None:
+    run_id = start(api)
+    deliver(api.fakes)
+    api.post(f"/runs/{run_id}/cancel")
+    drive(api.fakes, run_id)
+    (row,) = look_up(api, run_id, "p300@example.com")["rows"]
+    assert (row["bucket"], row["reason"]) == ("unconfirmed", "not_sent")
+
+
+def test_when_the_files_were_replaced_only_what_was_set_aside_is_known(api: Api) -> None:
+    run_id = finished(api)
+    write_segment(api.fakes, people(1))
+    assert [r["row"] for r in look_up(api, run_id, "no-at-sign")["rows"]] == [603]
+    confirmed = look_up(api, run_id, "p300@example.com")
+    assert (confirmed["rows"], confirmed["complete"]) == ([], False)
+    assert confirmed["note"]
+
+
+def test_when_the_report_is_gone_the_files_tell_as_long_as_they_are_there(api: Api) -> None:
+    run_id = finished(api)
+    for path in list(api.fakes.blobs.names("rejects/")):
+        api.fakes.blobs.delete(path)
+    assert [r["row"] for r in look_up(api, run_id, "no-at-sign")["rows"]] == [603]
+    (row,) = look_up(api, run_id, "out@excluded.example")["rows"]
+    assert (row["row"], row["bucket"]) == (604, "rejectedByActiveCampaign")
+    write_segment(api.fakes, people(1))
+    assert look_up(api, run_id, "no-at-sign")["complete"] is False
+
+
+def test_fields_as_they_were_mapped_when_the_run_was_planned_are_used(api: Api) -> None:
+    fields = [{"column": "LastName", "field": "CITY"}]
+    changed = EXPORT | {"dataMatching": {"email": "EMail", "fields": fields}}
+    api.put("/exports/newsletter", changed, headers={"If-Match": "*"})
+    run_id = finished(api)
+    api.fakes.account.delete_field(6)
+    (row,) = look_up(api, run_id, "p300@example.com")["rows"]
+    assert row["bucket"] == "confirmed"
+
+
+def test_the_address_is_neither_sent_back_nor_kept(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    run_id = finished(api)
+    answer = api.post(f"/runs/{run_id}/lookup", {"email": "p300@example.com"})
+    assert b"p300@" not in answer.response.body
+    kept = {path for path, blob in api.fakes.blobs.stored.items() if b"p300@" in blob.data}
+    assert kept == set()
+    assert "p300@" not in caplog.text
+    refused = api.post(f"/runs/{run_id}/lookup", {"mail": "p300@example.com"})
+    assert b"p300@" not in refused.response.body
+
+
+@pytest.mark.parametrize("email", ["", " ", "x" * 1001])
+def test_an_address_has_to_be_given(api: Api, email: str) -> None:
+    assert api.post(f"/runs/{finished(api)}/lookup", {"email": email}).code == "invalid_body"
+
+
+def test_a_lookup_leaves_an_entry_in_the_audit_trail(api: Api) -> None:
+    run_id = finished(api)
+    look_up(api, run_id, "p300@example.com")
+    newest = max(api.fakes.blobs.names("records/audit/"))
+    assert b'"lookUpInRun"' in api.fakes.blobs.stored[newest].data

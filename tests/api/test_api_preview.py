@@ -1,0 +1,171 @@
+"""A preview says what a run would come to, and sends nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.pipeline import reading
+from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
+from tests.builders import drive, people, write_segment
+
+ROWS = [
+    *people(600),
+    *[("d", "Dup", "", "P7@example.com", "")] * 7,
+    ("b", "Bad", "", "nobody", ""),
+    ("b", "two\nlines, and a comma", "", "nobody,\nnowhere", ""),
+    ("b", "Bad", "", "", ""),
+]
+
+
+@pytest.fixture
+def api() -> Api:
+    api = with_function_key()
+    write_segment(api.fakes, ROWS)
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    return api
+
+
+def codes(api: Api) -> list[str]:
+    answer = api.post("/exports/newsletter/preview")
+    assert answer.status == 200, answer.json
+    return [problem["code"] for problem in answer.json["problems"]]
+
+
+def test_every_row_is_in_a_bucket_with_examples_by_row_number(api: Api) -> None:
+    shown = api.post("/exports/newsletter/preview")
+    assert shown.status == 200
+    found = shown.json
+    assert (found["rowsRead"], found["contacts"], found["duplicates"]) == (610, 600, 7)
+    assert found["rejected"] == {"invalid_email_no_at": 2, "missing_email": 1}
+    assert found["contacts"] + found["duplicates"] + sum(found["rejected"].values()) == found["rowsRead"]
+    rows = [(e["reason"], e["row"]) for e in found["examples"]]
+    assert rows == [
+        *[("duplicate_email", row) for row in range(601, 606)],
+        ("invalid_email_no_at", 608),
+        ("invalid_email_no_at", 609),
+        ("missing_email", 610),
+    ]
+    assert {e["file"] for e in found["examples"]} == {"people/people_1.csv"}
+    assert (found["requests"], found["secondsNeeded"]) == (3, 2)
+    assert found["account"] == {"contactLimit": 2_000_000, "contacts": 0}
+    assert found["problems"] == []
+
+
+def test_no_address_is_shown(api: Api) -> None:
+    body = api.post("/exports/newsletter/preview").response.body
+    assert b"example.com" not in body
+    assert b"nobody" not in body
+
+
+def test_a_preview_sends_and_keeps_nothing(api: Api) -> None:
+    kept = {path for path in api.fakes.blobs.stored if "/audit/" not in path}
+    api.post("/exports/newsletter/preview")
+    assert {path for path in api.fakes.blobs.stored if "/audit/" not in path} == kept
+    assert {request.method for request in api.fakes.activecampaign.requests} == {"GET"}
+    assert api.fakes.messages.queues == {}
+
+
+def test_a_run_comes_to_what_the_preview_said(api: Api) -> None:
+    shown = api.post("/exports/newsletter/preview").json
+    run = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    assert run.plan
+    assert (run.plan.rows_read, run.plan.contacts, run.plan.batches) == (
+        shown["rowsRead"],
+        shown["contacts"],
+        shown["requests"],
+    )
+
+
+def test_an_empty_segment_is_a_problem(api: Api) -> None:
+    write_segment(api.fakes, [])
+    assert codes(api) == ["segment_empty"]
+
+
+def test_a_segment_of_very_different_size_than_last_time_is_a_problem(api: Api) -> None:
+    drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    write_segment(api.fakes, people(3))
+    assert codes(api) == ["size_changed"]
+
+
+def test_more_profiles_than_the_export_allows_are_a_problem_and_are_all_counted(api: Api) -> None:
+    api.put("/exports/newsletter", EXPORT | {"maxProfiles": 599}, headers={"If-Match": "*"})
+    assert codes(api) == ["too_many_profiles"]
+    assert api.post("/exports/newsletter/preview").json["contacts"] == 600
+
+
+def test_an_account_without_room_is_a_problem_unless_the_export_allows_it(api: Api) -> None:
+    api.fakes.account.set_contact_limit(599)
+    assert codes(api) == ["contact_limit"]
+    api.put("/exports/newsletter", EXPORT | {"allowOverContactLimit": True}, headers={"If-Match": "*"})
+    assert codes(api) == []
+
+
+def test_contacts_that_the_account_has_from_the_last_run_need_no_room(api: Api) -> None:
+    api.fakes.account.set_contact_limit(600)
+    assert drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"]).status == "completedWithWarnings"
+    assert codes(api) == []
+    write_segment(api.fakes, people(601))
+    assert codes(api) == ["contact_limit"]
+
+
+def test_a_run_without_room_in_the_account_sends_nothing(api: Api) -> None:
+    api.fakes.account.set_contact_limit(599)
+    run = drive(api.fakes, api.post("/exports/newsletter/runs", {"force": True}).json["runId"])
+    assert run.end
+    assert run.end.problem
+    assert (run.status, run.end.problem.code) == ("failed", "contact_limit")
+    assert api.fakes.account.contacts() == []
+
+
+def test_the_limit_of_an_account_whose_key_is_no_administrators_is_not_known(api: Api) -> None:
+    api.fakes.account.set_key("key-1", admin=False)
+    assert "account" not in api.post("/exports/newsletter/preview").json
+
+
+def test_an_old_refresh_is_pointed_out(api: Api) -> None:
+    api.fakes.clock.sleep(9 * 86_400)
+    (warning,) = api.post("/exports/newsletter/preview").json["warnings"]
+    assert "9 days ago" in warning
+    run = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    assert run.plan
+    assert run.plan.warnings == (warning,)
+
+
+def test_a_missing_column_is_told_as_when_saving(api: Api) -> None:
+    write_segment(api.fakes, [("1",)], columns=("CustomerId",))
+    assert api.post("/exports/newsletter/preview").code == "email_column_missing"
+
+
+def test_an_export_without_a_connection_has_no_preview(api: Api) -> None:
+    api.post("/exports/newsletter/detach")
+    assert api.post("/exports/newsletter/preview").code == "no_connection"
+
+
+def test_a_second_caller_is_asked_to_come_back(api: Api) -> None:
+    with reading._READING:
+        refused = api.post("/exports/newsletter/preview")
+    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "reading_busy", "10")
+    assert api.post("/exports/newsletter/preview").status == 200
+
+
+def test_a_segment_that_takes_too_long_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
+    api.fakes.activecampaign.request_s = 0.0
+    monkeypatch.setattr(reading, "DEADLINE_S", -1.0)
+    refused = api.post("/exports/newsletter/preview")
+    assert (refused.status, refused.code) == (503, "reading_too_slow")
+    assert not reading._READING.locked()
+
+
+def test_files_that_are_replaced_while_they_are_read_are_read_another_time(api: Api) -> None:
+    opened = api.fakes.segments.open
+
+    def replaced(file: object) -> object:
+        reader = opened(file)  # type: ignore[arg-type]  # passed on
+        write_segment(api.fakes, people(5))
+        return reader
+
+    api.fakes.segments.open = replaced  # type: ignore[method-assign,assignment]  # somebody writes meanwhile
+    refused = api.post("/exports/newsletter/preview")
+    assert (refused.status, refused.code) == (503, "source_changing")

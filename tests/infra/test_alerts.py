@@ -1,0 +1,156 @@
+"""Alerts and the workbook look for events that the code really writes, and each alert has its runbook."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter import errors, runs
+from tests.infra.bicep import INFRA, named
+
+ROOT = Path(__file__).parents[2]
+QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
+RUNBOOKS = ROOT / "docs/how-to"
+
+
+def rules() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = named("modules/alerts.bicep", "rules").value
+    return found
+
+
+def events() -> dict[str, set[str]]:
+    """Return the names of the fields of every event that the code writes, by its action."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "exporter").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "log.event":
+                (action,) = (part.value for part in call.args if isinstance(part, ast.Constant))
+                fields = found.setdefault(str(action), set())
+                for keyword in call.keywords:
+                    fields |= {keyword.arg} if keyword.arg else spread(ast.unparse(keyword.value))
+    return found
+
+
+def spread(expression: str) -> set[str]:
+    """Return the names that `**expression` adds to an event."""
+    if expression.startswith("end.account.model_dump"):
+        by_alias = "by_alias=True" in expression
+        fields = runs.Account.model_fields
+        return {str(fields[name].alias) if by_alias else name for name in fields}
+    return {"runId", "lane"}  # a message
+
+
+def actions_in(query: str) -> set[str]:
+    literals = set(re.findall(r'"action":"(\w+)"', query))
+    for one in re.findall(r"action\)? (?:==|in) ?\(?([^)]+)\)?", query):
+        literals |= set(re.findall(r"'(\w+)'", one))
+    return literals
+
+
+def test_every_query_file_is_used() -> None:
+    used = " ".join(path.read_text() for path in (INFRA / "modules").glob("*.bicep"))
+
+    assert QUERIES
+    assert [path.name for path in QUERIES if f"/{path.name}'" not in used] == []
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_looks_for_actions_that_the_code_writes(path: Path) -> None:
+    assert actions_in(path.read_text()) <= set(events())
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_reads_fields_that_those_events_have(path: Path) -> None:
+    query = path.read_text()
+    known = {"action"}.union(*(events()[action] for action in actions_in(query)))
+
+    assert set(re.findall(r"\bevent\.(\w+)", query)) <= known
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_names_functions_that_exist(path: Path) -> None:
+    functions = {
+        node.name
+        for node in ast.parse((ROOT / "function_app.py").read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    in_query = set(re.findall(r"\bname (?:==|in) \(?'(\w+)'(?:, '(\w+)')?", path.read_text()))
+
+    assert {name for pair in in_query for name in pair if name} <= functions
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_says_what_a_row_means(path: Path) -> None:
+    assert path.read_text().startswith("// ")
+
+
+def test_codes_and_states_in_queries_exist_in_the_code() -> None:
+    sources = " ".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))
+    text = " ".join(path.read_text() for path in QUERIES)
+    codes = {
+        code for group in re.findall(r"event\.code\) in \(([^)]+)\)", text) for code in re.findall(r"'(\w+)'", group)
+    }
+    states = set(re.findall(r"event\.status\) == '(\w+)'", text))
+
+    assert codes
+    assert {code for code in codes if f'"{code}"' not in sources} == set()
+    assert states <= set(runs.RunStatus)
+    assert issubclass(errors.CredentialsRefused, errors.Wait)
+
+
+def test_the_alerts_are_the_ones_that_were_promised() -> None:
+    assert [rule["name"] for rule in rules()] == [
+        "export-failed",
+        "scheduled-export-missing",
+        "run-stalled",
+        "poison-message",
+        "credentials-refused",
+        "many-rejects",
+        "throttled",
+        "service-defect",
+    ]
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_an_alert_has_a_query_and_a_runbook_of_its_name(rule: dict[str, Any]) -> None:
+    runbook = RUNBOOKS / f"{rule['name']}.md"
+
+    assert f"queries/alerts/{rule['name']}.kql" in rule["query"]
+    assert runbook.is_file()
+    assert f"`{rule['name']}`" in runbook.read_text()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_a_runbook_first_says_whether_anything_is_lost(rule: dict[str, Any]) -> None:
+    headings = re.findall(r"^## (.+)$", (RUNBOOKS / f"{rule['name']}.md").read_text(), re.MULTILINE)
+
+    assert headings[:3] == ["Is anything lost?", "Look", "Do"]
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_the_queries_of_a_runbook_look_for_what_the_code_writes(rule: dict[str, Any]) -> None:
+    text = (RUNBOOKS / f"{rule['name']}.md").read_text()
+    for query in re.findall(r"```kusto\n(.*?)```", text, re.DOTALL):
+        known = {"action"}.union(*events().values())
+        assert actions_in(query) <= set(events())
+        assert set(re.findall(r"\bevent\.(\w+)", query)) <= known
+
+
+def test_windows_overlap_so_that_no_late_line_is_missed() -> None:
+    minutes = {"PT5M": 5, "PT15M": 15, "PT1H": 60, "P2D": 2880}
+
+    assert all(minutes[rule["window"]] >= 3 * minutes[rule["every"]] for rule in rules())
+
+
+def test_the_dead_man_counts_from_the_schedules_own_gap() -> None:
+    (rule,) = (rule for rule in rules() if rule["name"] == "scheduled-export-missing")
+    query = (INFRA / "queries/alerts/scheduled-export-missing.kql").read_text()
+    gap = named("main.bicep", "exportScheduleGapHours")
+
+    assert "let gap = 24h;" in query
+    assert "'let gap = 24h;'" in rule["query"]
+    assert "'let gap = ${scheduleGapHours}h;'" in rule["query"]
+    # The longest window of a rule is two days, and the query allows two hours more than the gap.
+    assert gap.decorators["maxValue"] + 2 <= 48

@@ -1,0 +1,122 @@
+"""The guard before and the proof after a deployment, against an app that answers from a list."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from exporter.runs import TERMINAL, RunStatus
+from infra import deployed
+
+
+@dataclass
+class Answers:
+    """Stands for `deployed.App`: answers by path; a list is used up one by one, its last answer stays."""
+
+    by_path: dict[str, Any]
+    asked: list[str] = field(default_factory=list)
+
+    def get(self, path: str, *, as_stranger: bool = False) -> tuple[int, Any]:
+        key = f"stranger {path}" if as_stranger else path
+        self.asked.append(key)
+        answer = self.by_path.get(key, self.by_path.get(path, (404, None)))
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        status, body = answer
+        return status, body
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+HEALTHY = (200, {"status": "ok"})
+EXPORTS = (200, {"value": [{"id": "news"}]})
+RUNNING = (200, {"value": [{"runId": "news.2", "status": "running"}, {"runId": "news.1", "endedUtc": "then"}]})
+OVER = (200, {"value": [{"runId": "news.2", "endedUtc": "now"}]})
+
+
+def wait(answers: Answers) -> float:
+    clock = Clock()
+    deployed.wait(answers, clock, clock.sleep)  # type: ignore[arg-type]  # the stand-in has what is called
+    return clock.now
+
+
+def test_a_deployment_waits_until_the_run_is_over() -> None:
+    assert wait(Answers({"health": HEALTHY, "exports": EXPORTS, "exports/news/runs": [RUNNING, RUNNING, OVER]})) == 60
+
+
+def test_a_run_that_is_older_than_a_skipped_one_is_seen() -> None:
+    behind = (200, {"value": [{"runId": "news.3", "endedUtc": "now"}, {"runId": "news.2"}]})
+
+    assert wait(Answers({"health": HEALTHY, "exports": EXPORTS, "exports/news/runs": [behind, OVER]})) == 30
+
+
+def test_all_pages_of_exports_are_looked_at() -> None:
+    answers = Answers(
+        {
+            "health": HEALTHY,
+            "exports": (200, {"value": [], "nextLink": "/api/exports?top=100&after=a"}),
+            "exports?top=100&after=a": EXPORTS,
+            "exports/news/runs": [RUNNING, OVER],
+        }
+    )
+
+    assert wait(answers) == 30
+
+
+def test_a_run_that_waits_for_long_does_not_hold_a_deployment_back_for_ever() -> None:
+    assert wait(Answers({"health": HEALTHY, "exports": EXPORTS, "exports/news/runs": RUNNING})) >= 100 * 60
+
+
+@pytest.mark.parametrize("health", [(0, None), (503, None), (404, None)])
+def test_before_the_first_deployment_there_is_nothing_to_wait_for(health: tuple[int, Any]) -> None:
+    assert wait(Answers({"health": health})) == 0
+
+
+def test_a_guard_that_may_not_look_stops_the_deployment() -> None:
+    with pytest.raises(deployed.NotAsExpectedError, match="found 401"):
+        wait(Answers({"health": HEALTHY, "exports": (401, None)}))
+
+
+def check(by_path: dict[str, Any]) -> float:
+    clock = Clock()
+    deployed.check(Answers(by_path), clock, clock.sleep)  # type: ignore[arg-type]
+    return clock.now
+
+
+def test_an_app_that_works_is_proven() -> None:
+    assert check({"health": HEALTHY, "exports": EXPORTS, "stranger exports": (401, None)}) == 0
+
+
+def test_an_app_gets_time_to_start() -> None:
+    assert (
+        check({"health": [(0, None), (503, None), HEALTHY], "exports": EXPORTS, "stranger exports": (401, None)}) == 20
+    )
+
+
+def test_an_app_that_shows_exports_to_strangers_is_no_success() -> None:
+    with pytest.raises(deployed.NotAsExpectedError, match="without a key, found 200"):
+        check({"health": HEALTHY, "exports": EXPORTS, "stranger exports": EXPORTS})
+
+
+def test_an_app_whose_settings_are_wrong_is_no_success() -> None:
+    with pytest.raises(deployed.NotAsExpectedError, match="expected 200 from GET /api/health"):
+        check({"health": (503, {"status": "unusable"})})
+
+
+def test_a_run_is_over_for_the_guard_when_it_is_over_for_the_app() -> None:
+    # The guard goes by `endedUtc`, which the app shows for a run with an end, and only terminal states have one.
+    assert {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING} == set(RunStatus) - TERMINAL
+
+
+def test_an_address_without_tls_is_refused() -> None:
+    with pytest.raises(deployed.NotAsExpectedError, match="https://"):
+        deployed.app_of({"FUNCTION_APP_URL": "http://example.com", "FUNCTION_KEY": "k"})

@@ -1,0 +1,105 @@
+"""Workflows run pinned code with the least permissions, and hold no secrets."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+MAY_WRITE = {
+    ("deploy", "build", "id-token"),
+    ("deploy", "build", "attestations"),
+    ("deploy", "deploy", "id-token"),
+    ("codeql", "analyze", "security-events"),
+}
+
+
+def workflow(path: Path) -> dict[Any, Any]:
+    content: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in workflow(path)["jobs"].values() for step in job["steps"]]
+
+
+def test_there_are_workflows_for_tests_deployment_and_code_scanning() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "codeql", "deploy"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_by_commit_with_their_version_beside(path: Path) -> None:
+    uses = re.findall(r"uses: (.+)", path.read_text())
+
+    assert uses
+    assert [line for line in uses if not re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_an_action_has_one_version_in_all_workflows() -> None:
+    versions = {line for path in WORKFLOWS for line in re.findall(r"uses: ([\w-]+/[\w-]+)\S*(@.+)", path.read_text())}
+
+    assert len({action for action, _ in versions}) == len(versions)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_do_nothing_but_what_a_job_needs(path: Path) -> None:
+    content = workflow(path)
+    writes = {
+        (path.stem, name, permission)
+        for name, job in content["jobs"].items()
+        for permission, access in job["permissions"].items()
+        if access != "read"
+    }
+
+    assert content["permissions"] == {}
+    assert writes <= MAY_WRITE
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_nobody_outside_can_run_their_code_with_our_rights(path: Path) -> None:
+    text = path.read_text()
+
+    assert "pull_request_target" not in text
+    assert "secrets." not in text
+    for step in steps(path):
+        # What an outsider can choose (titles, branch names, inputs) must not become part of a script.
+        assert "${{" not in step.get("run", ""), step
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_job_ends_by_itself(path: Path) -> None:
+    assert all(job["timeout-minutes"] <= 150 for job in workflow(path)["jobs"].values())
+
+
+def test_a_deployment_waits_for_runs_before_and_proves_itself_after() -> None:
+    runs = [step["run"] for step in steps(ROOT / ".github/workflows/deploy.yml") if "run" in step]
+    order = [text for text in runs if "deployed.py" in text or "config-zip" in text]
+
+    assert order[0] == "python3 infra/deployed.py wait"
+    assert "--src build/package.zip" in order[1]
+    assert order[2] == "python3 infra/deployed.py check"
+    assert len(order) == 3
+
+
+def test_ci_runs_on_python_of_the_app() -> None:
+    versions = {
+        step["with"]["python-version"]
+        for path in WORKFLOWS
+        for step in steps(path)
+        if "python-version" in step.get("with", {})
+    }
+
+    assert versions == {"3.13"}
+
+
+def test_dependencies_of_every_kind_are_kept_up() -> None:
+    kinds = {
+        entry["package-ecosystem"] for entry in yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    }
+
+    assert {"pip", "npm", "github-actions", "devcontainers"} == kinds

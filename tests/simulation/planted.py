@@ -1,0 +1,558 @@
+"""Mistakes that somebody could make in the pipeline, each made on purpose: does the simulator notice?
+
+Each function makes one; its first line is what was done wrong. A mistake that hurts nobody does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+from pytest import MonkeyPatch
+
+from exporter import batches, ledger, log, pacing, runs, store
+from exporter.activecampaign import answers, refusals, wire
+from exporter.ledger import Finished, Lane, Pause, PortionStatus, Send, lane_event, portion_event
+from exporter.pipeline import finish, plan, start, sweep, upload
+from exporter.pipeline.account import CALLED_OFF, AccountCalls
+from exporter.pipeline.manifest import BatchEntry
+from exporter.runs import Account, Run, run_path
+
+Mistake = Callable[[MonkeyPatch], None]
+MISTAKES: list[Mistake] = []
+
+
+def mistake(make: Mistake) -> Mistake:
+    """Put a mistake on the list."""
+    MISTAKES.append(make)
+    return make
+
+
+# --- what is recorded, and when --------------------------------------------------------------------------------------
+
+
+@mistake
+def no_fence(patch: MonkeyPatch) -> None:
+    """A worker appends to its ledger wherever that ends now."""
+    original = upload._Worker._append
+
+    def append(self: Any, *events: ledger.Json) -> None:
+        blob = self.services.blobs.read(runs.lane_path(self.run.run_id, self.number))
+        self.lane.length = len(blob.data)
+        original(self, *events)
+
+    patch.setattr(upload._Worker, "_append", append)
+
+
+@mistake
+def sends_before_recording(patch: MonkeyPatch) -> None:
+    """A request leaves before the ledger says so."""
+
+    def send(self: Any, portion: ledger.Portion) -> None:
+        count = len(portion.to_send)
+        reply = self._account.call(wire.bulk_import(self._body(portion), count))
+        now = self.services.clock.now()
+        outcome = answers.bulk_outcome(reply)
+        if isinstance(outcome, answers.Accepted):
+            sending = portion_event(now, "sending", portion)
+            accepted = portion_event(now, "accepted", portion, importId=outcome.import_id, queued=outcome.queued)
+            self._append(sending, accepted)
+        elif isinstance(outcome, answers.ContactsRefused):
+            sending = portion_event(now, "sending", portion)
+            self._append(sending, portion_event(now, "refused", portion, named=outcome.positions, faults=[]))
+        elif isinstance(outcome, answers.Ambiguous):
+            raise upload.Unavailable("activecampaign_unavailable", "lost")
+        else:
+            self._react(outcome)
+
+    patch.setattr(upload._Worker, "_send", send)
+
+
+@mistake
+def fence_only_once(patch: MonkeyPatch) -> None:
+    """A worker that missed its turn takes another one without passing the fence again."""
+
+    def call(self: AccountCalls, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
+        clock = self.services.clock
+        while True:
+            at = self._take_turn(request.kind)
+            clock.sleep(max(0.0, at - clock.now()))
+            if before and not before():
+                return CALLED_OFF
+            before = None
+            if clock.now() <= at + pacing.VALID_S:
+                return self.services.activecampaign.call(self.host, self.api_key, request)
+
+    patch.setattr(AccountCalls, "call", call)
+
+
+@mistake
+def late_turns_are_used(patch: MonkeyPatch) -> None:
+    """A request is sent however late its turn is."""
+    patch.setattr(pacing, "VALID_S", 1e9)
+
+
+@mistake
+def acceptance_is_success(patch: MonkeyPatch) -> None:
+    """A 200 counts as delivered."""
+
+    def ask(self: Any, one: ledger.Import) -> None:
+        self._append(ledger.import_event(self.services.clock.now(), "confirmed", one, failed={}, unmatched=0))
+
+    patch.setattr(upload._Worker, "_ask", ask)
+
+
+@mistake
+def lost_answers_count_as_not_sent(patch: MonkeyPatch) -> None:
+    """A request whose answer did not arrive is recorded as one that never left."""
+    original = answers.bulk_outcome
+
+    def outcome(reply: wire.Reply, *rest: Any) -> Any:
+        found = original(reply, *rest)
+        return answers.Unavailable(found.reason) if isinstance(found, answers.Ambiguous) else found
+
+    patch.setattr(answers, "bulk_outcome", outcome)
+
+
+@mistake
+def doubt_is_forgotten(patch: MonkeyPatch) -> None:
+    """A definite no to the second request hides that the first one may have been queued."""
+    original = Lane._apply_to_portion
+
+    def apply(self: Lane, name: str, event: ledger.Json, portion: ledger.Portion, at: float) -> None:
+        original(self, name, event, portion, at)
+        portion.doubtful = False
+
+    patch.setattr(Lane, "_apply_to_portion", apply)
+
+
+@mistake
+def repeats_are_not_counted(patch: MonkeyPatch) -> None:
+    """Re-sends are left out of the report."""
+    patch.setattr(runs, "resends", lambda lanes: 0)
+
+
+@mistake
+def failures_of_imports_are_ignored(patch: MonkeyPatch) -> None:
+    """Everybody in a completed import counts as confirmed."""
+    patch.setattr(upload._Worker, "_failed", lambda self, one, failed_emails: ({}, 0))
+
+
+@mistake
+def failed_imports_count_as_completed(patch: MonkeyPatch) -> None:
+    """An import that ActiveCampaign failed counts as completed."""
+    original = answers.import_outcome
+
+    def outcome(reply: wire.Reply) -> Any:
+        found = original(reply)
+        return answers.Completed((), 0) if isinstance(found, answers.ImportFailed) else found
+
+    patch.setattr(answers, "import_outcome", outcome)
+
+
+@mistake
+def stuck_imports_are_waited_for(patch: MonkeyPatch) -> None:
+    """A run waits for ever for an import without an outcome."""
+    original = ledger.next_step
+    patch.setattr(
+        ledger, "next_step", lambda lane, now, **options: original(lane, now, **(options | {"confirm_within_s": 1e9}))
+    )
+
+
+@mistake
+def every_400_drops_the_batch(patch: MonkeyPatch) -> None:
+    """When ActiveCampaign refuses a request for one contact, all of its contacts are given up."""
+
+    def search(positions: Iterable[int], verdicts: list[Any]) -> refusals.Search:
+        everybody = tuple(positions)
+        if not verdicts:
+            return refusals.Search(everybody, (), {})
+        refused = verdicts[0] is not None
+        return refusals.Search((), () if refused else (everybody,), dict.fromkeys(everybody, 0) if refused else {})
+
+    patch.setattr(refusals, "search", search)
+
+
+@mistake
+def names_are_taken_at_their_word(patch: MonkeyPatch) -> None:
+    """The contacts that a refusal names are dropped without a proof; positions are taken to count from 1."""
+
+    def search(positions: Iterable[int], verdicts: list[Any]) -> refusals.Search:
+        left, bad = tuple(positions), dict[int, int]()
+        for number, verdict in enumerate(verdicts):
+            if verdict is None:
+                return refusals.Search((), (left,), bad)
+            named = {left[min(max(place - 1, 0), len(left) - 1)] for place in verdict} or {left[0]}
+            bad |= dict.fromkeys(named, number)
+            left = tuple(position for position in left if position not in named)
+            if not left:
+                break
+        return refusals.Search(left, (), bad)
+
+    patch.setattr(refusals, "search", search)
+
+
+# --- planning --------------------------------------------------------------------------------------------------------
+
+
+@mistake
+def no_distinct(patch: MonkeyPatch) -> None:
+    """Addresses are not looked at in all batches of the run: each batch has its own duplicates."""
+    original = plan.plan_batches
+
+    def plan_batches(refreshes: Any, *rest: Any) -> Any:
+        return original([*refreshes, *refreshes], *rest)
+
+    patch.setattr(batches, "distinct", None, raising=False)
+    patch.setattr(plan, "plan_batches", plan_batches)
+
+
+@mistake
+def any_planner_may_end_the_run(patch: MonkeyPatch) -> None:
+    """A planner that has lost its claim still ends the run when it fails."""
+
+    def claimed_by(self: Run, planner: str) -> bool:
+        return not self.halted
+
+    patch.setattr(Run, "claimed_by", claimed_by)
+
+
+@mistake
+def manifest_is_overwritten(patch: MonkeyPatch) -> None:
+    """The second of two planners replaces the manifest of the first."""
+    from tests.fakes import FakeBlobs
+
+    original = FakeBlobs.create
+
+    def create(self: FakeBlobs, path: str, data: bytes) -> str:
+        if path.endswith("manifest.json"):
+            return str(self._put(path, data).version)
+        return original(self, path, data)
+
+    patch.setattr(FakeBlobs, "create", create)
+
+
+@mistake
+def the_last_batch_is_forgotten(patch: MonkeyPatch) -> None:
+    """The ledgers are opened without the last batch."""
+    original = ledger.opened
+    patch.setattr(ledger, "opened", lambda at, counts: original(at, list(counts)[:-1]))
+
+
+@mistake
+def lanes_overlap(patch: MonkeyPatch) -> None:
+    """Each lane begins with the first batch of the run."""
+    original = ledger.opened
+    patch.setattr(
+        ledger, "opened", lambda at, counts: original(at, [*([(0, 1)] if counts and counts[0][0] else []), *counts])
+    )
+
+
+@mistake
+def batches_are_not_verified(patch: MonkeyPatch) -> None:
+    """A working copy is sent without a look at its hash."""
+    patch.setattr(BatchEntry, "matches", lambda self, body: True)
+
+
+@mistake
+def a_missing_plan_is_the_end(patch: MonkeyPatch) -> None:
+    """A run that is canceled while its plan is being recorded ends with an empty account."""
+    original = finish._end
+    patch.setattr(finish, "_end", lambda services, run, account, resends, may_end=bool: original(services, run, account, resends))
+
+
+# --- who may send, and when ------------------------------------------------------------------------------------------
+
+
+@mistake
+def cancel_is_not_looked_for(patch: MonkeyPatch) -> None:
+    """A worker that has begun does not notice a cancel."""
+    patch.setattr(upload._Worker, "_look_for_cancel", lambda self, now: None)
+
+
+@mistake
+def lanes_stay_open(patch: MonkeyPatch) -> None:
+    """A halted run ends without closing its lanes against workers that do not know of the halt."""
+
+    def over(services: Any, run: Run) -> list[Lane] | None:
+        current = finish.lanes(services, run)
+        done = all(finish.over(run, lane, age_s, services.settings.lane_stale_s) for lane, age_s in current)
+        return [lane for lane, _ in current] if done and len(current) == (run.plan.lanes if run.plan else 0) else None
+
+    patch.setattr(finish, "_over", over)
+
+
+@mistake
+def one_lane_ends_the_run(patch: MonkeyPatch) -> None:
+    """The run ends when the first of its lanes is over."""
+    original = finish._over
+
+    def over(services: Any, run: Run) -> list[Lane] | None:
+        current = [lane for lane, _ in finish.lanes(services, run)]
+        return current if any(lane.finished for lane in current) else original(services, run)
+
+    patch.setattr(finish, "_over", over)
+
+
+@mistake
+def every_worker_is_taken_for_dead(patch: MonkeyPatch) -> None:
+    """A lane is taken over from a worker that is alive."""
+    patch.setattr(Lane, "held", lambda self, age_s, stale_s: False)
+
+
+@mistake
+def a_dead_worker_keeps_its_lane(patch: MonkeyPatch) -> None:
+    """A lane whose worker died is never taken over."""
+    patch.setattr(Lane, "held", lambda self, age_s, stale_s: self.holder is not None)
+
+
+@mistake
+def a_budget_for_each_worker(patch: MonkeyPatch) -> None:
+    """Each worker keeps its own rate budget."""
+
+    def change(self: AccountCalls, update: Callable[[pacing.Budget], tuple[pacing.Budget, Any]]) -> Any:
+        budget, _ = self._budget or (pacing.Budget(), "")
+        budget, result = update(budget)
+        self._budget = (budget, "")
+        return result
+
+    patch.setattr(AccountCalls, "_change", change)
+
+
+@mistake
+def two_runs_at_once(patch: MonkeyPatch) -> None:
+    """A start does not look whether a run of the export is going."""
+    patch.setattr(start, "active_run", lambda services, slot: None)
+
+
+@mistake
+def a_doubled_timer_starts_two_runs(patch: MonkeyPatch) -> None:
+    """A scheduled run gets a random id."""
+    numbers = iter(range(1, 10**9))
+    original = runs.scheduled_run_id
+    patch.setattr(runs, "scheduled_run_id", lambda export, at, salt: original(export, at, f"{salt}{next(numbers)}"))
+
+
+@mistake
+def a_repeated_request_starts_two_runs(patch: MonkeyPatch) -> None:
+    """The idempotency key is not looked at."""
+
+    def start_once(services: Any, export: Any, by: str, key: str, request: bytes, **options: Any) -> start.Started:
+        return start.start_on_demand(services, export, by, **options)
+
+    from exporter.api import runs as api
+
+    patch.setattr(api, "start_once", start_once)
+
+
+@mistake
+def changes_overwrite_each_other(patch: MonkeyPatch) -> None:
+    """A record is read, changed and written without a condition."""
+
+    def change(blobs: Any, kind: Any, path: str, update: Callable[[Any], Any]) -> Any:
+        old = store.get(blobs, kind, path)
+        new = update(old) if old else None
+        if new is None:
+            return old
+        blobs.put(path, new.to_json())
+        return new
+
+    patch.setattr(store, "change", change)
+
+
+@mistake
+def a_lost_race_is_written_all_the_same(patch: MonkeyPatch) -> None:
+    """Who loses a race on a record writes what was decided before, instead of deciding anew."""
+
+    def change(blobs: Any, kind: Any, path: str, update: Callable[[Any], Any]) -> Any:
+        new = None
+        for _ in range(store.MAX_TRIES):
+            blob = blobs.read(path)
+            if blob is None:
+                return None
+            old = store.load(kind, blob.data)
+            new = new or update(old)
+            if new is None:
+                return old
+            try:
+                blobs.replace(path, new.to_json(), blob.etag)
+            except store.Changed:
+                continue
+            return new
+        raise store.Unavailable("storage_contention", "")
+
+    patch.setattr(store, "change", change)
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+@mistake
+def totals_count_events(patch: MonkeyPatch) -> None:
+    """Totals count every acceptance, also those of imports that were sent again."""
+    original = runs.account
+
+    def account(planned: runs.Plan, lanes: Iterable[Lane]) -> Account:
+        lanes = list(lanes)
+        result = original(planned, lanes)
+        failed = (i for lane in lanes for i in lane.imports.values() if i.status is ledger.ImportStatus.FAILED)
+        return result.model_copy(update={"confirmed": result.confirmed + sum(len(one.positions) for one in failed)})
+
+    patch.setattr(runs, "account", account)
+
+
+@mistake
+def rejected_rows_are_left_out(patch: MonkeyPatch) -> None:
+    """Rows that are rejected here are not in the account."""
+    original = runs.account
+    patch.setattr(runs, "account", lambda planned, lanes: original(planned.model_copy(update={"rejected": {}}), lanes))
+
+
+@mistake
+def unknown_is_not_sent(patch: MonkeyPatch) -> None:
+    """Contacts whose request got no answer are reported as not sent."""
+    patch.setattr(ledger.Portion, "unknown", property(lambda self: 0))
+
+
+@mistake
+def the_report_comes_first(patch: MonkeyPatch) -> None:
+    """The report is written before the end of the run is decided."""
+    original = finish.end_with
+
+    def end_with(services: Any, run_id: str, end: runs.End, may_end: Any) -> None:
+        run = store.get(services.blobs, Run, run_path(run_id))
+        assert run
+        told = run.model_copy(update={"end": end})
+        manifest = store.get(services.blobs, finish.Manifest, finish.manifest_path(run_id))
+        original(services, run_id, end, may_end)
+        if manifest and told.plan:
+            report = finish.Report(
+                run_id=run_id,
+                export_id=run.export_id,
+                status=end.status,
+                ended_utc=end.at,
+                account=end.account,
+                explanations={},
+                sources=(),
+                warnings=(),
+                resends=0,
+            )
+            services.blobs.put(run_path(run_id, "report.json"), report.to_json())
+
+    patch.setattr(finish, "end_with", end_with)
+
+
+@mistake
+def working_copies_are_kept(patch: MonkeyPatch) -> None:
+    """Working copies are not deleted at the end of a run."""
+    from tests.fakes import FakeBlobs
+
+    patch.setattr(FakeBlobs, "delete", lambda self, path: None)
+
+
+@mistake
+def the_working_copy_goes_first(patch: MonkeyPatch) -> None:
+    """The working copy is deleted before the end is recorded."""
+    original = finish._end
+
+    def end(services: Any, run: Run, *rest: Any) -> None:
+        for path in list(services.blobs.names(f"working/{run.run_id}/")):
+            services.blobs.delete(path)
+        original(services, run, *rest)
+
+    patch.setattr(finish, "_end", end)
+
+
+@mistake
+def the_sweep_settles_nothing(patch: MonkeyPatch) -> None:
+    """What follows from the end of a run is lost when the process dies right after it."""
+    patch.setattr(sweep, "_expire", lambda services: None)
+
+
+# --- waiting and waking ----------------------------------------------------------------------------------------------
+
+
+@mistake
+def nobody_wakes_a_lane(patch: MonkeyPatch) -> None:
+    """The sweep does not look at lanes."""
+
+    def drive(services: Any, run: Run) -> None:
+        if run.plan is None:
+            original(services, run)
+
+    original = sweep._drive
+    patch.setattr(sweep, "_drive", drive)
+
+
+@mistake
+def nobody_wakes_a_planner(patch: MonkeyPatch) -> None:
+    """The sweep does not look at runs that are not planned."""
+
+    def drive(services: Any, run: Run) -> None:
+        if run.plan is not None:
+            original(services, run)
+
+    original = sweep._drive
+    patch.setattr(sweep, "_drive", drive)
+
+
+@mistake
+def an_outage_ends_the_run(patch: MonkeyPatch) -> None:
+    """A wait is taken for a failure."""
+
+    def wait(self: Any, error: Any) -> None:
+        self._stop(upload.Stop(error.code, error.message, error.culprit))
+        self._append(lane_event(self.services.clock.now(), "released"))
+
+    patch.setattr(upload._Worker, "_wait", wait)
+
+
+@mistake
+def waits_burn_attempts(patch: MonkeyPatch) -> None:
+    """A wait is raised to the host, which counts it as a failure of the message."""
+    from exporter import triggers
+
+    patch.setattr(triggers, "_quietly", lambda step, call: call())
+
+
+@mistake
+def the_key_is_read_once(patch: MonkeyPatch) -> None:
+    """A refused key is not read again from Key Vault."""
+    from tests.simulation import ports
+
+    original = ports.SimulatedSecrets.get
+    patch.setattr(ports, "SECRET_CACHE_S", 1e9)
+    patch.setattr(ports.SimulatedSecrets, "get", lambda self, name, fresh=False: original(self, name))
+
+
+# --- what others may see ---------------------------------------------------------------------------------------------
+
+
+@mistake
+def an_address_is_logged(patch: MonkeyPatch) -> None:
+    """A log line names a person."""
+    original = upload._Worker._body
+
+    def body(self: Any, portion: ledger.Portion) -> bytes:
+        data = original(self, portion)
+        log.event("sending", first=wire.addresses(data)[0])
+        return data
+
+    patch.setattr(upload._Worker, "_body", body)
+
+
+@mistake
+def the_key_is_recorded(patch: MonkeyPatch) -> None:
+    """A ledger entry holds the API key."""
+    original = upload._Worker._wait
+
+    def wait(self: Any, error: Any) -> None:
+        error.message += f" The key was {self.services.secrets.get(self.run.secret_name)}."
+        original(self, error)
+
+    patch.setattr(upload._Worker, "_wait", wait)
+
+
+def unused() -> tuple[Any, ...]:
+    return Finished, Pause, Send, PortionStatus, orjson
