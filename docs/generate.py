@@ -1,4 +1,4 @@
-"""Write the reference pages whose truth is in the code: `python docs/generate.py`. A test compares them with the code."""
+"""Write the reference pages whose truth is in the code: `python docs/generate.py`. A test compares them with it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "App settings (environment variables) of the function app. All problems are reported at once, by name, in every",
-        "answer of the API and in the log; `GET /api/health` answers 503 while there is one. `infra/` sets those without a",
-        "default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read too.",
+        "App settings (environment variables) of the function app. All problems are reported at once, by name, in",
+        "every answer of the API and in the log; `GET /api/health` answers 503 while there is one. `infra/` sets those",
+        "without a default. Names with `__` are identity-based connections of Azure Functions, which the queue",
+        "triggers read too.",
         "",
         "| setting | default | what it is |",
         "|---|---|---|",
@@ -40,11 +41,11 @@ def settings_page() -> str:
         "| setting | read by | what it is |",
         "|---|---|---|",
         "| `AzureWebJobsStorage__*` | the Functions host | host storage, by identity |",
-        "| `ExportStorage__credential`, `ExportStorage__clientId` | the Functions host | identity of the queue triggers |",
+        "| `ExportStorage__credential`, `ExportStorage__clientId` | the Functions host | identity of the triggers |",
         "| `AZURE_CLIENT_ID` | azure-identity | client id of the app's user-assigned identity |",
         "| `AZURE_TOKEN_CREDENTIALS` | azure-identity | `ManagedIdentityCredential`: no other credential is tried |",
         "| `APPLICATIONINSIGHTS_*` | the Functions host | where logs go |",
-        "| `HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` | the HTTP clients | a company's proxy; honoured on purpose |",
+        "| `HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` | the HTTP clients | a company's proxy, on purpose |",
     ]
     return "\n".join(lines) + "\n"
 
@@ -88,9 +89,9 @@ def states_page() -> str:
         lines.append(f"| `{status}` | {'yes' if status in TERMINAL else ''} | {comment[1] if comment else ''} |")
     lines += [
         "",
-        "A run that failed, was skipped or waits says why: `code` (stable), `message` (for people) and `culprit`, which is",
-        "who has to act: `system` (this service), `user` (the configuration) or `external` (ActiveCampaign, storage, Key",
-        "Vault).",
+        "A run that failed, was skipped or waits says why: `code` (stable), `message` (for people) and `culprit`, that",
+        "is, who has to act: `system` (this service), `user` (the configuration) or `external` (ActiveCampaign,",
+        "storage, Key Vault).",
     ]
     return "\n".join(lines) + "\n"
 

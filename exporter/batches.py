@@ -186,17 +186,14 @@ class _Plan:
     def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
         """Report rows of a block by their positions: why they were refused, or the rows that they repeat."""
         positions = sorted((*refused, *duplicates))
+        labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
         found = []
-        for position, row in zip(positions, rows_at(rows, positions), strict=True):
+        for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
+            email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
             reason = refused.get(position, Reason.DUPLICATE_EMAIL)
             explanation = reason.explanation
             if position in duplicates:
-                path, number = self._place(duplicates[position])
-                explanation = f"Row {number} of {path} has the same e-mail address."
-            email = customer_id = ""
-            if not isinstance(row, Reason):
-                email = row[matched.email]
-                customer_id = "" if matched.customer_id is None else row[matched.customer_id]
+                explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
             path, number = self._place(self.rows_read + 1 + position)
             found.append(Reject(path, number, customer_id, email, reason, explanation))
             self._counts[reason] += 1

@@ -71,7 +71,7 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
     refused: dict[int, Reason] = {}
     references = []
     doubtful = np.flatnonzero(~plain).tolist()
-    for position, row in zip(doubtful, rows_at(rows, doubtful), strict=True):
+    for position, row in zip(doubtful, rows_at(rows, doubtful, range(len(matched.wanted))), strict=True):
         if isinstance(row, Reason):
             refused[position] = row
             continue

@@ -5,8 +5,8 @@ the writer last saw. That is the fence: a worker that was paused and has lost it
 request that hands contacts over is preceded by an append.
 
 Two things have a fate. A *portion* is what is to be handed over: at first a whole batch, later the contacts of an
-import that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts when not
-(`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
+import that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts
+when not (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
 """
 
 from __future__ import annotations
@@ -243,8 +243,8 @@ class Lane:
 def _unreadable(what: str) -> Stop:
     return Stop(
         "ledger_unreadable",
-        f"A ledger holds {what}, which this release does not expect. It was left as it is; deploy the release that wrote"
-        " it, or a newer one.",
+        f"A ledger holds {what}, which this release does not expect. It was left as it is; deploy the release that"
+        " wrote it, or a newer one.",
         Culprit.SYSTEM,
     )
 

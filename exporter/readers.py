@@ -70,12 +70,15 @@ def read_rows(
             yield from _csv_rows(stream, partition, columns, wanted)
 
 
-def rows_at(rows: Rows, positions: Sequence[int]) -> list[Row]:
-    """Return some rows of a block one by one."""
+def rows_at(rows: Rows, positions: Sequence[int], columns: Sequence[int]) -> list[Row]:
+    """Return some rows of a block one by one, and of them some columns."""
     if isinstance(rows, list):
-        return [rows[position] for position in positions]
-    columns = [column.to_pylist() for column in rows.take(positions).columns] if positions else []
-    return [tuple(text or "" for text in texts) for texts in zip(*columns, strict=True)]
+        chosen = (rows[position] for position in positions)
+        return [row if isinstance(row, Reason) else tuple(row[column] for column in columns) for row in chosen]
+    if not positions:
+        return []
+    texts = [column.to_pylist() for column in rows.select(columns).take(positions).columns]
+    return [tuple(text or "" for text in row) for row in zip(*texts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ def load[R: Record](kind: type[R], data: bytes) -> R:
         where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
         raise Stop(
             "record_unreadable",
-            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left as it is; deploy the release"
-            " that wrote it, or a newer one.",
+            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left as it is; deploy the"
+            " release that wrote it, or a newer one.",
             Culprit.SYSTEM,
         ) from None
 

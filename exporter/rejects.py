@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -31,14 +30,23 @@ class Reject(NamedTuple):
 
 def lines(rejects: Iterable[Reject]) -> bytes:
     """Return the lines of rejects."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(
-        (_harmless(path), row, _harmless(customer_id), _harmless(email), reason, explanation)
+    return "".join(
+        f"{_cell(path)},{row},{_cell(customer_id)},{_cell(email)},{reason},{_cell(explanation)}\r\n"
         for path, row, customer_id, email, reason, explanation in rejects
-    )
-    return text.getvalue().encode()
+    ).encode()
 
 
-def _harmless(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run: https://owasp.org/www-community/attacks/CSV_Injection."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+def _cell(text: str) -> str:
+    """Return a text as it stands in the file: quoted where needed, and harmless.
+
+    What a spreadsheet would run gets an apostrophe before it: https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        text = f"'{text}"
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"'
+
+
+_PLAIN = re.compile(r"(?![=+@\t-])[^\",\r\n]*+")

@@ -38,7 +38,7 @@ class KeyVault:
         except ResourceNotFoundError:
             raise Stop(
                 "secret_not_found",
-                f"Key Vault holds no secret named {name!r}. Save the connection with its API key, or create the secret.",
+                f"Key Vault has no secret named {name!r}. Save the connection with its API key, or create the secret.",
             ) from None
         except AzureError as error:
             if known and not fresh:
@@ -64,7 +64,7 @@ def _unavailable(name: str, error: AzureError) -> Unavailable:
         return Unavailable(
             "key_vault_forbidden",
             f"Key Vault refused access to the secret {name!r}. Expected: the app's identity has the role Key Vault"
-            " Secrets User (Officer to save connections), the vault's firewall lets the app in, and the secret is enabled.",
+            " Secrets User (Officer to save connections), the vault's firewall lets the app in, the secret is enabled.",
             Culprit.USER,
         )
     return Unavailable("key_vault_unavailable", f"Key Vault did not answer for the secret {name!r} (status {status}).")

@@ -114,8 +114,8 @@ class Settings(BaseModel):
         alias="LANES",
         ge=1,
         le=8,
-        description="Lanes of a run, each one worker's sequence of batches. Default 4: enough to use the rate limit when"
-        " a request takes a second; more would only wait.",
+        description="Lanes of a run, each one worker's sequence of batches. Default 4: enough to use the rate limit"
+        " when a request takes a second; more would only wait.",
     )
     lane_time_budget_s: float = Field(
         default=240,

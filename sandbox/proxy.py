@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from weakref import WeakSet
 
 CHUNK_BYTES = 256 * 1024
 
@@ -35,6 +36,7 @@ class Proxy:
     def __init__(self, destinations: Sequence[Destination], tls: ssl.SSLContext) -> None:
         """Start it on a free port, in a thread of its own. `tls` has the certificate of hosts whose TLS ends here."""
         self.refused_hosts: list[str] = []
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
         self._destinations = destinations
         self._tls = tls
         self._loop = asyncio.new_event_loop()
@@ -59,9 +61,13 @@ class Proxy:
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+        for writer in list(self._writers):
+            writer.transport.abort()  # TLS would wait for the other side's farewell
+        await asyncio.sleep(0.01)  # aborted transports close their sockets in the loop's next rounds
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection. One that breaks concerns its two ends only, and both are told by its end."""
+        self._writers.add(writer)
         with contextlib.suppress(
             OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
         ):
@@ -81,6 +87,7 @@ class Proxy:
         there_reader, there_writer = await asyncio.open_connection(
             destination.host, destination.port, limit=CHUNK_BYTES
         )
+        self._writers.add(there_writer)
         try:
             for end in (writer, there_writer):
                 end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

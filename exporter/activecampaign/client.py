@@ -179,8 +179,6 @@ class _Connection(HTTPSConnection):
     """Tells the exchange when the connection, proxy and TLS included, stands and the request is about to leave."""
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:  # noqa: FBT001, FBT002 - the original's signature
-        if self.sock is None:
-            self.connect()
         _this_thread.exchange.begin(self.sock)
         super().putrequest(method, url, skip_host, skip_accept_encoding)
 

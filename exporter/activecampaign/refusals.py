@@ -142,13 +142,10 @@ class _State:
         return ()
 
     def named(self, sent: Positions, names: Sequence[int]) -> Positions:
-        """Return the positions that a refusal of `sent` names; none when a name makes no sense."""
+        """Return the positions that a refusal of `sent` names."""
         if 0 in names:
             self.base = 0
-        places = {name - self.base for name in names}
-        if not places <= set(range(len(sent))):
-            return ()
-        return tuple(position for place, position in enumerate(sent) if place in places)
+        return tuple(position for place, position in enumerate(sent, self.base) if place in names)
 
 
 def _without(positions: Positions, others: Positions) -> Positions:

@@ -37,11 +37,8 @@ class Report(Record):
 
 def lanes(services: Services, run: Run) -> list[tuple[Lane, float]]:
     """Return every lane of the run, folded, with the seconds since its last event; an unopened ledger is left out."""
-    found = []
-    for number in range(run.plan.lanes if run.plan else 0):
-        if blob := services.blobs.read(lane_path(run.run_id, number)):
-            found.append((ledger.fold(blob.data), blob.age_s))
-    return found
+    blobs = (services.blobs.read(lane_path(run.run_id, n)) for n in range(run.plan.lanes if run.plan else 0))
+    return [(ledger.fold(blob.data), blob.age_s) for blob in blobs if blob]
 
 
 def over(run: Run, lane: Lane, age_s: float, stale_s: float) -> bool:

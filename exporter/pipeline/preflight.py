@@ -86,13 +86,13 @@ def ask[T](
     what: str,
     not_found: str = "not_found",
 ) -> T:
-    """Send a request that only reads, and return what was read; raises what `answers.as_error` makes of anything else."""
+    """Send a request that only reads; return what was read, or raise what `answers.as_error` makes of it."""
     value = read(calls.call(request))
     if isinstance(value, answers.ErrorOutcome):
         if isinstance(value, answers.Throttled):
             calls.slow_down(value.retry_after_s)
         if isinstance(value, answers.CredentialsRefused) and request != wire.who_am_i():
-            # Every check first asks whose key it is, so this is a matter of permission: unless the key was replaced since.
+            # Every check first asks whose key it is, so this is a matter of permission, unless the key was replaced.
             ask(calls, wire.who_am_i(), answers.read_user, "the API key's user")
         raise answers.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
     return value

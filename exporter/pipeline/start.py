@@ -247,7 +247,7 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
 
 
 def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, run_id: str, previous: Run) -> Run:
-    """Record a run that does nothing because another one is going on; returns the record of `run_id`, whoever made it."""
+    """Record a run that does nothing because another one is going; return the record of `run_id`, whoever made it."""
     run = _new_run(services, export, trigger, by, run_id, force=False)
     problem = Problem(
         code="previous_run_active",

@@ -87,7 +87,7 @@ class _Worker:
     _account: AccountCalls = field(init=False)
 
     def work(self) -> None:
-        """Claim the lane, work until its end or the end of the time, and hand over. Raises `Changed` when it is lost."""
+        """Claim the lane, work until its end or the end of the time, hand over. Raises `Changed` when it is lost."""
         clock = self.services.clock
         credentials_before = self.lane.waiting is not None and self.lane.waiting["code"] == "credentials_refused"
         self._append(lane_event(clock.now(), "claimed", by=self.me))

@@ -264,7 +264,7 @@ class AzureSegmentFiles:
             if properties.size > SMALL_FILE_BYTES:
                 raise Stop(
                     "file_too_large",
-                    f"{path} should be a small file (at most {SMALL_FILE_BYTES} bytes) and has {properties.size} bytes.",
+                    f"Expected {path} to be small, at most {SMALL_FILE_BYTES} bytes; it has {properties.size}.",
                 )
             file = SegmentFile(path, properties.size, properties.etag.strip('"'), properties.last_modified.timestamp())
             return file, stream.readall()

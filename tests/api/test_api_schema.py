@@ -55,6 +55,6 @@ schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", "401",
 
 
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_answers_as_documented(case: schemathesis.Case) -> None:
     case.call_and_validate(headers={"x-functions-key": KEY})

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.sandbox.world_helpers import APP, SETTINGS
 
 from sandbox.world import World
+from tests.sandbox.world_helpers import APP, SETTINGS
 
 
 @pytest.fixture(scope="session")

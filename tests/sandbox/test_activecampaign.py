@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sandbox.activecampaign_client import IMPORT, KEY, Client, Clock, client_with, emails, stored, value_of
 
 from sandbox.activecampaign import (
     Account,
@@ -14,6 +13,7 @@ from sandbox.activecampaign import (
     CustomField,
     Switches,
 )
+from tests.sandbox.activecampaign_client import IMPORT, KEY, Client, Clock, client_with, emails, stored, value_of
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "activecampaign"
 

@@ -4,11 +4,21 @@ import json
 from typing import Any
 
 import pytest
-from tests.sandbox.activecampaign_client import IMPORT, KEY, LONG_S, Client, client_with, emails, failure_reasons, stored, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.activecampaign.contacts import first_fault, is_deliverable
+from tests.sandbox.activecampaign_client import (
+    IMPORT,
+    KEY,
+    LONG_S,
+    Client,
+    client_with,
+    emails,
+    failure_reasons,
+    stored,
+    value_of,
+)
 
 
 @pytest.fixture

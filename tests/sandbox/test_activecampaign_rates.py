@@ -4,11 +4,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from tests.sandbox.activecampaign_client import Client, client_with, emails, failure_reasons, value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.activecampaign.limits import Counting, Rate
+from tests.sandbox.activecampaign_client import Client, client_with, emails, failure_reasons, value_of
 
 
 @pytest.fixture

@@ -10,14 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-from tests.sandbox.activecampaign_client import (
-    IMPORT,
-    KEY,
-    LONG_S,
-    Client,
-    client_with,
-    emails,
-)
 
 from sandbox.activecampaign import (
     Account,
@@ -27,6 +19,14 @@ from sandbox.activecampaign import (
     answers,
     faults,
     serve,
+)
+from tests.sandbox.activecampaign_client import (
+    IMPORT,
+    KEY,
+    LONG_S,
+    Client,
+    client_with,
+    emails,
 )
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 from azure.storage.queue import QueueClient
-from tests.sandbox.world_helpers import wait_for
 
 from sandbox.world import World
+from tests.sandbox.world_helpers import wait_for
 
 pytestmark = pytest.mark.e2e
 

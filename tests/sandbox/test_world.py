@@ -14,11 +14,11 @@ from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
-from tests.sandbox.world_helpers import APP, SETTINGS, wait_for
 
 from sandbox import azurite
 from sandbox.processes import SandboxError
 from sandbox.world import World, port_of
+from tests.sandbox.world_helpers import APP, SETTINGS, wait_for
 
 pytestmark = pytest.mark.e2e
 

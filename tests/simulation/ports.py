@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from exporter.activecampaign.wire import AnswerLost, Reply, Request
+from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
 from exporter.errors import Stop
 from exporter.ports import SegmentFile, Services
 from tests.fakes import FakeBlobs, FakeSegmentReader
@@ -39,9 +39,13 @@ class Outside:
         world, who = self.world, self.who
         who.wait(world.random.random() * 0.04)
         world.calls += 1
+        if action := world.at_call.pop(world.calls, None):
+            action()
         if world.down(port):
             who.disturbed = True
             who.wait(5)
+            if port == "activecampaign":
+                return NotSent("connection")
             raise unavailable(port)
         befall = world.weather.on_call(port, operation, subject, world.clockwork.now)
         if befall is None:

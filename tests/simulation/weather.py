@@ -172,8 +172,9 @@ ON_CALLS: dict[Befall, tuple[str, ...]] = {
 
 RATES = (0.002, 0.005, 0.01, 0.03)
 PLACES = (
-    ("append", "/lanes/"),
-    ("replace", "/run.json"),
+    *(("append", "/lanes/"),) * 5,
+    *(("replace", "/run.json"),) * 2,
+    *(("POST", ""),) * 2,
     ("create", "/run.json"),
     ("create", "/manifest.json"),
     ("replace", "/slots/"),
@@ -185,10 +186,10 @@ PLACES = (
     ("replace", "/budget.json"),
     ("read_range", "working/"),
     ("send", ""),
-    ("POST", ""),
+    ("read", "/manifest.json"),
     ("GET", "import/info"),
 )
-"""Calls that the order of events hangs on, as operation and part of what it is about."""
+"""Calls that the order of events hangs on, as operation and part of what it is about; the more, the oftener."""
 ON_MESSAGES = ("lost", "doubled", "late", "poisoned", "acknowledgement_lost")
 ON_TIMERS = ("doubled", "missed", "late")
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
@@ -93,7 +93,7 @@ class Scenario:
         confirm_s = draw.choice((120, 600))
         settings = {
             "LANES": str(draw.randint(1, 3)),
-            "LANE_TIME_BUDGET_S": str(draw.choice((5, 20, 60, 240))),
+            "LANE_TIME_BUDGET_S": str(draw.choice((5, 30, 240, 240))),
             "LANE_STALE_S": str(draw.choice((130, 150))),
             "CONFIRM_WITHIN_S": str(confirm_s),
             "RETRY_FOR_S": str(draw.choice((600, 3_600))),
@@ -114,7 +114,7 @@ class Scenario:
             "retry_after": draw.choice(("seconds", "absent")),
         }
         kinds = {kind: 0.08 for kind in ("invalid", "excluded", "refused", "bounced", "left") if draw.random() < 0.25}
-        people = draw.randint(1, 6 * batch)
+        people = draw.randint(1, 8 * batch)
         exports = 2 if draw.random() < 0.2 else 1
         skew_s = 300.0 if draw.random() < 0.1 else 0.0
         sabotage = draw.choice(("deleted", "altered")) if draw.random() < 0.05 else ""
@@ -141,6 +141,8 @@ class World:
         self.calls = 0
         self.hidden = 0
         """Acceptances that a fault kept from being recorded."""
+        self.at_call: dict[int, Callable[[], None]] = {}
+        """What happens from outside when so many calls have been made."""
         self.log: list[str] = []
         """Log lines, messages, texts of exceptions."""
         draw = self.random
@@ -170,7 +172,7 @@ class World:
         self.all_emails: set[str] = set()
         self.unsubscribed: set[tuple[str, int]] = set()
         self.longest_outage_s = 0.0
-        self._outages: dict[str, tuple[float, float]] = {}
+        self._down_until: dict[str, float] = {}
         self._versions: dict[str, Expected] = {}
         self._kinds = [self._kind() for _ in range(scenario.people)]
         self.answers: dict[str, set[str]] = defaultdict(set)
@@ -247,8 +249,8 @@ class World:
 
     def down(self, port: str) -> bool:
         """Tell whether an outage is on."""
-        outage = self._outages.get("storage" if port in ("blobs", "segments", "messages") else port)
-        return outage is not None and outage[0] <= self.clockwork.now < outage[1]
+        what = "storage" if port in ("blobs", "segments", "messages") else port
+        return self._down_until.get(what, 0.0) > self.clockwork.now
 
     def activecampaign(self, who: Invocation, api_key: str, request: Request) -> Reply:
         """Let a request arrive at ActiveCampaign."""
@@ -279,8 +281,20 @@ class World:
         draw = self.random
 
         def at_some_time(action: Callable[[], None], latest: float) -> None:
+            """Do it at some time, or at some call: where much happens in little time, calls are the better measure."""
             self._to_do += 1
-            self.clockwork.later(draw.random() * latest, lambda: (action(), self._done_one()))
+            seconds, call = draw.random() * latest, draw.randint(1, 250)
+
+            def do() -> None:
+                if call not in done:
+                    done.append(call)
+                    action()
+                    self._to_do -= 1
+
+            done: list[int] = []
+            self.clockwork.later(seconds, do)
+            if draw.random() < 0.5:
+                self.at_call[call] = do
 
         horizon = self.calm_at - self.began
         self.start(EXPORTS[0])
@@ -288,10 +302,8 @@ class World:
             at_some_time(lambda: self.start(draw.choice(EXPORTS[: self.scenario.exports])), horizon * 2)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
             at_some_time(self.write_segment, horizon)
-        if draw.random() < 0.3:
+        for _ in range(draw.choice((0, 0, 0, 1, 1, 2))):
             at_some_time(self.cancel, draw.choice((30, horizon)))
-        if draw.random() < 0.1:
-            at_some_time(self.cancel, horizon)
         if draw.random() < 0.3:
             at_some_time(self.fire_schedule, horizon * 2)
         if draw.random() < 0.15:
@@ -300,16 +312,11 @@ class World:
             at_some_time(self.sabotage, draw.choice((30, 90, horizon)))
         for _ in range(draw.choice((0, 0, 0, 0, 3))):
             at_some_time(self.forge, horizon)
+        if draw.random() < 0.05:
+            at_some_time(self.lose_segment, horizon)
         for what in ("activecampaign", "storage", "secrets"):
             if draw.random() < 0.12:
-                begin = self.began + draw.random() * horizon
-                end = begin + draw.choice((20, 200, 1_000, 5_000))
-                self._outages[what] = begin, end
-                self.calm_at = max(self.calm_at, end)
-                self.longest_outage_s = max(self.longest_outage_s, end - begin)
-                self.weather.seen[f"outage of {what}"] += 1
-                if what == "storage":
-                    self.clockwork.later(begin - self.began, lambda end=end: setattr(self.host, "storage_down_until", end))
+                at_some_time(partial(self.fail, what, draw.choice((20, 200, 1_000, 5_000))), horizon)
         if draw.random() < 0.15:
             for _ in range(20):
                 self.account.end_next_imports(
@@ -358,7 +365,12 @@ class World:
             try:
                 triggers.scheduled_refresh(occurrence, past_due=past_due)
             except Unavailable:  # the host repeats it, as `function_app` asks for
-                self.clockwork.later(60, lambda: fire(past_due=True))
+                self._to_do += 1
+                self.clockwork.later(60, again)
+
+        def again() -> None:
+            self._to_do -= 1
+            fire(past_due=True)
 
         fire(past_due=False)
         if self.random.random() < 0.5:
@@ -383,6 +395,23 @@ class World:
         self.weather.seen["message forged"] += 1
         queue = self.random.choice(("plan-run", "upload-lane"))
         self.host.put(queue, self.random.choice((*bodies, orjson.dumps({"runId": run_id}))))
+
+    def fail(self, what: str, seconds: float) -> None:
+        """An outage begins."""
+        self.weather.seen[f"outage of {what}"] += 1
+        self.note(what, f"outage of {seconds} s")
+        self._down_until[what] = self.clockwork.now + seconds
+        self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
+        self.longest_outage_s = max(self.longest_outage_s, seconds)
+        if what == "storage":
+            self.host.storage_down_until = self._down_until[what]
+
+    def lose_segment(self) -> None:
+        """The files of the segment are gone, for a while."""
+        self.weather.seen["segment lost"] += 1
+        files = dict(self.segments.files)
+        self.segments.files.clear()
+        self.clockwork.later(100, lambda: self.segments.files.update(files))
 
     def rotate_key(self) -> None:
         """The API key is replaced; Key Vault gets the new one some time later."""

@@ -37,6 +37,7 @@ class Server:
     requests: list[Positions] = field(default_factory=list)
 
     def judge(self, sent: Positions) -> Verdict:
+        assert sent
         self.requests.append(sent)
         bad = [place for place, position in enumerate(sent) if position in self.bad]
         good = [place for place, position in enumerate(sent) if position not in self.bad]
@@ -139,6 +140,12 @@ def test_a_good_contact_that_is_named_beside_bad_ones_is_saved_when_it_is_not_na
     assert search(range(5), [*answers, [1, 2]]).send == (3,)
     assert search(range(5), [*answers, [1, 2], None]).send == (1, 2)
     assert search(range(5), [*answers, [1, 2], None, [1, 2]]) == Search((), ((0, 4), (3,)), {1: 4, 2: 4})
+
+
+def test_several_names_are_trusted_only_when_everybody_else_was_accepted() -> None:
+    halved: list[Verdict] = [[], [1, 2], None]  # of eight; then of the first four; then without the first two
+    assert search(range(8), halved).send == (0, 1)
+    assert search(range(8), [*halved, [1, 2]]) == Search((0,), ((2, 3),), {})
 
 
 @settings(deadline=None, max_examples=20)

@@ -1,0 +1,114 @@
+"""What `ports.Blobs` promises."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from exporter.ports import Blobs, Changed
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def path() -> str:
+    return f"records/contracts/{next(_numbers)}.json"
+
+
+def test_what_is_not_there_is_none(blobs: Blobs, path: str) -> None:
+    assert blobs.read(path) is None
+    assert blobs.read_range(path, 0, 10) is None
+    assert blobs.stream(path) is None
+    blobs.delete(path)
+
+
+def test_create_is_once_and_the_same_content_counts_as_done(blobs: Blobs, path: str) -> None:
+    etag = blobs.create(path, b"one")
+    assert blobs.create(path, b"one") == etag
+    with pytest.raises(Changed):
+        blobs.create(path, b"two")
+    found = blobs.read(path)
+    assert found
+    assert (found.data, found.etag) == (b"one", etag)
+    assert 0 <= found.age_s < 60
+
+
+def test_replace_needs_the_etag_that_was_read(blobs: Blobs, path: str) -> None:
+    old = blobs.create(path, b"one")
+    new = blobs.replace(path, b"two", old)
+    assert new != old
+    for data in (b"two", b"three"):
+        with pytest.raises(Changed):
+            blobs.replace(path, data, old)
+    found = blobs.read(path)
+    assert found
+    assert found.data == b"two"
+
+
+def test_replace_does_not_bring_back_what_was_deleted(blobs: Blobs, path: str) -> None:
+    etag = blobs.create(path, b"one")
+    blobs.delete(path)
+    with pytest.raises(Changed):
+        blobs.replace(path, b"two", etag)
+
+
+def test_put_writes_whatever_was_there(blobs: Blobs, path: str) -> None:
+    blobs.put(path, b"one")
+    blobs.put(path, b"two")
+    found = blobs.read(path)
+    assert found
+    assert found.data == b"two"
+
+
+def test_an_append_is_the_fence(blobs: Blobs, path: str) -> None:
+    assert blobs.append(path, b"abc", 0) == 3
+    assert blobs.append(path, b"de", 3) == 5
+    for at in (0, 3, 4, 6):
+        with pytest.raises(Changed):
+            blobs.append(path, b"x", at)
+    found = blobs.read(path)
+    assert found
+    assert found.data == b"abcde"
+
+
+def test_a_range_is_cut_at_the_end(blobs: Blobs, path: str) -> None:
+    blobs.put(path, b"0123456789")
+    assert blobs.read_range(path, 2, 3) == b"234"
+    assert blobs.read_range(path, 8, 10) == b"89"
+    assert blobs.read_range(path, 20, 5) == b""
+
+
+def test_names_are_listed_by_prefix_in_order(blobs: Blobs, path: str) -> None:
+    folder = path.removesuffix(".json")
+    for name in ("b", "a", "c/d"):
+        blobs.put(f"{folder}/{name}", b"")
+    assert list(blobs.names(f"{folder}/")) == [f"{folder}/a", f"{folder}/b", f"{folder}/c/d"]
+
+
+def test_a_written_blob_appears_at_its_commit_and_not_before(blobs: Blobs, path: str) -> None:
+    writer = blobs.writer(path)
+    pieces = [bytes([n]) * 1_500_000 for n in range(6)]
+    for piece in pieces:
+        writer.write(piece)
+    assert blobs.read(path) is None
+    writer.commit()
+    found = blobs.stream(path)
+    assert found is not None
+    assert b"".join(found) == b"".join(pieces)
+
+
+def test_an_empty_blob_can_be_written(blobs: Blobs, path: str) -> None:
+    blobs.writer(path).commit()
+    assert blobs.read_range(path, 0, 5) == b""
+
+
+def test_an_extension_follows_the_first_commit_and_replaces_the_extension_before(blobs: Blobs, path: str) -> None:
+    writer = blobs.writer(path)
+    writer.write(b"planned;")
+    writer.commit()
+    for extension in (b"first attempt, longer", b"second", b""):
+        blobs.extend(path, extension)
+        found = blobs.read(path)
+        assert found
+        assert found.data == b"planned;" + extension
