@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
+from docs import privacy
 from exporter.reasons import Group, Reason
 from exporter.runs import TERMINAL, RunStatus
 from exporter.settings import Settings
@@ -100,6 +101,7 @@ PAGES = {
     "reference/settings.md": settings_page,
     "reference/reject-reasons.md": reasons_page,
     "reference/run-states.md": states_page,
+    "reference/privacy.md": privacy.page,
 }
 
 

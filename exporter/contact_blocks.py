@@ -88,12 +88,12 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
         [contact.text + contact_tail + b"," for contact in found.values()],
         references,
     )
-    if found:
-        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, others, strict=True))
-    addresses, texts, references = columns
     # The others stand behind the plain ones; their places bring them back into the order of the rows.
     places = np.where(plain, np.arange(len(plain)), -1)
     places[list(found)] = len(columns[0]) + np.arange(len(found))
+    if found:
+        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, others, strict=True))
+    addresses, texts, references = columns
     positions = np.flatnonzero(places >= 0)
     return Checked(
         positions=positions,
@@ -240,7 +240,7 @@ def _field_list(fields: list[list[Piece]]) -> list[Piece]:
         return []
     if isinstance(pieces[0], str):  # every row has the first field
         return [',"fields":[' + pieces[0].removeprefix(","), *pieces[1:], "]"]
-    listed = pc.binary_slice(_joined(pieces).view(pa.binary()), len(",")).view(pa.string())
+    listed = pc.utf8_slice_codeunits(_joined(pieces), len(","))
     return _optional(',"fields":[', pc.if_else(pc.equal(pc.binary_length(listed), 0), None, listed), "]")
 
 

@@ -145,7 +145,8 @@ class _State:
         """Return the positions that a refusal of `sent` names."""
         if 0 in names:
             self.base = 0
-        return tuple(position for place, position in enumerate(sent, self.base) if place in names)
+        places = set(names)
+        return tuple(position for place, position in enumerate(sent, self.base) if place in places)
 
 
 def _without(positions: Positions, others: Positions) -> Positions:

@@ -114,7 +114,8 @@ class Scenario:
             "retry_after": draw.choice(("seconds", "absent")),
         }
         kinds = {kind: 0.08 for kind in ("invalid", "excluded", "refused", "bounced", "left") if draw.random() < 0.25}
-        people = draw.randint(1, 8 * batch)
+        slow = settings["BULK_REQUESTS_PER_MINUTE"] == "6"
+        people = draw.randint(8 * batch if slow else 1, 12 * batch if slow else 6 * batch)
         exports = 2 if draw.random() < 0.2 else 1
         skew_s = 300.0 if draw.random() < 0.1 else 0.0
         sabotage = draw.choice(("deleted", "altered")) if draw.random() < 0.05 else ""
@@ -312,6 +313,8 @@ class World:
             at_some_time(self.sabotage, draw.choice((30, 90, horizon)))
         for _ in range(draw.choice((0, 0, 0, 0, 3))):
             at_some_time(self.forge, horizon)
+        for _ in range(draw.choice((0, 0, 3, 10))):  # a host that restarts fires what is due
+            at_some_time(lambda: self.host.invoke("sweep", triggers.sweep), horizon)
         if draw.random() < 0.05:
             at_some_time(self.lose_segment, horizon)
         for what in ("activecampaign", "storage", "secrets"):

@@ -1,0 +1,102 @@
+"""The privacy record, docs/reference/privacy.md: what the code and the template say about personal data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from exporter.activecampaign.wire import HOST_SUFFIXES
+from exporter.api.routes import ROUTES
+from exporter.connections import Connection
+from exporter.exports import DataMatching
+from exporter.pipeline.sweep import WORKING_COPY_S
+from exporter.rejects import COLUMNS
+from exporter.settings import Settings
+
+TEMPLATE = Path(__file__).parents[1] / "infra" / "main.bicep"
+
+
+def page() -> str:
+    """Return docs/reference/privacy.md."""
+    rejects_days = Settings.model_fields["rejects_retention_days"].default
+    records_days, log_days = _parameter("recordsRetentionDays"), _parameter("logRetentionDays")
+    working_days = WORKING_COPY_S / 86_400
+    showing = [route for route in ROUTES if route.personal_data]
+    looking = ", ".join(f"`{r.method} /api{re.sub(r'<(?:\w+:)?(\w+)>', r'{\1}', r.path)}`" for r in showing)
+    (least,) = {route.role.name.title() for route in showing if route.role}
+    suffixes = " or ".join(f"`.{suffix}`" for suffix in HOST_SUFFIXES)
+    sent = ", ".join(f"`{name}`" for name in DataMatching.model_fields)
+    return f"""# Privacy record
+
+For the record of processing activities (GDPR article 30) of whoever operates this service. The figures come from the code and
+the template; `make docs` writes this page, and a test compares it. What the page cannot know is marked *you*.
+
+## Which data, where from, where to, why
+
+| | |
+|---|---|
+| purpose | keep an ActiveCampaign list in step with a customer segment. Legal basis: *you* |
+| data subjects | the customers in the exported segments |
+| read | segment files where Customer Insights writes them, in your storage account. The app may only read there |
+| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id. Other columns are not taken over from the file |
+| sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
+| recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
+| not done | no profiling, no automated decision, no removal of people from a list, no re-subscription of people who unsubscribed |
+
+## Where copies are, how long, and who can read them
+
+| copy | holds | kept | deleted by | who can read it |
+|---|---|---|---|---|
+| container `working` | request bodies: the mapped values | until the run ends, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
+| container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
+| container `records` | counts, codes, row numbers, ids; no personal data of customers. Names of operators: who started, canceled, changed, agreed, with the caller's address in the audit trail | runs and audit trail {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| queues | run id and lane number | an hour | themselves | the app's identity |
+| Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
+| Log Analytics | one line of JSON an event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
+| memory of the app | rows while they are worked on | seconds | itself | nobody |
+| ActiveCampaign | the contacts | | *you*, there | *you* |
+
+The app's storage account has neither soft delete nor versions for blobs, so what is deleted is gone. A whole container that
+somebody deletes can be brought back for 7 days. All storage is encrypted with keys of the platform.
+
+## A person asks
+
+- **What became of me in this run?** `POST /api/runs/{{runId}}/lookup` with the address in the body says in which bucket the
+  row ended and why, as long as working copies or the reject report exist. The address is neither stored nor logged.
+- **Erase me.** Erase the person in the source of the segment, so that the next refresh does not hold the row, and in
+  ActiveCampaign. Copies here go by themselves: at the end of the run, and after {rejects_days} days in reject reports. To be
+  faster, delete the reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is
+  going was planned from the segment as it was: cancel it, erase, start again.
+- **Do not send me.** Unsubscribe the person in ActiveCampaign: an import never re-subscribes. Or name a consent column in the
+  export: rows without the consent value are set aside before anything is sent.
+
+## A breach
+
+`GET /api/exports/{{exportId}}/runs` and each run's report say which rows of which files went to which account, when, and how
+many. The audit trail (`records/audit/`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
+Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
+
+## What remains yours
+
+The legal basis and the information of data subjects; the contract with ActiveCampaign and the transfer; the retention of
+segments in your own account; who gets the roles {", ".join(_roles())} and the function key; who has rights in the subscription;
+deciding whether {rejects_days} days of reject reports and {log_days} days of logs fit your rules (`azd env set`, then `azd provision`).
+
+Fields of a connection that name a person: {", ".join(f"`{name}`" for name in _persons())}.
+"""
+
+
+def _parameter(name: str) -> int:
+    found = re.search(rf"^param {name} int = (\d+)$", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise LookupError(f"expected the parameter {name} with a default in {TEMPLATE.name}")
+    return int(found[1])
+
+
+def _roles() -> list[str]:
+    return sorted({route.role.name.title() for route in ROUTES if route.role})
+
+
+def _persons() -> list[str]:
+    fields = [*Connection.model_fields, *Connection.model_fields["consent"].annotation.model_fields]  # type: ignore[union-attr]  # a model
+    return [name for name in fields if name.endswith("_by") and name != "usable_by"]

@@ -1,0 +1,294 @@
+"""The plan of a segment: every row counted once, the same bytes as a plain implementation, within the limits."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.activecampaign.wire import Envelope, envelope
+from exporter.batches import MIN_CONTACTS, Limits, Planned, check_size, plan_batches
+from exporter.contacts import Contact, FieldMapping, Mapping, contact_of, match_columns
+from exporter.errors import Stop
+from exporter.ports import Changed
+from exporter.readers import Column
+from exporter.reasons import Reason
+from exporter.segments import find_refresh
+from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+
+COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")
+MAPPING = Mapping(
+    email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone", fields=(FieldMapping("Tier", 7),)
+)
+AROUND = envelope(1, run_automations=False)
+ROOMY = Limits()
+
+type Row = Sequence[str]
+
+
+@dataclass
+class Done:
+    planned: Planned
+    payload: bytes
+    rejects: list[dict[str, str]]
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [self.payload[b.offset : b.offset + b.length] for b in self.planned.batches]
+
+    @property
+    def references(self) -> list[list[list[object]]]:
+        ends = [(b.offset + b.length, b.offset + b.length + b.rows_length) for b in self.planned.batches]
+        return [orjson.loads(self.payload[start:end]) for start, end in ends]
+
+
+def plan(
+    files: dict[str, bytes],
+    *,
+    mapping: Mapping = MAPPING,
+    limits: Limits = ROOMY,
+    most: int = 1_000_000,
+    around: Envelope = AROUND,
+) -> Done:
+    """Plan a segment that is a folder of files with a header row."""
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    for name, data in files.items():
+        landing.write(f"people/{name}", data)
+    refresh = find_refresh(landing, "", "people", START, 0)
+    payload, rejects = blobs.writer("working/p"), blobs.writer("rejects/r")
+    planned = plan_batches([refresh], landing, mapping, around, limits, payload, rejects, most, lambda: None)
+    payload.commit()
+    rejects.commit()
+    text = blobs.stored["rejects/r"].data.decode("utf-8-sig")
+    return Done(planned, blobs.stored["working/p"].data, list(csv.DictReader(io.StringIO(text, newline=""))))
+
+
+def csv_file(rows: Sequence[Row], columns: Row = COLUMNS) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([columns, *rows])
+    return text.getvalue().encode()
+
+
+def people(count: int) -> list[Row]:
+    return [(f"id{n}", f"p{n}@example.com", f"First {n}", "Last", f"0{n}", "gold") for n in range(count)]
+
+
+def oracle(rows: Sequence[Row], limits: Limits) -> tuple[list[bytes], Counter[Reason]]:
+    """Plan row by row: the careful rule for each row, a set for the addresses, the batches of `cut`."""
+    matched = match_columns(MAPPING, [Column(name, "string") for name in COLUMNS])
+    seen: set[str] = set()
+    texts: list[bytes] = []
+    reasons: Counter[Reason] = Counter()
+    for row in rows:
+        found = contact_of([row[place] for place in matched.wanted], matched)
+        if isinstance(found, Reason):
+            reasons[found] += 1
+        elif found.key in seen:
+            reasons[Reason.DUPLICATE_EMAIL] += 1
+        else:
+            seen.add(found.key)
+            texts.append(found.text + AROUND.contact_tail)
+    return [AROUND.prefix + b",".join(batch) + AROUND.suffix for batch in cut(texts, limits)], reasons
+
+
+def cut(texts: list[bytes], limits: Limits) -> list[list[bytes]]:
+    """Cut greedily, then even out the tail where it is small."""
+    batches: list[list[bytes]] = [[]]
+    for text in texts:
+        full = len(AROUND.prefix + AROUND.suffix) + sum(len(t) + 1 for t in batches[-1]) + len(text)
+        if len(batches[-1]) == limits.max_contacts or (batches[-1] and full > limits.max_bytes):
+            batches.append([])
+        batches[-1].append(text)
+    return batches if batches != [[]] else []
+
+
+ADDRESSES = st.one_of(
+    st.sampled_from(
+        ["a@example.com", "A@Example.COM", " a@example.com ", "b@x.org", "", "Yes", "No", "a@b", "a'b@x.org"]
+    ),
+    st.emails(),
+    st.text(max_size=12),
+)
+TEXTS = st.one_of(
+    st.sampled_from(["", "Ada", 'say "hi"', "a,b", "line\nbreak", "\u00e9\u4f60\U0001f600", "NULL", "\x01"]),
+    st.text(max_size=8),
+)
+ROWS = st.lists(st.tuples(TEXTS, ADDRESSES, TEXTS, TEXTS, TEXTS, TEXTS), max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS)
+def test_a_plan_is_what_a_plain_row_by_row_implementation_makes(rows: list[Row]) -> None:
+    rows = [
+        [field.replace("\r", "").replace("\x00", "").encode("utf-8", "ignore").decode() for field in r] for r in rows
+    ]
+    done = plan({"1.csv": csv_file(rows)})
+    bodies, reasons = oracle(rows, ROOMY)
+    assert done.bodies == bodies
+    found = Counter({Reason(r): n for r, n in done.planned.rejected.items()}) + Counter(  # type: ignore[call-arg]  # by value
+        {Reason.DUPLICATE_EMAIL: done.planned.duplicates}
+    )
+    assert found == +reasons
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.integers(1, 7), st.integers(600, 2_000))
+def test_every_row_ends_in_exactly_one_place_and_no_batch_is_over_a_limit(
+    rows: list[Row], max_contacts: int, max_bytes: int
+) -> None:
+    rows = [
+        [field.replace("\r", "").replace("\x00", "").encode("utf-8", "ignore").decode() for field in r] for r in rows
+    ]
+    done = plan({"1.csv": csv_file(rows)}, limits=Limits(max_contacts, max_bytes))
+    planned = done.planned
+    assert planned.rows_read == planned.contacts + planned.duplicates + sum(planned.rejected.values()) == len(rows)
+    sent = [int(str(reference[0])) for batch in done.references for reference in batch]
+    set_aside = [int(r["row"]) for r in done.rejects]
+    assert sorted(sent + set_aside) == list(range(1, len(rows) + 1))
+    for body, batch in zip(done.bodies, planned.batches, strict=True):
+        assert batch.count == len(orjson.loads(body)["contacts"]) <= max_contacts
+        assert len(body) <= max_bytes
+        assert hashlib.sha256(body).hexdigest() == batch.sha256
+
+
+def test_the_same_files_give_the_same_bytes() -> None:
+    files = {"1.csv": csv_file(people(700)), "2.csv": csv_file(people(900))}
+    assert plan(files).payload == plan(files).payload
+
+
+def test_what_is_sent_is_what_the_file_said() -> None:
+    row = ("id-1", "Ada@Example.com", 'A "quoted", name', "\u5c71\u7530\n\u592a\u90ce", "+49 (30) 1=2", "gold")
+    done = plan({"1.csv": csv_file([row])})
+    (contact,) = orjson.loads(done.bodies[0])["contacts"]
+    assert contact == {
+        "email": "Ada@Example.com",
+        "first_name": 'A "quoted", name',
+        "last_name": "\u5c71\u7530\n\u592a\u90ce",
+        "phone": "+49 (30) 1=2",
+        "fields": [{"id": 7, "value": "gold"}],
+        "subscribe": [{"listid": 1}],
+        "exclude_automations": True,
+    }
+    assert done.references == [[[1, "id-1"]]]
+
+
+def test_empty_optional_values_are_left_out_since_they_could_erase_what_is_there() -> None:
+    done = plan({"1.csv": csv_file([("", "a@example.com", "", "", "", "")])})
+    (contact,) = orjson.loads(done.bodies[0])["contacts"]
+    assert contact.keys() == {"email", "subscribe", "exclude_automations"}
+    assert done.references == [[[1, None]]]
+
+
+def test_columns_that_are_not_mapped_never_leave_the_reader() -> None:
+    done = plan({"1.csv": csv_file([("i", "a@example.com", "canary-1", "canary-2", "", "")])}, mapping=Mapping("EMail"))
+    assert b"canary" not in done.payload
+
+
+def test_the_first_row_of_an_address_wins_over_all_files_and_the_others_say_so() -> None:
+    files = {
+        "1.csv": csv_file([("1", "a@example.com", "First", "", "", "")]),
+        "2.csv": csv_file([("2", "x@example.com", "", "", "", ""), ("3", " A@EXAMPLE.com", "Later", "", "", "")]),
+    }
+    done = plan(files)
+    assert [c.get("first_name") for b in done.bodies for c in orjson.loads(b)["contacts"]] == ["First", None]
+    (reject,) = done.rejects
+    assert (reject["file"], reject["row"], reject["customerId"]) == ("people/2.csv", "2", "3")
+    assert "Row 1 of people/1.csv" in reject["explanation"]
+
+
+@pytest.mark.parametrize("count", [1, 9, 249, 250, 251, 252, 259, 260, 501, 509])
+def test_no_small_batch_follows_a_full_one(count: int) -> None:
+    counts = [b.count for b in plan({"1.csv": csv_file(people(count))}).planned.batches]
+    assert sum(counts) == count
+    assert len(counts) == 1 or min(counts) >= MIN_CONTACTS
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_the_reject_report_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
+    done = plan({"1.csv": csv_file([(f"{start}cmd()", f"{start}no-address", "", "", "", "")])})
+    (reject,) = done.rejects
+    assert reject["customerId"].startswith("'")
+    assert reject["email"].startswith("'")
+
+
+def test_a_row_with_the_wrong_number_of_fields_is_rejected_and_never_shifted() -> None:
+    damaged = csv_file(people(2)) + b"x,y\r\n" + b"a,b,c,d,e,f,g\r\n" + csv_file(people(3)).splitlines(keepends=True)[3]
+    done = plan({"1.csv": damaged})
+    assert done.planned.rejected == {"wrong_field_count": 2}
+    assert [r["row"] for r in done.rejects] == ["3", "4"]
+    assert done.planned.contacts == 3
+
+
+def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
+    data = csv_file(people(3)).replace(b"First 1", b"F\xffrst 1")
+    done = plan({"1.csv": data})
+    assert done.planned.rejected == {"not_utf8": 1}
+    assert done.planned.contacts == 2
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
+    assert plan({"1.csv": b"\xef\xbb\xbf" + csv_file(people(3))}).planned.contacts == 3
+
+
+def test_more_profiles_than_allowed_are_refused_with_their_number() -> None:
+    with pytest.raises(Stop, match="hold 12 contacts; at most 10"):
+        plan({"1.csv": csv_file(people(12))}, most=10)
+
+
+def test_a_contact_that_alone_exceeds_a_request_is_a_reject() -> None:
+    rows = [*people(2), ("big", "big@example.com", "x" * 1_000, "", "", "")]
+    done = plan({"1.csv": csv_file(rows)}, limits=Limits(250, 800))
+    assert done.planned.rejected == {"contact_too_large": 1}
+
+
+def test_a_missing_email_column_names_the_columns_that_are_there() -> None:
+    with pytest.raises(Stop, match=r"no column Mail.*CustomerId.*EMail"):
+        plan({"1.csv": csv_file(people(1))}, mapping=Mapping("Mail"))
+
+
+def test_rows_without_consent_are_set_aside() -> None:
+    rows = [(f"{n}", f"p{n}@example.com", "", "", "", tier) for n, tier in enumerate(["Yes", "yes ", "No", ""])]
+    done = plan({"1.csv": csv_file(rows)}, mapping=Mapping("EMail", consent=("Tier", "Yes")))
+    assert done.planned.contacts == 2
+    assert done.planned.rejected == {"no_consent": 2}
+
+
+def test_a_file_that_was_replaced_while_it_is_read_ends_the_plan() -> None:
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    landing.write("people/1.csv", csv_file(people(5)))
+    refresh = find_refresh(landing, "", "people", START, 0)
+    landing.write("people/1.csv", csv_file(people(6)))
+    writers = blobs.writer("p"), blobs.writer("r")
+    with pytest.raises(Changed):
+        plan_batches([refresh], landing, MAPPING, AROUND, ROOMY, *writers, 100, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "last", "code"), [(0, None, "segment_empty"), (9, 100, "size_changed"), (1_001, 100, "size_changed")]
+)
+def test_an_implausible_size_is_held(rows: int, last: int | None, code: str) -> None:
+    with pytest.raises(Stop) as caught:
+        check_size(rows, last, 10)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("rows", "last"), [(1, None), (10, 100), (1_000, 100)])
+def test_a_plausible_size_passes(rows: int, last: int | None) -> None:
+    check_size(rows, last, 10)
+
+
+def test_a_contact_is_a_value_with_the_key_that_makes_two_equal() -> None:
+    matched = match_columns(Mapping("EMail"), [Column("EMail", "string")])
+    found = contact_of([" Ada@Example.COM "], matched)
+    assert isinstance(found, Contact)
+    assert found.key == "ada@example.com"
