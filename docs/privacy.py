@@ -1,4 +1,5 @@
 """The privacy record, docs/reference/privacy.md: what the code and the template say about personal data."""
+# ruff: noqa: E501 - a row of a Markdown table is one line
 
 from __future__ import annotations
 

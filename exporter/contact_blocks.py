@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from exporter.contacts import SEPARATOR, Contact, Matched, Notice, contact_of
 from exporter.readers import Rows, rows_at
 from exporter.reasons import Reason
+from exporter.text_columns import bounds, content, lengths
 
 type Positions = npt.NDArray[np.int64]
 type Flags = npt.NDArray[np.bool_]
@@ -127,7 +128,7 @@ def _plain_contacts(
     """Return which rows are plain and, for every row, what its contact is if it is."""
     email = rows.column(matched.email)
     plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
-    plain &= np.diff(_bounds(email)) <= _PLAIN_ADDRESS_CHARACTERS
+    plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
     if matched.consent is not None:
         position, value = matched.consent
         plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
@@ -141,7 +142,7 @@ def _plain_contacts(
             values = _Bytes([rows.column(position)])
             plain &= ~(values.holding(b";|") | values.ending_with(b" "))
     texts = _text_column(rows, matched, contact_tail)
-    plain &= np.diff(_bounds(texts)) <= max_text_bytes + len(",")
+    plain &= lengths(texts) <= max_text_bytes + len(",")
     return plain, (pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
 
 
@@ -149,11 +150,6 @@ def _flags(values: pa.BooleanArray) -> Flags:
     """Return truth values as numpy has them; null is false."""
     flags: Flags = values.to_numpy(zero_copy_only=False)
     return flags if flags.dtype == np.bool_ else flags == np.True_
-
-
-def _bounds(column: pa.StringArray) -> npt.NDArray[np.int32]:
-    """Return where each text begins in the bytes of the column and, last, where they end."""
-    return np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4)
 
 
 class _Bytes:
@@ -164,11 +160,11 @@ class _Bytes:
         texts, starts, ends = [], [], []
         size = 0
         for column in columns:
-            bounds = _bounds(column)
-            texts.append(np.frombuffer(column.buffers()[2] or b"", np.uint8)[bounds[0] : bounds[-1]])
-            bounds = bounds + (size - bounds[0])
-            starts.append(bounds[:-1])
-            ends.append(bounds[1:])
+            edges = bounds(column)
+            texts.append(content(column)[edges[0] : edges[-1]])
+            edges = edges + (size - edges[0])
+            starts.append(edges[:-1])
+            ends.append(edges[1:])
             size += len(texts[-1])
         self._text, self._starts, self._ends = np.concatenate(texts), np.concatenate(starts), np.concatenate(ends)
         self._filled = np.flatnonzero(self._ends > self._starts)
@@ -198,8 +194,8 @@ class _Bytes:
         """Rows that need a closer look: bytes that JSON escapes, control characters, blank values, names of nulls."""
         # 0xC2 begins the control characters beyond ASCII and the no-break space.
         marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2')
-        lengths = self._ends - self._starts
-        short = np.flatnonzero((lengths == len("nan")) | (lengths == len("null")))
+        sizes = self._ends - self._starts
+        short = np.flatnonzero((sizes == len("nan")) | (sizes == len("null")))
         first, second = (self._text[self._starts[short] + place] | 0x20 for place in (0, 1))  # in lower case
         nulls = short[_one_of(first, b"n#") & _one_of(second, b"ua/n")]
         return self._rows_of_bytes(marks) | self.beginning_with(b" ") | self._rows(nulls)

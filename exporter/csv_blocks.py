@@ -5,20 +5,26 @@ The result is that of csv_records, row by row, or none at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from exporter.csv_records import MAX_ROW_BYTES, Syntax
+from exporter.reasons import Reason
+from exporter.text_columns import without_empty
+
+if TYPE_CHECKING:
+    from exporter.readers import Rows
+
+MOST_FLAWED_ROWS = 16  # in a block; more of them are read faster one by one
 
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
 
-def columns_of(
-    data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int]
-) -> tuple[pa.RecordBatch, int] | None:
+def rows_of(data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int]) -> tuple[list[Rows], int] | None:
     """Return the wanted columns of the rows at the beginning of `data`, and where the last complete one ends.
 
     An empty field is null. None: something is unusual in these rows, or none is complete.
@@ -30,6 +36,12 @@ def columns_of(
         return None
     block = pa.py_buffer(data).slice(0, end)
     names = [str(position) for position in range(column_count)]
+    flawed: list[int] = []
+
+    def set_aside(row: arrow_csv.InvalidRow) -> str:
+        flawed.append(row.number)
+        return "skip" if len(flawed) <= MOST_FLAWED_ROWS else "error"
+
     try:
         # All of a row has to be UTF-8, not only what is wanted of it. As one text, the check takes the least time.
         pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, end], np.int32)), block).validate(full=True)
@@ -37,19 +49,34 @@ def columns_of(
             pa.BufferReader(block),
             arrow_csv.ReadOptions(use_threads=False, block_size=2 * MAX_ROW_BYTES, column_names=names),
             arrow_csv.ParseOptions(
-                delimiter=syntax.delimiter.decode(), quote_char='"' if syntax.quoted else False, newlines_in_values=True
+                delimiter=syntax.delimiter.decode(),
+                quote_char='"' if syntax.quoted else False,
+                newlines_in_values=True,
+                invalid_row_handler=set_aside,
             ),
             arrow_csv.ConvertOptions(
                 check_utf8=False,
                 include_columns=[names[position] for position in wanted],
                 column_types=dict.fromkeys(names, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid:  # not UTF-8, or a row with a wrong number of fields
+    except pa.ArrowInvalid:
         return None
-    return (table.combine_chunks().to_batches()[0], end) if table.num_rows else None
+    columns = [without_empty(column.combine_chunks()) for column in table.columns]
+    return list(_with_flawed(pa.RecordBatch.from_arrays(columns, table.column_names), flawed)), end
+
+
+def _with_flawed(batch: pa.RecordBatch, flawed: list[int]) -> Iterator[Rows]:
+    """Yield the rows of a block in their order; `flawed` are the numbers of those that are not in the batch."""
+    start = 0
+    for before, number in enumerate(flawed):
+        end = number - 1 - before
+        if start < end:
+            yield batch.slice(start, end - start)
+        yield [Reason.WRONG_FIELD_COUNT]
+        start = end
+    if start < batch.num_rows:
+        yield batch.slice(start)
 
 
 def _rows_end(data: bytes, syntax: Syntax) -> int:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from exporter.csv_records import MAX_ROW_BYTES
 from exporter.errors import Stop
 from exporter.ports import SegmentFile
 from exporter.reasons import Reason
+from exporter.text_columns import lengths, without_empty
 
 ROWS_AT_ONCE = 8_192
 BYTES_AT_ONCE = 32 << 20
@@ -128,7 +128,7 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
         texts = [_text(column) for column in columns]
     except pa.ArrowInvalid:
         texts = []
-    ends = np.cumsum(np.sum([_lengths(text) for text in texts], axis=0)) if texts else np.empty(0)
+    ends = np.cumsum(np.sum([lengths(text) for text in texts], axis=0)) if texts else np.empty(0)
     if not texts or np.diff(ends, prepend=0).max(initial=0) > MAX_ROW_BYTES:
         yield [_row(values) for values in zip(*[_raw(column).to_pylist() for column in columns], strict=True)]
         return
@@ -141,11 +141,6 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
         start = end
 
 
-def _lengths(text: pa.StringArray) -> npt.NDArray[np.int32]:
-    """Return the length of each text in bytes; 0 where it is null."""
-    return np.diff(np.frombuffer(text.buffers()[1], np.int32, len(text) + 1, text.offset * 4))
-
-
 def _text(column: pa.Array) -> pa.StringArray:
     """Return a column as valid UTF-8, null where it is empty or absent. Raises `ArrowInvalid`."""
     if is_.is_string(column.type):
@@ -155,8 +150,7 @@ def _text(column: pa.Array) -> pa.StringArray:
     else:
         text = pa.array([_text_of(value) for value in _raw(column).to_pylist()], pa.string())
     text.validate(full=True)
-    empty = _lengths(text) == 0
-    return text if np.count_nonzero(empty) == text.null_count else pc.if_else(pa.array(empty), None, text)
+    return without_empty(text)
 
 
 def _raw(column: pa.Array) -> pa.Array:

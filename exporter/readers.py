@@ -133,24 +133,24 @@ def _csv_rows(
             record, _, end = head
             _check_header(record, header, partition.file)
             header, data = None, data[end:]
-        rows, end = csv_blocks.columns_of(data, syntax, len(columns), wanted) or _one_by_one(
+        blocks, end = csv_blocks.rows_of(data, syntax, len(columns), wanted) or _one_by_one(
             data, syntax, len(columns), wanted, final=not chunk
         )
-        yield rows
+        yield from blocks
         # What is left is longer than a window only within a line that is too large: the rest of it need not be kept.
         data = data[end : end + WINDOW_BYTES]
 
 
 def _one_by_one(
     data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int], *, final: bool
-) -> tuple[list[Row], int]:
-    """Return the complete rows of `data` and where the last one ends."""
+) -> tuple[list[Rows], int]:
+    """Return the complete rows of `data`, in one block, and where the last one ends."""
     rows: list[Row] = []
     end = 0
     for record, start, end in syntax.records(data, final=final):
         if record != []:
             rows.append(_row(record, data[start:end], column_count, wanted))
-    return rows, end
+    return [rows], end
 
 
 def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Sequence[int]) -> Row:

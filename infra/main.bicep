@@ -63,7 +63,7 @@ param otherSettings object = {}
 @maxValue(365)
 param rejectsRetentionDays int = 30
 
-@description('Days after which the record of a run, which holds no personal data, is deleted.')
+@description('Days after which the record of a run, and an entry of the audit trail, is deleted.')
 @minValue(366)
 param recordsRetentionDays int = 400
 

@@ -92,7 +92,7 @@ class PlanLimit:
 class Refused:
     """The request as such was refused, for a reason that is not one of the others; nothing was done.
 
-    Repeat it a few times with pauses (a limit may be worded in a new way), then stop: a person has to look.
+    Stop: a person has to look. Nothing is lost, and a later run sends it all again.
     """
 
     reason: str  # one fixed word
@@ -267,10 +267,21 @@ class AccountLimits:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An entry of the e-mail exclusion list: an address that equals, begins or ends with `phrase`, by `match_type`."""
+    """An entry of the e-mail exclusion list. `match_type`: "exact", "start" or "end"."""
 
     phrase: str = field(repr=False)  # may be an address
     match_type: str
+
+    def matches(self, address: str) -> bool:
+        """Whether the address is excluded by this entry. An unknown type is taken for "exact", the narrowest."""
+        key, phrase = address.strip().lower(), self.phrase.strip().lower()
+        match self.match_type:
+            case "start":
+                return key.startswith(phrase)
+            case "end":
+                return key.endswith(phrase)
+            case _:
+                return key == phrase
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honoured on purpose: where all traffic leaves
 through a company's proxy nothing else works, and who can set the app's environment could change its code as well. A
 `.netrc` file is not read.
+
+That a name leads to a public address is not checked: behind a proxy this machine may not resolve names at all. The
+certificate is: whoever answers has proved to be the ActiveCampaign host of that name before a request leaves.
 """
 
 from __future__ import annotations
@@ -169,7 +172,8 @@ class _Exchange:
         self.expired = True
         with contextlib.suppress(OSError):  # the other side was faster
             # The plain socket's shutdown: that of an SSLSocket drops TLS state which the waiting thread still uses.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            # Through a proxy that itself speaks TLS, the socket is wrapped once more.
+            socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
 
 _this_thread = threading.local()  # .exchange: the one that this thread's connection is used for

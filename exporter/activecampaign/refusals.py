@@ -52,6 +52,9 @@ def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
     `positions` ascend. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer that
     decides nothing (throttled, lost, ...) is no verdict: the same request is repeated. Whatever the verdicts are, in
     the end each position is in one accepted request or bad.
+
+    Recorded verdicts are replayed, by later releases too. So this rule is part of the record: a release that asks
+    differently misreads the runs that are under way.
     """
     state = _State()
     steps = state.run(tuple(positions))

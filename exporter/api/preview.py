@@ -19,13 +19,19 @@ class SegmentRead(Value):
     files: int
 
 
-class RowExample(Value):
-    """A row that would be set aside; `row` is its number among the data rows of the file, from 1."""
+class RowPlace(Value):
+    """A row; `row` is its number among the data rows of the file, from 1."""
+
+    file: str
+    row: int
+
+
+class ReasonExamples(Value):
+    """The first rows that would be set aside for a reason."""
 
     reason: str
     explanation: str
-    file: str
-    row: int
+    rows: tuple[RowPlace, ...]
 
 
 class AccountRoom(Value):
@@ -45,8 +51,7 @@ class PreviewView(Value):
     duplicates: int
     rejected: dict[str, int]
     """Rows by reason code."""
-    examples: tuple[RowExample, ...]
-    """The first rows of each reason."""
+    examples: tuple[ReasonExamples, ...]
     requests: int
     seconds_needed: int
     """At the rate limit, when nothing else is sent to the account."""
@@ -80,8 +85,12 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             duplicates=planned.duplicates,
             rejected=planned.rejected,
             examples=tuple(
-                RowExample(reason=e.reason, explanation=e.reason.explanation, file=e.path, row=e.row)
-                for e in found.examples
+                ReasonExamples(
+                    reason=reason,
+                    explanation=reason.explanation,
+                    rows=tuple(RowPlace(file=path, row=row) for path, row in rows),
+                )
+                for reason, rows in found.examples.items()
             ),
             requests=len(planned.batches),
             seconds_needed=found.seconds,

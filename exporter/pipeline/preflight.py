@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 from exporter.activecampaign import answers, wire
 from exporter.contacts import FieldMapping
-from exporter.errors import Stop
+from exporter.errors import Stop, Wait
 from exporter.exports import ExportDefinition
 from exporter.pipeline.account import AccountCalls
+
+MAX_EXCLUSIONS = 1_000
+"""Ten requests; a longer list leaves some failures without this reason."""
 
 
 def check(calls: AccountCalls, export: ExportDefinition) -> tuple[FieldMapping, ...]:
@@ -106,6 +110,18 @@ def all_fields(calls: AccountCalls) -> list[answers.CustomField]:
 def all_lists(calls: AccountCalls) -> list[answers.ContactList]:
     """Return every list that the key's user may see."""
     return list(_pages(calls, wire.lists, answers.read_lists_page, "the lists"))
+
+
+def exclusions(calls: AccountCalls) -> tuple[answers.Exclusion, ...]:
+    """Return the account's e-mail exclusion list, its first `MAX_EXCLUSIONS` entries; empty where it cannot be read.
+
+    It only explains why somebody was not imported, so nothing waits for it.
+    """
+    pages = _pages(calls, wire.exclusions, answers.read_exclusions_page, "the exclusion list")
+    try:
+        return tuple(itertools.islice(pages, MAX_EXCLUSIONS))
+    except (Stop, Wait):
+        return ()
 
 
 def _pages[T](

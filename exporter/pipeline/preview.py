@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,26 +21,20 @@ from exporter.reasons import Reason
 from exporter.runs import Problem
 from exporter.segments import Refresh
 
-EXAMPLES = 5
+EXAMPLES = 3
 """Rows shown for each reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A row that would be set aside; `row` is its number among the data rows of the file, from 1."""
-
-    reason: Reason
-    path: str
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would come to. `problems` are what would stop it before anything is sent."""
+    """What a run would come to. `problems` are what would stop it before anything is sent.
+
+    `examples` are the first rows that would be set aside for each reason: file, and number in that file (from 1).
+    """
 
     planned: Planned
     refreshes: tuple[Refresh, ...]
-    examples: tuple[Example, ...]
+    examples: dict[Reason, list[tuple[str, int]]]
     seconds: int
     limits: AccountLimits | None
     problems: tuple[Problem, ...]
@@ -72,7 +65,7 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
     return Preview(
         planned=planned,
         refreshes=refreshes,
-        examples=tuple(examples.found),
+        examples=examples.found,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
         problems=tuple(problem for check in checks if (problem := _problem(check))),
@@ -97,11 +90,10 @@ class _Examples(Discarded):
     """Reads the reject report as it is written, and keeps the first rows of each reason, without their addresses."""
 
     def __init__(self) -> None:
-        self.found: list[Example] = []
-        self._counts: Counter[Reason] = Counter()
+        self.found: dict[Reason, list[tuple[str, int]]] = {}
 
     def write(self, data: bytes) -> None:
         for row in reject_rows([data]):
-            if self._counts[row.reason] < EXAMPLES:
-                self._counts[row.reason] += 1
-                self.found.append(Example(row.reason, row.path, row.row))
+            rows = self.found.setdefault(row.reason, [])
+            if len(rows) < EXAMPLES:
+                rows.append((row.path, row.row))

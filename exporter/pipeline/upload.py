@@ -26,7 +26,7 @@ from exporter.ledger import (
     lane_event,
     portion_event,
 )
-from exporter.pipeline import finish
+from exporter.pipeline import finish, preflight
 from exporter.pipeline.account import CALLED_OFF, AccountCalls
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
@@ -43,6 +43,8 @@ CREDENTIALS_WAIT_S = 60.0
 """A refused key is tried again every minute: with the sweep's minute, a new key works within two (promise P7)."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
 """Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
+PATIENT_WAITS = 3
+"""How many waits without progress a refusal of the request as such is given before the run stops."""
 MAX_FAILED_IMPORTS = 3
 
 
@@ -85,6 +87,7 @@ class _Worker:
     lane: Lane
     me: str
     _account: AccountCalls = field(init=False)
+    _exclusions: tuple[answers.Exclusion, ...] | None = field(default=None, init=False, repr=False)
 
     def work(self) -> None:
         """Claim the lane, work until its end or the end of the time, hand over. Raises `Changed` when it is lost."""
@@ -157,6 +160,8 @@ class _Worker:
                 self._append(portion_event(now, "refused", portion, named=named, faults=faults))
             case answers.Ambiguous(reason, retry_after_s):
                 # The portion stays "sending": its outcome is unknown, and sending it again will count as a repeat.
+                if retry_after_s is not None:
+                    self._account.slow_down(retry_after_s)
                 raise Unavailable(
                     "activecampaign_unavailable",
                     f"ActiveCampaign's answer to a bulk import did not arrive ({reason}). It is sent again by itself.",
@@ -195,9 +200,17 @@ class _Worker:
                 self._react(outcome)
 
     def _react(self, outcome: answers.ErrorOutcome) -> None:
-        if isinstance(outcome, answers.Throttled):
-            self._account.slow_down(outcome.retry_after_s)
-            return
+        match outcome:
+            case answers.Throttled(retry_after_s):
+                return self._account.slow_down(retry_after_s)
+            case answers.Unavailable(retry_after_s=float(retry_after_s)):
+                self._account.slow_down(retry_after_s)
+            case answers.Refused(reason) if self.lane.waits < PATIENT_WAITS:
+                # A limit may be worded in a new way: only a refusal that stays is one that a person has to look at.
+                raise Unavailable(
+                    "activecampaign_unavailable",
+                    f"ActiveCampaign refused a request as such ({reason}). It is sent again by itself a few times.",
+                )
         raise answers.as_error(outcome, "a bulk import")
 
     def _failed(self, one: Import, failed_emails: tuple[str, ...]) -> tuple[dict[str, str], int]:
@@ -207,7 +220,15 @@ class _Worker:
         body, _ = finish.read_batch(self.services, self.manifest, self.manifest.batches[one.batch])
         everybody = wire.addresses(body)
         found, unmatched = wire.failed_positions(failed_emails, [everybody[p] for p in one.positions])
-        return {str(one.positions[i]): Reason.FAILED_IN_IMPORT.value for i in found}, unmatched
+        positions = [one.positions[i] for i in found]
+        return {str(position): self._why_failed(everybody[position]).value for position in positions}, unmatched
+
+    def _why_failed(self, email: str) -> Reason:
+        """ActiveCampaign gives no reason for a failure; the exclusion list, where it may be read, tells some."""
+        if self._exclusions is None:
+            self._exclusions = preflight.exclusions(self._account)
+        excluded = any(entry.matches(email) for entry in self._exclusions)
+        return Reason.EXCLUDED if excluded else Reason.FAILED_IN_IMPORT
 
     def _body(self, portion: Portion) -> bytes:
         batch = self.manifest.batches[portion.batch]

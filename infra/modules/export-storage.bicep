@@ -11,7 +11,7 @@ param publicAccess bool
 @description('Days after which a reject report is deleted.')
 param rejectsRetentionDays int
 
-@description('Days after which the record of a run is deleted.')
+@description('Days after which the record of a run, and an entry of the audit trail, is deleted.')
 param recordsRetentionDays int
 
 @description('Containers to make.')
@@ -117,8 +117,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04
           type: 'Lifecycle'
           enabled: true
           definition: {
-            // Ledgers are append blobs.
-            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['records/runs/'] }
+            // Ledgers and the audit trail are append blobs.
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['records/runs/', 'records/audit/'] }
             actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: recordsRetentionDays } } }
           }
         }

@@ -187,6 +187,20 @@ def test_a_change_that_comes_between_reading_and_writing_is_not_overwritten(api:
     assert api.get("/connections/main").json["displayName"] == "Rival"
 
 
+def test_a_change_that_comes_while_the_connection_is_tested_is_not_overwritten(api: Api) -> None:
+    seen = api.put("/connections/main", CONNECTION).headers["ETag"]
+    rivals = iter([api])
+
+    def rival(request: object) -> None:
+        if other := next(rivals, None):
+            other.put("/connections/main", CONNECTION | {"displayName": "Rival"}, headers={"If-Match": "*"})
+
+    api.fakes.activecampaign.before = rival
+    mine = api.put("/connections/main", CONNECTION | {"displayName": "Mine"}, headers={"If-Match": seen})
+    assert (mine.status, mine.code) == (412, "changed_meanwhile")
+    assert api.get("/connections/main").json["displayName"] == "Rival"
+
+
 @pytest.mark.parametrize("bad_id", ["Main", "a--b", "-a", "a_b", "a" * 64, "a b", "a.json"])
 def test_an_id_that_cannot_be_kept_is_refused(api: Api, bad_id: str) -> None:
     assert api.put(f"/connections/{bad_id}", CONNECTION).code == "invalid_id"

@@ -70,7 +70,7 @@ def test_a_duplicate_is_shown_with_the_row_that_was_sent_instead(api: Api) -> No
     ("email", "row", "bucket", "reason"),
     [
         ("no-at-sign", 603, "rejected", "invalid_email_no_at"),
-        ("OUT@excluded.example", 604, "rejectedByActiveCampaign", "failed_in_import"),
+        ("OUT@excluded.example", 604, "rejectedByActiveCampaign", "excluded"),
     ],
 )
 def test_who_was_set_aside_is_found_with_the_reason(api: Api, email: str, row: int, bucket: str, reason: str) -> None:

@@ -67,7 +67,7 @@ def test_only_what_has_no_outcome_is_sent_and_every_row_is_accounted_for(api: Ap
         "rejected": 1,
         "rejectedByActiveCampaign": 1,
         "unconfirmed": 0,
-        "reasons": {"duplicate_email": 1, "invalid_email_no_at": 1, "failed_in_import": 1},
+        "reasons": {"duplicate_email": 1, "invalid_email_no_at": 1, "excluded": 1},
     }
     assert after["plan"]["carried"]["runId"] == run_id
     assert api.get(f"/runs/{run_id}").json == before, "what ended stays as it ended"
@@ -119,7 +119,7 @@ def test_the_next_run_compares_with_the_whole_segment(api: Api) -> None:
 def test_the_report_of_a_resumed_run_lists_what_was_set_aside_here(api: Api) -> None:
     after = resume(api, canceled(api))
     reasons = sorted(row["reason"] for row in rejects_of(api.fakes, after["runId"]))
-    assert reasons == ["duplicate_email", "failed_in_import", "invalid_email_no_at"]
+    assert reasons == ["duplicate_email", "excluded", "invalid_email_no_at"]
 
 
 def test_a_segment_that_was_refreshed_since_is_not_resumed(api: Api) -> None:

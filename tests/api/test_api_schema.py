@@ -15,7 +15,6 @@ from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
 from tests.builders import people, write_segment
 from tests.fakes import Fakes
 
-
 KEY = "function-key"
 
 
@@ -47,14 +46,12 @@ def prepared() -> Api:
     return api
 
 
-schema = schemathesis.openapi.from_wsgi(
-    "/api/openapi.json", wsgi(prepared().fakes), headers={"x-functions-key": KEY}
-)
+schema = schemathesis.openapi.from_wsgi("/api/openapi.json", wsgi(prepared().fakes), headers={"x-functions-key": KEY})
 # A request that fits the schema may still be refused: for what it names, or for what somebody else has changed.
 schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", "401", "404", "409", "412", "422", "428"]
 
 
 @schema.parametrize()
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_operation_answers_as_documented(case: schemathesis.Case) -> None:
+def test_every_operation_answers_as_documented(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate(headers={"x-functions-key": KEY})

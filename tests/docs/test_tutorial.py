@@ -19,7 +19,7 @@ from sandbox.world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 END = "__end_of_answer__"
-WIDTH = 110
+WIDTH = 165
 
 VOLATILE = {
     r"newsletter\.\d{8}T\d{6}Z\.[0-9a-f]{32}": "RUN",
@@ -57,7 +57,7 @@ def answers(page: str, world: World) -> Iterator[str]:
             lines = []
             while (line := shell.stdout.readline()) not in (f"{END}\n", ""):
                 lines.append(line)
-            yield "".join(lines).replace("\r\n", "\n").strip()
+            yield "".join(lines).replace("\r\n", "\n").strip("\ufeff\n ")
         shell.stdin.close()
 
 

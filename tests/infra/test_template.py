@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exporter import audit
 from exporter.api.access import Role
 from exporter.pipeline import start, sweep
 from exporter.settings import Settings
@@ -263,12 +264,12 @@ def test_reject_reports_go_when_the_setting_says_in_code_and_in_storage() -> Non
     )
 
 
-def test_records_of_runs_stay_for_more_than_a_year_ledgers_too() -> None:
-    rule = lifecycle()["records/runs/"]
-
-    assert days(rule) == "recordsRetentionDays"
+def test_records_of_runs_and_the_audit_trail_stay_for_more_than_a_year() -> None:
     assert named("main.bicep", "recordsRetentionDays").decorators["minValue"] > 365
-    assert set(rule["filters"]["blobTypes"]) == {"blockBlob", "appendBlob"}
+    for prefix in ("records/runs/", audit.PREFIX):
+        rule = lifecycle()[prefix]
+        assert days(rule) == "recordsRetentionDays"
+        assert set(rule["filters"]["blobTypes"]) == {"blockBlob", "appendBlob"}
 
 
 def test_idempotency_keys_live_for_a_day_at_least() -> None:
@@ -277,7 +278,7 @@ def test_idempotency_keys_live_for_a_day_at_least() -> None:
 
 
 def test_no_rule_touches_what_has_to_stay() -> None:
-    assert set(lifecycle()) == {"working/", "rejects/", "records/idempotency/", "records/runs/"}
+    assert set(lifecycle()) == {"working/", "rejects/", "records/idempotency/", "records/runs/", "records/audit/"}
 
 
 def test_what_is_deleted_from_the_apps_account_is_gone() -> None:

@@ -48,7 +48,7 @@ def test_each_row_is_in_exactly_one_bucket(fakes: Fakes) -> None:
         "d1": "duplicate_email",
         "b1": "invalid_email_no_at",
         "b2": "missing_email",
-        "x1": "failed_in_import",
+        "x1": "excluded",
         "u1": "failed_in_import",
     }
 

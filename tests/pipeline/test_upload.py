@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from exporter import store
-from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
+from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.pipeline.start import start_on_demand
 from exporter.runs import Cancel, Run, RunStatus, run_path
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
@@ -123,6 +123,18 @@ def test_a_refusal_for_the_rate_makes_the_account_slower_and_loses_nobody(fakes:
     assert run.status is RunStatus.SUCCESSFUL
     assert run.end
     assert run.end.resends == 0
+
+
+def test_a_refusal_that_nobody_understands_is_repeated_a_few_times_and_then_stops_the_run(fakes: Fakes) -> None:
+    odd = Answer(418, {}, b"{}")
+    replies(fakes, odd, odd)
+    assert run_export(fakes, make_export(fakes)).status is RunStatus.SUCCESSFUL
+    replies(fakes, *[odd] * 100)
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert run.end.problem
+    assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "request_refused")
+    assert run.end.account.reasons == {"not_sent": 600}
 
 
 def test_cancel_sends_nothing_more_and_counts_what_was_sent(fakes: Fakes) -> None:

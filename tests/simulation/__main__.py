@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - a command that prints
 """`python -m tests.simulation --seeds N [--first S] [--jobs 2]`: play schedules; print speed, faults and failures."""
 
 from __future__ import annotations
@@ -83,9 +84,11 @@ def main() -> None:
             for part in pool.map(play, starts, [size] * len(starts)):
                 total.add(part)
     seconds = time.perf_counter() - began
-    print(f"{total.schedules} schedules in {seconds:.1f} s: {total.schedules / seconds:.1f} a second,"
-          f" {total.calls / total.schedules:.0f} outside calls and"
-          f" {total.faults.total() / total.schedules:.1f} faults each; {total.hidden} hidden acceptances")
+    print(
+        f"{total.schedules} schedules in {seconds:.1f} s: {total.schedules / seconds:.1f} a second,"
+        f" {total.calls / total.schedules:.0f} outside calls and"
+        f" {total.faults.total() / total.schedules:.1f} faults each; {total.hidden} hidden acceptances"
+    )
     print("faults:", dict(total.faults.most_common()))
     print("ends:", dict(total.ends.most_common()))
     kinds = Counter(text[:45] for text in total.failures.values())

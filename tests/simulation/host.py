@@ -1,8 +1,8 @@
 """The Functions host as it is: instances that die or stand still, queues that repeat, lose and poison, doubled timers.
 
-Its manners are those of the host's source (azure-webjobs-sdk, azure-webjobs-sdk-extensions): a message is hidden for
-10 minutes at a time while it is worked on, and stays so when the instance dies; a failed one is there again at once, and
-after five failures in the poison queue; a timer's occurrence is remembered only after its function has returned.
+Its manners are those of the host's source (azure-webjobs-sdk, azure-webjobs-sdk-extensions): a message is hidden
+for 10 minutes at a time while it is worked on, and stays so when the instance dies; a failed one is there again at
+once, and after five failures in the poison queue; a timer's occurrence is remembered only after its function returned.
 """
 
 from __future__ import annotations

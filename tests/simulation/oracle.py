@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exporter import ledger, runs
+from exporter import runs
 from exporter.activecampaign import wire
 from exporter.errors import ExporterError
-from exporter.ledger import ImportStatus, Lane, PortionStatus
+from exporter.ledger import ImportStatus, Lane
 from exporter.pipeline.finish import Report
 from exporter.pipeline.manifest import Manifest
-from exporter.records import load
 from exporter.pipeline.start import Slot
+from exporter.records import load
 from exporter.runs import Run, RunStatus, Trigger
+from sandbox.activecampaign.contacts import UNSUBSCRIBED
 from tests.simulation.host import Invocation
 
 if TYPE_CHECKING:
@@ -267,7 +268,9 @@ class Oracle:
         for submission in run.submissions:
             if not submission.recorded:
                 hidden += 1
-                self.require(submission.who.disturbed, "I4", "an acceptance was not recorded, though nothing went wrong")
+                self.require(
+                    submission.who.disturbed, "I4", "an acceptance was not recorded, though nothing went wrong"
+                )
                 continue
             if self._world.account._state.imports[submission.import_id].outcome in ("completed", "stuck"):
                 accepted.update(submission.emails)
@@ -323,9 +326,11 @@ class Oracle:
         known = world.all_emails
         for contact in world.account.contacts():
             self.require(contact["email"] in known, "I5", "ActiveCampaign holds an address that no segment has")
-        for (email, list_id) in world.unsubscribed:
-            contact = world.account.contact(email)
-            self.require(contact and contact["lists"].get(str(list_id)) == 2, "P5", "somebody was subscribed again")
+        for email, list_id in world.unsubscribed:
+            gone = world.account.contact(email)
+            self.require(
+                gone and gone["lists"].get(str(list_id)) == UNSUBSCRIBED, "P5", "somebody was subscribed again"
+            )
         # Each export ends with what its newest run sent; which of two exports was last does not matter.
         newest: dict[str, dict[str, int]] = defaultdict(dict)
         for run in sorted(self.runs.values(), key=lambda r: r.number):
@@ -342,16 +347,19 @@ class Oracle:
             email for run in self.runs.values() for s in run.submissions if not s.recorded for email in s.emails
         } | {
             run.batches[one.batch][p]
-            for run in self.runs.values() for lane in run.lanes.values() for one in lane.imports.values()
-            if one.status is not ImportStatus.CONFIRMED for p in one.positions
+            for run in self.runs.values()
+            for lane in run.lanes.values()
+            for one in lane.imports.values()
+            if one.status is not ImportStatus.CONFIRMED
+            for p in one.positions
         }
         for email, versions in newest.items():
-            contact = world.account.contact(email)
-            self.require(contact, "I3", "a confirmed contact is missing: lost")
-            assert contact
+            found = world.account.contact(email)
+            self.require(found, "I3", "a confirmed contact is missing: lost")
+            assert found
             if email not in doubtful:
                 right = {world.first_name(version) for version in versions.values()}
-                held = contact["first_name"]
+                held = found["first_name"]
                 self.require(held in right, "I3", f"a confirmed contact holds other data: {held}, not {right}")
 
     def _check_rates(self) -> None:
@@ -365,8 +373,3 @@ class Oracle:
         everything = b"\n".join([*records, *(text.encode() for text in texts)])
         at = everything.lower().find(b"canary")
         self.require(at < 0, "I10", f"personal data or a key: {everything[max(0, at - 200) : at + 40]!r}")
-
-
-def fold(data: bytes) -> Lane:
-    """Fold a ledger as the pipeline does."""
-    return ledger.fold(data)

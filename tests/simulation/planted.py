@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
-from pytest import MonkeyPatch
+import pytest
 
-from exporter import batches, ledger, log, pacing, runs, store
+from exporter import batches, ledger, log, pacing, runs, store, triggers
 from exporter.activecampaign import answers, refusals, wire
-from exporter.ledger import Finished, Lane, Pause, PortionStatus, Send, lane_event, portion_event
+from exporter.errors import Stop, Unavailable
+from exporter.ledger import Lane, lane_event, portion_event
 from exporter.pipeline import finish, plan, start, sweep, upload
 from exporter.pipeline.account import CALLED_OFF, AccountCalls
-from exporter.pipeline.manifest import BatchEntry
+from exporter.pipeline.manifest import BatchEntry, Manifest, manifest_path
+from exporter.ports import Changed
+from exporter.records import load
 from exporter.runs import Account, Run, run_path
+from tests.fakes import FakeBlobs
+from tests.simulation import ports
 
-Mistake = Callable[[MonkeyPatch], None]
+Mistake = Callable[[pytest.MonkeyPatch], None]
 MISTAKES: list[Mistake] = []
 
 
@@ -33,7 +37,7 @@ def mistake(make: Mistake) -> Mistake:
 
 
 @mistake
-def no_fence(patch: MonkeyPatch) -> None:
+def no_fence(patch: pytest.MonkeyPatch) -> None:
     """A worker appends to its ledger wherever that ends now."""
     original = upload._Worker._append
 
@@ -46,7 +50,7 @@ def no_fence(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def sends_before_recording(patch: MonkeyPatch) -> None:
+def sends_before_recording(patch: pytest.MonkeyPatch) -> None:
     """A request leaves before the ledger says so."""
 
     def send(self: Any, portion: ledger.Portion) -> None:
@@ -62,7 +66,7 @@ def sends_before_recording(patch: MonkeyPatch) -> None:
             sending = portion_event(now, "sending", portion)
             self._append(sending, portion_event(now, "refused", portion, named=outcome.positions, faults=[]))
         elif isinstance(outcome, answers.Ambiguous):
-            raise upload.Unavailable("activecampaign_unavailable", "lost")
+            raise Unavailable("activecampaign_unavailable", "lost")
         else:
             self._react(outcome)
 
@@ -70,7 +74,7 @@ def sends_before_recording(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def fence_only_once(patch: MonkeyPatch) -> None:
+def fence_only_once(patch: pytest.MonkeyPatch) -> None:
     """A worker that missed its turn takes another one without passing the fence again."""
 
     def call(self: AccountCalls, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
@@ -88,13 +92,13 @@ def fence_only_once(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def late_turns_are_used(patch: MonkeyPatch) -> None:
+def late_turns_are_used(patch: pytest.MonkeyPatch) -> None:
     """A request is sent however late its turn is."""
     patch.setattr(pacing, "VALID_S", 1e9)
 
 
 @mistake
-def acceptance_is_success(patch: MonkeyPatch) -> None:
+def acceptance_is_success(patch: pytest.MonkeyPatch) -> None:
     """A 200 counts as delivered."""
 
     def ask(self: Any, one: ledger.Import) -> None:
@@ -104,7 +108,7 @@ def acceptance_is_success(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def lost_answers_count_as_not_sent(patch: MonkeyPatch) -> None:
+def lost_answers_count_as_not_sent(patch: pytest.MonkeyPatch) -> None:
     """A request whose answer did not arrive is recorded as one that never left."""
     original = answers.bulk_outcome
 
@@ -116,7 +120,7 @@ def lost_answers_count_as_not_sent(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def doubt_is_forgotten(patch: MonkeyPatch) -> None:
+def doubt_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A definite no to the second request hides that the first one may have been queued."""
     original = Lane._apply_to_portion
 
@@ -128,19 +132,19 @@ def doubt_is_forgotten(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def repeats_are_not_counted(patch: MonkeyPatch) -> None:
+def repeats_are_not_counted(patch: pytest.MonkeyPatch) -> None:
     """Re-sends are left out of the report."""
     patch.setattr(runs, "resends", lambda lanes: 0)
 
 
 @mistake
-def failures_of_imports_are_ignored(patch: MonkeyPatch) -> None:
+def failures_of_imports_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """Everybody in a completed import counts as confirmed."""
     patch.setattr(upload._Worker, "_failed", lambda self, one, failed_emails: ({}, 0))
 
 
 @mistake
-def failed_imports_count_as_completed(patch: MonkeyPatch) -> None:
+def failed_imports_count_as_completed(patch: pytest.MonkeyPatch) -> None:
     """An import that ActiveCampaign failed counts as completed."""
     original = answers.import_outcome
 
@@ -152,7 +156,7 @@ def failed_imports_count_as_completed(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def stuck_imports_are_waited_for(patch: MonkeyPatch) -> None:
+def stuck_imports_are_waited_for(patch: pytest.MonkeyPatch) -> None:
     """A run waits for ever for an import without an outcome."""
     original = ledger.next_step
     patch.setattr(
@@ -161,7 +165,7 @@ def stuck_imports_are_waited_for(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def every_400_drops_the_batch(patch: MonkeyPatch) -> None:
+def every_400_drops_the_batch(patch: pytest.MonkeyPatch) -> None:
     """When ActiveCampaign refuses a request for one contact, all of its contacts are given up."""
 
     def search(positions: Iterable[int], verdicts: list[Any]) -> refusals.Search:
@@ -175,7 +179,7 @@ def every_400_drops_the_batch(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def names_are_taken_at_their_word(patch: MonkeyPatch) -> None:
+def names_are_taken_at_their_word(patch: pytest.MonkeyPatch) -> None:
     """The contacts that a refusal names are dropped without a proof; positions are taken to count from 1."""
 
     def search(positions: Iterable[int], verdicts: list[Any]) -> refusals.Search:
@@ -197,19 +201,18 @@ def names_are_taken_at_their_word(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def no_distinct(patch: MonkeyPatch) -> None:
-    """Addresses are not looked at in all batches of the run: each batch has its own duplicates."""
-    original = plan.plan_batches
+def each_refresh_for_itself(patch: pytest.MonkeyPatch) -> None:
+    """A segment that is read twice is sent twice."""
+    original = batches.plan_batches
 
     def plan_batches(refreshes: Any, *rest: Any) -> Any:
         return original([*refreshes, *refreshes], *rest)
 
-    patch.setattr(batches, "distinct", None, raising=False)
     patch.setattr(plan, "plan_batches", plan_batches)
 
 
 @mistake
-def any_planner_may_end_the_run(patch: MonkeyPatch) -> None:
+def any_planner_may_end_the_run(patch: pytest.MonkeyPatch) -> None:
     """A planner that has lost its claim still ends the run when it fails."""
 
     def claimed_by(self: Run, planner: str) -> bool:
@@ -219,10 +222,8 @@ def any_planner_may_end_the_run(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def manifest_is_overwritten(patch: MonkeyPatch) -> None:
+def manifest_is_overwritten(patch: pytest.MonkeyPatch) -> None:
     """The second of two planners replaces the manifest of the first."""
-    from tests.fakes import FakeBlobs
-
     original = FakeBlobs.create
 
     def create(self: FakeBlobs, path: str, data: bytes) -> str:
@@ -234,14 +235,14 @@ def manifest_is_overwritten(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def the_last_batch_is_forgotten(patch: MonkeyPatch) -> None:
+def the_last_batch_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """The ledgers are opened without the last batch."""
     original = ledger.opened
     patch.setattr(ledger, "opened", lambda at, counts: original(at, list(counts)[:-1]))
 
 
 @mistake
-def lanes_overlap(patch: MonkeyPatch) -> None:
+def lanes_overlap(patch: pytest.MonkeyPatch) -> None:
     """Each lane begins with the first batch of the run."""
     original = ledger.opened
     patch.setattr(
@@ -250,41 +251,22 @@ def lanes_overlap(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def batches_are_not_verified(patch: MonkeyPatch) -> None:
+def batches_are_not_verified(patch: pytest.MonkeyPatch) -> None:
     """A working copy is sent without a look at its hash."""
     patch.setattr(BatchEntry, "matches", lambda self, body: True)
-
-
-@mistake
-def a_missing_plan_is_the_end(patch: MonkeyPatch) -> None:
-    """A run that is canceled while its plan is being recorded ends with an empty account."""
-    original = finish._end
-    patch.setattr(finish, "_end", lambda services, run, account, resends, may_end=bool: original(services, run, account, resends))
 
 
 # --- who may send, and when ------------------------------------------------------------------------------------------
 
 
 @mistake
-def cancel_is_not_looked_for(patch: MonkeyPatch) -> None:
+def cancel_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
     """A worker that has begun does not notice a cancel."""
     patch.setattr(upload._Worker, "_look_for_cancel", lambda self, now: None)
 
 
 @mistake
-def lanes_stay_open(patch: MonkeyPatch) -> None:
-    """A halted run ends without closing its lanes against workers that do not know of the halt."""
-
-    def over(services: Any, run: Run) -> list[Lane] | None:
-        current = finish.lanes(services, run)
-        done = all(finish.over(run, lane, age_s, services.settings.lane_stale_s) for lane, age_s in current)
-        return [lane for lane, _ in current] if done and len(current) == (run.plan.lanes if run.plan else 0) else None
-
-    patch.setattr(finish, "_over", over)
-
-
-@mistake
-def one_lane_ends_the_run(patch: MonkeyPatch) -> None:
+def one_lane_ends_the_run(patch: pytest.MonkeyPatch) -> None:
     """The run ends when the first of its lanes is over."""
     original = finish._over
 
@@ -296,19 +278,19 @@ def one_lane_ends_the_run(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def every_worker_is_taken_for_dead(patch: MonkeyPatch) -> None:
+def every_worker_is_taken_for_dead(patch: pytest.MonkeyPatch) -> None:
     """A lane is taken over from a worker that is alive."""
     patch.setattr(Lane, "held", lambda self, age_s, stale_s: False)
 
 
 @mistake
-def a_dead_worker_keeps_its_lane(patch: MonkeyPatch) -> None:
+def a_dead_worker_keeps_its_lane(patch: pytest.MonkeyPatch) -> None:
     """A lane whose worker died is never taken over."""
     patch.setattr(Lane, "held", lambda self, age_s, stale_s: self.holder is not None)
 
 
 @mistake
-def a_budget_for_each_worker(patch: MonkeyPatch) -> None:
+def a_budget_for_each_worker(patch: pytest.MonkeyPatch) -> None:
     """Each worker keeps its own rate budget."""
 
     def change(self: AccountCalls, update: Callable[[pacing.Budget], tuple[pacing.Budget, Any]]) -> Any:
@@ -321,13 +303,13 @@ def a_budget_for_each_worker(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def two_runs_at_once(patch: MonkeyPatch) -> None:
+def two_runs_at_once(patch: pytest.MonkeyPatch) -> None:
     """A start does not look whether a run of the export is going."""
     patch.setattr(start, "active_run", lambda services, slot: None)
 
 
 @mistake
-def a_doubled_timer_starts_two_runs(patch: MonkeyPatch) -> None:
+def a_doubled_timer_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """A scheduled run gets a random id."""
     numbers = iter(range(1, 10**9))
     original = runs.scheduled_run_id
@@ -335,19 +317,17 @@ def a_doubled_timer_starts_two_runs(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def a_repeated_request_starts_two_runs(patch: MonkeyPatch) -> None:
+def a_repeated_request_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """The idempotency key is not looked at."""
 
     def start_once(services: Any, export: Any, by: str, key: str, request: bytes, **options: Any) -> start.Started:
         return start.start_on_demand(services, export, by, **options)
 
-    from exporter.api import runs as api
-
-    patch.setattr(api, "start_once", start_once)
+    patch.setattr(start, "start_once", start_once)
 
 
 @mistake
-def changes_overwrite_each_other(patch: MonkeyPatch) -> None:
+def changes_overwrite_each_other(patch: pytest.MonkeyPatch) -> None:
     """A record is read, changed and written without a condition."""
 
     def change(blobs: Any, kind: Any, path: str, update: Callable[[Any], Any]) -> Any:
@@ -362,7 +342,7 @@ def changes_overwrite_each_other(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def a_lost_race_is_written_all_the_same(patch: MonkeyPatch) -> None:
+def a_lost_race_is_written_all_the_same(patch: pytest.MonkeyPatch) -> None:
     """Who loses a race on a record writes what was decided before, instead of deciding anew."""
 
     def change(blobs: Any, kind: Any, path: str, update: Callable[[Any], Any]) -> Any:
@@ -371,16 +351,16 @@ def a_lost_race_is_written_all_the_same(patch: MonkeyPatch) -> None:
             blob = blobs.read(path)
             if blob is None:
                 return None
-            old = store.load(kind, blob.data)
+            old = load(kind, blob.data)
             new = new or update(old)
             if new is None:
                 return old
             try:
                 blobs.replace(path, new.to_json(), blob.etag)
-            except store.Changed:
+            except Changed:
                 continue
             return new
-        raise store.Unavailable("storage_contention", "")
+        raise Unavailable("storage_contention", "")
 
     patch.setattr(store, "change", change)
 
@@ -389,7 +369,7 @@ def a_lost_race_is_written_all_the_same(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def totals_count_events(patch: MonkeyPatch) -> None:
+def totals_count_events(patch: pytest.MonkeyPatch) -> None:
     """Totals count every acceptance, also those of imports that were sent again."""
     original = runs.account
 
@@ -403,20 +383,20 @@ def totals_count_events(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def rejected_rows_are_left_out(patch: MonkeyPatch) -> None:
+def rejected_rows_are_left_out(patch: pytest.MonkeyPatch) -> None:
     """Rows that are rejected here are not in the account."""
     original = runs.account
     patch.setattr(runs, "account", lambda planned, lanes: original(planned.model_copy(update={"rejected": {}}), lanes))
 
 
 @mistake
-def unknown_is_not_sent(patch: MonkeyPatch) -> None:
+def unknown_is_not_sent(patch: pytest.MonkeyPatch) -> None:
     """Contacts whose request got no answer are reported as not sent."""
     patch.setattr(ledger.Portion, "unknown", property(lambda self: 0))
 
 
 @mistake
-def the_report_comes_first(patch: MonkeyPatch) -> None:
+def the_report_comes_first(patch: pytest.MonkeyPatch) -> None:
     """The report is written before the end of the run is decided."""
     original = finish.end_with
 
@@ -424,7 +404,7 @@ def the_report_comes_first(patch: MonkeyPatch) -> None:
         run = store.get(services.blobs, Run, run_path(run_id))
         assert run
         told = run.model_copy(update={"end": end})
-        manifest = store.get(services.blobs, finish.Manifest, finish.manifest_path(run_id))
+        manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
         original(services, run_id, end, may_end)
         if manifest and told.plan:
             report = finish.Report(
@@ -444,15 +424,13 @@ def the_report_comes_first(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def working_copies_are_kept(patch: MonkeyPatch) -> None:
+def working_copies_are_kept(patch: pytest.MonkeyPatch) -> None:
     """Working copies are not deleted at the end of a run."""
-    from tests.fakes import FakeBlobs
-
     patch.setattr(FakeBlobs, "delete", lambda self, path: None)
 
 
 @mistake
-def the_working_copy_goes_first(patch: MonkeyPatch) -> None:
+def the_working_copy_goes_first(patch: pytest.MonkeyPatch) -> None:
     """The working copy is deleted before the end is recorded."""
     original = finish._end
 
@@ -465,7 +443,7 @@ def the_working_copy_goes_first(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def the_sweep_settles_nothing(patch: MonkeyPatch) -> None:
+def the_sweep_settles_nothing(patch: pytest.MonkeyPatch) -> None:
     """What follows from the end of a run is lost when the process dies right after it."""
     patch.setattr(sweep, "_expire", lambda services: None)
 
@@ -474,7 +452,7 @@ def the_sweep_settles_nothing(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def nobody_wakes_a_lane(patch: MonkeyPatch) -> None:
+def nobody_wakes_a_lane(patch: pytest.MonkeyPatch) -> None:
     """The sweep does not look at lanes."""
 
     def drive(services: Any, run: Run) -> None:
@@ -486,7 +464,7 @@ def nobody_wakes_a_lane(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def nobody_wakes_a_planner(patch: MonkeyPatch) -> None:
+def nobody_wakes_a_planner(patch: pytest.MonkeyPatch) -> None:
     """The sweep does not look at runs that are not planned."""
 
     def drive(services: Any, run: Run) -> None:
@@ -498,29 +476,25 @@ def nobody_wakes_a_planner(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def an_outage_ends_the_run(patch: MonkeyPatch) -> None:
+def an_outage_ends_the_run(patch: pytest.MonkeyPatch) -> None:
     """A wait is taken for a failure."""
 
     def wait(self: Any, error: Any) -> None:
-        self._stop(upload.Stop(error.code, error.message, error.culprit))
+        self._stop(Stop(error.code, error.message, error.culprit))
         self._append(lane_event(self.services.clock.now(), "released"))
 
     patch.setattr(upload._Worker, "_wait", wait)
 
 
 @mistake
-def waits_burn_attempts(patch: MonkeyPatch) -> None:
+def waits_burn_attempts(patch: pytest.MonkeyPatch) -> None:
     """A wait is raised to the host, which counts it as a failure of the message."""
-    from exporter import triggers
-
     patch.setattr(triggers, "_quietly", lambda step, call: call())
 
 
 @mistake
-def the_key_is_read_once(patch: MonkeyPatch) -> None:
+def the_key_is_read_once(patch: pytest.MonkeyPatch) -> None:
     """A refused key is not read again from Key Vault."""
-    from tests.simulation import ports
-
     original = ports.SimulatedSecrets.get
     patch.setattr(ports, "SECRET_CACHE_S", 1e9)
     patch.setattr(ports.SimulatedSecrets, "get", lambda self, name, fresh=False: original(self, name))
@@ -530,7 +504,7 @@ def the_key_is_read_once(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def an_address_is_logged(patch: MonkeyPatch) -> None:
+def an_address_is_logged(patch: pytest.MonkeyPatch) -> None:
     """A log line names a person."""
     original = upload._Worker._body
 
@@ -543,7 +517,7 @@ def an_address_is_logged(patch: MonkeyPatch) -> None:
 
 
 @mistake
-def the_key_is_recorded(patch: MonkeyPatch) -> None:
+def the_key_is_recorded(patch: pytest.MonkeyPatch) -> None:
     """A ledger entry holds the API key."""
     original = upload._Worker._wait
 
@@ -552,7 +526,3 @@ def the_key_is_recorded(patch: MonkeyPatch) -> None:
         original(self, error)
 
     patch.setattr(upload._Worker, "_wait", wait)
-
-
-def unused() -> tuple[Any, ...]:
-    return Finished, Pause, Send, PortionStatus, orjson

@@ -73,6 +73,7 @@ class SimulatedBlobs:
         def method(path: str, *arguments: Any) -> Any:
             settle = None
             if operation in ("create", "replace"):
+
                 def settle() -> bool:
                     found = self._blobs.stored.get(path)
                     return found is not None and found.data == arguments[0]
@@ -211,7 +212,7 @@ def make_services(world: World, who: Invocation) -> Services:
     outside = Outside(world, who)
     return Services(
         settings=world.settings,
-        blobs=SimulatedBlobs(outside, world.blobs),  # type: ignore[arg-type]  # its methods come from __getattr__
+        blobs=SimulatedBlobs(outside, world.blobs),
         segments=SimulatedSegments(outside),
         messages=SimulatedMessages(outside),
         secrets=SimulatedSecrets(outside),

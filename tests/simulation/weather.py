@@ -197,7 +197,7 @@ ON_TIMERS = ("doubled", "missed", "late")
 class Weather:
     """The faults of one schedule: some kinds, each at its own rate, until it is calm.
 
-    That each schedule has only some kinds is on purpose: faults hide each other (Groce and others, Swarm Testing, 2012).
+    That each schedule has only some kinds is on purpose: faults hide each other (Groce et al., Swarm Testing, 2012).
     """
 
     def __init__(self, random: random.Random, calm_at: float, kinds: Iterable[Befall] = tuple(ON_CALLS)) -> None:

@@ -2,13 +2,12 @@
 
 import gzip
 import http.server
-import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -345,24 +344,36 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         with socket.create_connection(("127.0.0.1", self.port)) as upstream:
             self.send_response(200)
             self.end_headers()
-            pair = [self.connection, upstream]
-            while ready := select.select(pair, [], [], 5)[0]:
-                for one in ready:
-                    data = one.recv(65536)
-                    if not data:
-                        return None
-                    pair[one is pair[0]].sendall(data)
+            back = threading.Thread(target=pump, args=(upstream, self.connection), daemon=True)
+            back.start()
+            pump(self.connection, upstream)
+            back.join()
         return None
 
     def log_message(self, *_: object) -> None:
         pass
 
 
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for one in (source, target):
+        with suppress(OSError):
+            socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
 @contextmanager
-def proxying(port: int, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def proxying(
+    port: int, asked: list[str], monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext | None = None
+) -> Iterator[None]:
     handler = type("ThisProxy", (Proxy,), {"port": port, "asked": asked})
-    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as host:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{host}")
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    listening.handle_error = lambda *_: None  # type: ignore[method-assign]
+    if tls:
+        listening.socket = tls.wrap_socket(listening.socket, server_side=True)
+    with serving(listening) as host:
+        monkeypatch.setenv("HTTPS_PROXY", f"{'https' if tls else 'http'}://{host}")
         yield
 
 
@@ -389,3 +400,13 @@ def test_a_proxy_that_refuses_the_host_has_seen_nothing_of_the_request(
 def test_a_proxy_that_is_not_there(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     assert client.call("acme.api-us1.com", KEY, get("/ok")) == NotSent("proxy")
+
+
+def test_through_a_proxy_that_speaks_tls_itself_the_deadline_holds_too(
+    client: Client, server: str, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    with proxying(int(server.partition(":")[2]), [], monkeypatch, context):
+        assert isinstance(client.call("acme.api-us1.com", KEY, get("/ok")), Answer)
+        assert client.call("acme.api-us1.com", KEY, get("/drip")) == AnswerLost("deadline")

@@ -124,6 +124,18 @@ REFUSED: dict[str, tuple[Reply, BulkOutcome]] = {
         answer(400, {"message": "Rate limit exceeded.", "failureReasons": [{"contact": 3, "failureReason": "email"}]}),
         refused((3, ContactFault.EMAIL)),
     ),
+    "the account's limit, for one of several contacts": (
+        answer(
+            400,
+            {
+                "failureReasons": [
+                    {"contact": 1, "failureReason": "Contact limit reached"},
+                    {"contact": 2, "failureReason": "EMAIL IS NOT VALID"},
+                ]
+            },
+        ),
+        refused((1, ContactFault.OTHER), (2, ContactFault.EMAIL)),
+    ),
     "one object instead of a list": (
         answer(400, {"success": 0, "failureReasons": {"contact": 3, "failureReason": "phone field"}}),
         refused((3, ContactFault.FIELD)),
@@ -463,6 +475,23 @@ def test_the_exclusion_list() -> None:
     page = read_exclusions_page(answer(200, body), 0)
     assert page == Page((Exclusion("example@domain.example", "end"),), None)
     assert "domain.example" not in repr(page)
+
+
+@pytest.mark.parametrize(
+    ("match_type", "phrase", "excluded"),
+    [
+        ("exact", "Jane@Example.com", True),
+        ("exact", "example.com", False),
+        ("start", "jane@", True),
+        ("start", "example", False),
+        ("end", "@EXAMPLE.com", True),
+        ("end", "jane", False),
+        ("regex", ".*", False),
+        ("regex", "jane@example.com", True),
+    ],
+)
+def test_whom_an_exclusion_means(match_type: str, phrase: str, excluded: object) -> None:
+    assert Exclusion(phrase, match_type).matches(" jane@example.COM") is excluded
 
 
 # --- Outcomes as exceptions ---

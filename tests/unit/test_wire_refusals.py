@@ -1,5 +1,6 @@
 """Which contacts are bad, whatever a refusal names."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -176,6 +177,17 @@ def test_a_part_of_a_batch_is_searched_like_a_whole_one() -> None:
 def test_a_bad_contact_is_traced_to_the_verdict_that_refused_it() -> None:
     end = search(range(4), [[3], None])
     assert end == Search((), ((0, 1, 3),), {2: 0})
+
+
+def test_what_is_asked_does_not_change_as_recorded_verdicts_are_replayed_by_later_releases() -> None:
+    asked = hashlib.sha256()
+    for naming in NAMINGS:
+        for base in (0, 1):
+            for bad in ({0}, {3, 4, 99}, set(range(0, 250, 40)), set(range(60, 70))):
+                server = Server(bad, base, [naming])
+                run(server, 250)
+                asked.update(repr(server.requests).encode())
+    assert asked.hexdigest() == "595c8b2afbafd25c261349c42a54d26ec0f95fd7eb1b4319c618ad8d473d3081"
 
 
 def test_nothing_sent_yet_means_to_send_everybody() -> None:

@@ -1,0 +1,82 @@
+"""Every problem code that the code can give is in the reference, and nothing else is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "problem-codes.md"
+RAISED = {"Stop", "Wait", "Throttled", "Unavailable", "CredentialsRefused", "NotReady"}
+CODE = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|throttled|defect")
+
+
+def text_of(node: ast.AST) -> str | None:
+    """Return the text of a constant that is a code."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+        return node.value
+    return None
+
+
+def candidates(call: ast.Call, file: str) -> Iterator[ast.AST]:
+    """Yield what may be the code in a call: Stop(code, ...), Refusal(status, code, ...), code=..., not_found=..."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    # answers.py has outcomes of the same names; its errors are written errors.Stop(...).
+    if name in RAISED and (file != "answers.py" or isinstance(call.func, ast.Attribute)):
+        yield from call.args[:1]
+    if name == "Refusal":
+        yield from call.args[1:2]
+    if name == "_refusal":
+        yield from call.args[:1]
+    if name == "position":  # contacts.match_columns: the code of a column that is not there
+        yield from call.args[1:2]
+    yield from (k.value for k in call.keywords if k.arg in {"code", "not_found"})
+
+
+def codes_in_the_code() -> dict[str, str]:
+    """Return the file of each code."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "exporter").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            nodes = list(candidates(node, path.name)) if isinstance(node, ast.Call) else []
+            if isinstance(node, ast.FunctionDef):
+                names = [*node.args.args, *node.args.kwonlyargs]
+                defaults = [*node.args.defaults, *node.args.kw_defaults]
+                nodes = [
+                    d
+                    for a, d in zip(reversed(names), reversed(defaults), strict=False)
+                    if a.arg in {"code", "not_found"} and d
+                ]
+            for code in filter(None, map(text_of, nodes)):
+                found[code] = path.name
+    return found
+
+
+def codes_in_the_page() -> list[str]:
+    return re.findall(r"^\| `([a-z_0-9]+)` \|", PAGE.read_text(), re.MULTILINE)
+
+
+def test_every_code_is_in_the_reference() -> None:
+    missing = {code: file for code, file in codes_in_the_code().items() if code not in codes_in_the_page()}
+    assert not missing
+
+
+def test_the_reference_lists_no_code_that_is_not_given_and_none_twice() -> None:
+    listed = codes_in_the_page()
+    assert not set(listed) - codes_in_the_code().keys()
+    assert len(set(listed)) == len(listed)
+
+
+def test_the_search_finds_codes_in_each_form() -> None:
+    found = codes_in_the_code()
+    for code in (
+        "host_refused",
+        "run_is_over",
+        "list_not_found",
+        "invalid_body",
+        "column_missing",
+        "segment_unchanged",
+    ):
+        assert code in found
