@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from exporter.csv_records import WINDOW_BYTES, Record, Syntax
+from exporter.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, Record, Syntax
 from exporter.errors import Stop
 from exporter.ports import SegmentFile, SegmentFiles
 from exporter.reasons import Reason
@@ -23,7 +23,7 @@ from exporter.reasons import Reason
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_BYTES = 2 << 20  # measured: larger ones cost memory, smaller ones time
+CHUNK_BYTES = MAX_ROW_BYTES - (1 << 16)  # with what was left over, a block has at most MAX_ROW_BYTES: see csv_blocks
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
 DELIMITERS = ",;\t|"

@@ -232,6 +232,13 @@ def test_the_host_is_not_taken_for_a_limit_of_the_upload() -> None:
     assert budget_s + 60 + 20 < hours * 3600 + minutes * 60 + seconds
 
 
+def test_the_lanes_of_a_run_fit_into_one_instance() -> None:
+    # The scale controller asks for an instance for each so many messages: more would be paid for, and only wait.
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+
+    assert Settings.model_fields["lanes"].default <= queues["batchSize"] + queues["newBatchThreshold"]
+
+
 def test_the_sampling_of_telemetry_drops_neither_events_nor_calls() -> None:
     # Alerts and the workbook count them.
     sampling = json.loads((ROOT / "host.json").read_text())["logging"]["applicationInsights"]["samplingSettings"]

@@ -94,7 +94,15 @@ def fence_only_once(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def late_turns_are_used(patch: pytest.MonkeyPatch) -> None:
     """A request is sent however late its turn is."""
-    patch.setattr(pacing, "VALID_S", 1e9)
+
+    def call(self: AccountCalls, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
+        at = self._take_turn(request.kind)
+        self.services.clock.sleep(max(0.0, at - self.services.clock.now()))
+        if before and not before():
+            return CALLED_OFF
+        return self.services.activecampaign.call(self.host, self.api_key, request)
+
+    patch.setattr(AccountCalls, "call", call)
 
 
 @mistake

@@ -35,14 +35,16 @@ def test_the_same_seed_gives_the_same_history() -> None:
 
 
 def peaceful(trouble: Callable[[World], None]) -> tuple[World, float]:
-    """Play one run with some trouble; return the world and how long the run took in seconds."""
+    """Play one run with some trouble; return the world and how long it took, in seconds, until all was over."""
     world = World(3, peaceful=True)
     trouble(world)
     world.play()
-    (run,) = world.oracle.runs.values()
-    assert run.ended_at
-    assert run.record["end"]["status"] in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
-    return world, run.ended_at - world.began
+    ends = []
+    for run in world.oracle.runs.values():  # two, when whoever asked for the run got no answer and asked again
+        assert run.ended_at
+        assert run.record["end"]["status"] in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
+        ends.append(run.ended_at)
+    return world, max(ends) - world.began
 
 
 def crash_at(call: int) -> Callable[[World], None]:
