@@ -47,7 +47,7 @@ class Checked:
     """
 
     positions: Positions
-    addresses: list[str]
+    addresses: pa.StringArray
     refused: dict[int, Reason]
     notices: dict[int, tuple[Notice, ...]]
     _contacts: Contacts
@@ -98,7 +98,7 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
     positions = np.flatnonzero(places >= 0)
     return Checked(
         positions=positions,
-        addresses=addresses.take(pa.array(places[positions])).to_pylist(),
+        addresses=addresses.take(pa.array(places[positions])),
         refused=refused,
         notices={position: contact.notices for position, contact in found.items() if contact.notices},
         _contacts=Contacts(texts, references),
@@ -132,8 +132,11 @@ def _plain_contacts(
     if matched.consent is not None:
         position, value = matched.consent
         plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
-    shown = {*matched.sent, matched.customer_id, matched.previous_customer_id} - {None}
-    plain &= ~_Bytes([rows.column(position) for position in shown]).odd()
+    if matched.previous_customer_id is not None:
+        plain &= _flags(rows.column(matched.previous_customer_id).is_null())
+    shown = {*matched.sent, matched.customer_id} - {None}
+    if shown:
+        plain &= ~_Bytes([rows.column(position) for position in shown]).odd()
     if matched.phone is not None:
         phone = _Bytes([rows.column(matched.phone)])
         plain &= ~(phone.holding(b"eE") | phone.beginning_with(b"-"))
@@ -258,6 +261,4 @@ def _reference_column(rows: pa.RecordBatch, matched: Matched, first_row: int) ->
     if len(ids) == 1:  # some rows have none
         ids = [pc.coalesce(ids[0], pa.scalar("null"))]
     pieces += ids or ["null"]
-    if matched.previous_customer_id is not None:
-        pieces += _optional(',"', rows.column(matched.previous_customer_id), '"')
     return _joined([*pieces, "],"])

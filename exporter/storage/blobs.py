@@ -45,6 +45,8 @@ class AzureBlobs:
                 max_concurrency=1, raw_response_hook=lambda r: headers.update(r.http_response.headers)
             )
             data = stream.readall()
+            if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
+                return None  # a log is created, and then written: who died in between has left nothing
             return Blob(data, stream.properties.etag, _age_s(headers))
         except ResourceNotFoundError:
             return None

@@ -7,6 +7,8 @@ import itertools
 import pytest
 
 from exporter.ports import Blobs, Changed
+from exporter.storage.blobs import AzureBlobs
+from sandbox.world import World
 
 _numbers = itertools.count()
 
@@ -112,3 +114,13 @@ def test_an_extension_follows_the_first_commit_and_replaces_the_extension_before
         found = blobs.read(path)
         assert found
         assert found.data == b"planned;" + extension
+
+
+@pytest.mark.e2e
+def test_a_log_that_was_created_and_never_written_is_not_there(azurite: World, path: str) -> None:
+    """Whoever died between the two calls has left nothing that could be taken for a finished ledger."""
+    container, _, name = path.partition("/")
+    azurite.records.get_blob_client(container, name).create_append_blob()
+    blobs = AzureBlobs(azurite.records)
+    assert blobs.read(path) is None
+    assert blobs.append(path, b"first\n", 0) == 6

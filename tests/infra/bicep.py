@@ -6,6 +6,7 @@ with its source text. Nothing is evaluated: this is no compiler.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Declaration:
         return found
 
 
+@cache
 def declarations(path: Path) -> list[Declaration]:
     """Return everything that the file declares, nested resources included."""
     root = _parser.parse(path.read_bytes()).root_node

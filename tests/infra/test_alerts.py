@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def rules() -> list[dict[str, Any]]:
     return found
 
 
+@cache
 def events() -> dict[str, set[str]]:
     """Return the names of the fields of every event that the code writes, by its action."""
     found: dict[str, set[str]] = {}

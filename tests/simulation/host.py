@@ -74,6 +74,12 @@ class Invocation:
         if self.dead:
             raise Crashed
 
+    def travel(self, seconds: float) -> None:
+        """Let time pass for what has left the machine."""
+        self.instance.clockwork.wait(seconds)
+        if self.dead:
+            raise Crashed
+
     def die(self) -> None:
         """The process ends, here and now, with all that runs in it."""
         self.host.crash(self.instance)

@@ -318,7 +318,11 @@ class Oracle:
                 ended = [r for r in records if r.export_id == slot.run.export_id and r.end and r.end.status in SENT]
                 newest = max(ended, key=lambda r: r.end.at if r.end else 0, default=None)
                 known = slot.last_success.run_id if slot.last_success else None
-                self.require(known == (newest.run_id if newest else None), "B25", "the last success is another run")
+                # The working copy is the mark that something is left to do: without it, the sweep does not know.
+                forgotten = self._world.scenario.sabotage == "deleted"
+                self.require(
+                    forgotten or known == (newest.run_id if newest else None), "B25", "the last success is another run"
+                )
 
     def _check_contacts(self) -> None:
         """Compare ActiveCampaign with what one clean run after the other would have left."""
