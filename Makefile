@@ -1,6 +1,6 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench fuzz simulate package docs lock clean
+.PHONY: help setup demo serve test check bench simulate package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -30,14 +30,11 @@ check: $(INSTALLED) ## Check style, types, architecture and that the docs are tr
 bench: $(INSTALLED) ## Measure speed and memory against named peers
 	$(RUN) -m bench
 
-fuzz: $(INSTALLED) ## Feed the segment reader damaged files for some minutes
-	$(RUN) -m tests.fuzz
-
 package: $(INSTALLED) ## Build the deployment package, build/package.zip
 	@$(RUN) -m infra.package
 
 simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=10000
-	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000)
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --jobs 2
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code
 	$(RUN) docs/generate.py

@@ -158,7 +158,10 @@ def with_pandas(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> lis
             good = whole & email.str.fullmatch(ADDRESS)
             for at in sent:
                 good &= ~chunk[at].fillna("").str.contains(CONTROL)
-            first = [seen.setdefault(hash(one), at) if ok else at for one, at, ok in zip(email.str.lower(), number, good, strict=True)]
+            first = [
+                seen.setdefault(hash(one), at) if ok else at
+                for one, at, ok in zip(email.str.lower(), number, good, strict=True)
+            ]
             fresh = good & (number == first)
             aside = chunk[~fresh]
             rejects.write(

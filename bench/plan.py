@@ -18,7 +18,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,7 +45,17 @@ MAPPING = Mapping(
     phone="Telephone",
     fields=(FieldMapping("City", 1), FieldMapping("LoyaltyTier", 2), FieldMapping("RewardPoints", 3)),
 )
-WANTED = ("EMail", "FirstName", "LastName", "Telephone", "City", "LoyaltyTier", "RewardPoints", "CustomerId", "PreviousCustomerId")
+WANTED = (
+    "EMail",
+    "FirstName",
+    "LastName",
+    "Telephone",
+    "City",
+    "LoyaltyTier",
+    "RewardPoints",
+    "CustomerId",
+    "PreviousCustomerId",
+)
 ENVELOPE = envelope(7, run_automations=False)
 TASK = peers.Task(
     columns=len(COLUMNS),
@@ -95,7 +106,9 @@ def exporter(paths: Sequence[str]) -> dict[str, Any]:
     from exporter.batches import Limits, plan_batches  # noqa: PLC0415 - each process loads what it measures
 
     partitions = tuple(
-        Partition(SegmentFile(path, Path(path).stat().st_size, "etag", 0.0), "parquet" if path.endswith("parquet") else "csv")
+        Partition(
+            SegmentFile(path, Path(path).stat().st_size, "etag", 0.0), "parquet" if path.endswith("parquet") else "csv"
+        )
         for path in paths
     )
     refresh = Refresh("bench", 0.0, tuple(Column(name, "string") for name in COLUMNS), partitions, "")
@@ -104,7 +117,12 @@ def exporter(paths: Sequence[str]) -> dict[str, Any]:
         [refresh], LocalFiles(), MAPPING, ENVELOPE, Limits(), payload, rejects, 10**7, heartbeat=lambda: None
     )
     digests = [batch.sha256 for batch in planned.batches]
-    return {"digests": digests, "writes": payload.writes + rejects.writes, "contacts": planned.contacts, "bytes": payload.size_bytes}
+    return {
+        "digests": digests,
+        "writes": payload.writes + rejects.writes,
+        "contacts": planned.contacts,
+        "bytes": payload.size_bytes,
+    }
 
 
 def csv_orjson(paths: Sequence[str]) -> dict[str, Any]:
@@ -164,7 +182,13 @@ def contend(name: str, paths: Sequence[str]) -> None:
     """Run one contender in this process and print what it took."""
     if name == "exporter":
         # As in the app, where the storage clients are loaded when a plan begins.
-        for module in ("azure.storage.blob", "azure.storage.queue", "azure.identity", "azure.keyvault.secrets", "requests"):
+        for module in (
+            "azure.storage.blob",
+            "azure.storage.queue",
+            "azure.identity",
+            "azure.keyvault.secrets",
+            "requests",
+        ):
             importlib.import_module(module)
     if name != "pandas":
         sys.meta_path.insert(0, NoPandas())
@@ -244,10 +268,15 @@ def compare(title: str, contenders: Sequence[str], path: Path) -> None:
         raise SystemExit(f"The batches differ: {digests}")
 
 
+def write_part(number: int, path: Path) -> None:
+    """Write one of 16 files of the million rows."""
+    write_csv(path, rows(ROWS // 16, number * (ROWS // 16)))
+
+
 def memory(csv: Path, gz: Path, parquet: Path) -> None:
     """Print the peak memory of the plan step with the storage clients loaded, and how many writes it asks for."""
     double = made("segment-2M.csv", lambda path: write_csv(path, rows(2 * ROWS)))
-    parts = [made(f"part-{n}.csv", lambda path, n=n: write_csv(path, rows(ROWS // 16, n * (ROWS // 16)))) for n in range(16)]
+    parts = [made(f"part-{n}.csv", partial(write_part, n)) for n in range(16)]
     same = made("one-address.csv", lambda path: write_csv(path, one_address()))
     print("Peak memory, storage clients loaded")
     for title, paths in (
@@ -259,7 +288,9 @@ def memory(csv: Path, gz: Path, parquet: Path) -> None:
         ("Parquet, one row group", [parquet]),
     ):
         found = measured("exporter", paths)
-        print(f"  {title:34} {found['peak_mb']:4.0f} MB   {found['contacts']:>9,} contacts   {found['writes']:3} writes")
+        print(
+            f"  {title:34} {found['peak_mb']:4.0f} MB   {found['contacts']:>9,} contacts   {found['writes']:3} writes"
+        )
 
 
 def one_address() -> Iterator[tuple[str, ...]]:

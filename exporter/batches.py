@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Self
 from exporter.activecampaign.wire import Envelope
 from exporter.contacts import Mapping, Matched, Notice, match_columns
 from exporter.errors import Stop
+from exporter.formats import Rows
 from exporter.ports import BlobWriter, SegmentFile, SegmentFiles
-from exporter.readers import Rows, read_rows, rows_at
+from exporter.readers import read_rows, rows_at
 from exporter.reasons import Reason
 from exporter.rejects import HEADER as REJECTS_HEADER
 from exporter.rejects import Reject
@@ -132,8 +133,8 @@ def check_size(rows_read: int, last_rows_read: int | None, max_factor: float) ->
     if rows_read == 0:
         raise Stop(
             "segment_empty",
-            "Expected rows, found none: the segment is empty. Check the segment; nothing was sent, and nobody was removed"
-            " from the list. To let an empty run succeed, start it with force.",
+            "Expected rows, found none: the segment is empty. Check the segment; nothing was sent, and nobody was"
+            " removed from the list. To let an empty run succeed, start it with force.",
         )
     if last_rows_read and not last_rows_read / max_factor <= rows_read <= last_rows_read * max_factor:
         raise Stop(

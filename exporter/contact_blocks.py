@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exporter.contacts import SEPARATOR, Contact, Matched, Notice, contact_of
-from exporter.readers import Rows, rows_at
+from exporter.formats import Rows
+from exporter.formats.text_columns import bounds, content, lengths
+from exporter.readers import rows_at
 from exporter.reasons import Reason
-from exporter.text_columns import bounds, content, lengths
 
 type Positions = npt.NDArray[np.int64]
 type Flags = npt.NDArray[np.bool_]

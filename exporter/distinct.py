@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.text_columns import content, lengths
+from exporter.formats.text_columns import content, lengths
 
 type RowNumbers = npt.NDArray[np.int64]
 

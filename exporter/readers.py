@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from exporter.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, Record, Syntax
 from exporter.errors import Stop
+from exporter.formats import Row, Rows
+from exporter.formats.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, Record, Syntax
 from exporter.ports import SegmentFile, SegmentFiles
 from exporter.reasons import Reason
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 CHUNK_BYTES = MAX_ROW_BYTES - (1 << 16)  # with what was left over, a block has at most MAX_ROW_BYTES: see csv_blocks
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
@@ -29,9 +30,6 @@ MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a
 DELIMITERS = ",;\t|"
 _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31  # a gzip header and checksum: https://docs.python.org/3/library/zlib.html#zlib.decompress
-
-type Row = tuple[str, ...] | Reason
-type Rows = list[Row] | pa.RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def read_rows(
     """
     with contextlib.closing(files.open(partition.file)) as stream:
         if partition.format == "parquet":
-            from exporter import parquet  # noqa: PLC0415 - Arrow takes 0.2 s to import; only reading a segment needs it
+            from exporter.formats import parquet  # noqa: PLC0415 - Arrow takes 0.2 s to import; only reading a segment needs it
 
             yield from parquet.rows_of(stream, partition.file, [columns[position].name for position in wanted])
         else:
@@ -110,7 +108,7 @@ def read_head(
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
     """Return the columns of a Parquet file; one that holds more than single values has the type `nested`."""
-    from exporter import parquet  # noqa: PLC0415 - as above
+    from exporter.formats import parquet  # noqa: PLC0415 - as above
 
     with contextlib.closing(files.open(file)) as stream:
         return tuple(Column(name, data_type) for name, data_type in parquet.columns_of(stream, file))
@@ -119,7 +117,7 @@ def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...
 def _csv_rows(
     stream: BinaryIO, partition: Partition, columns: Sequence[Column], wanted: Sequence[int]
 ) -> Iterator[Rows]:
-    from exporter import csv_blocks  # noqa: PLC0415 - as above
+    from exporter.formats import csv_blocks  # noqa: PLC0415 - as above
 
     syntax = Syntax(partition.delimiter, quoted=partition.quoted)
     header = [column.name.lower() for column in columns] if partition.has_header else None
@@ -220,8 +218,8 @@ def _inflate(chunks: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
             if inflated_bytes > most_bytes:
                 raise Stop(
                     "gzip_too_dense",
-                    f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}; at most {MAX_RATIO} times"
-                    " its size and 1 GiB are read. Export it uncompressed.",
+                    f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}; at most {MAX_RATIO}"
+                    " times its size and 1 GiB are read. Export it uncompressed.",
                 )
             # Zeros may fill up the space behind a member.
             rest = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail

@@ -70,7 +70,8 @@ def find_refresh(files: SegmentFiles, prefix: str, name: str, now: float, quiet_
     files was modified in the last `quiet_s` seconds.
 
     Raises `NotReady` (`refresh_in_flight`) while the segment is being written, and `Stop`: `segment_not_found`,
-    `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ` and what readers say.
+    `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ`; and what readers
+    say.
     """
     landing = _Landing(files, prefix)
     return landing.refresh(landing.resolve(name), now, quiet_s)
@@ -212,8 +213,8 @@ class _Landing:
         if unlisted:
             raise Stop(
                 "segment_mixed",
-                f"The folder of {files[0].path} holds {len(unlisted)} files that {table.model.path} does not list (first:"
-                f" {unlisted[0].path!r}). Export the segment again.",
+                f"The folder of {files[0].path} holds {len(unlisted)} files that {table.model.path} does not list"
+                f" (first: {unlisted[0].path!r}). Export the segment again.",
             )
         partitions, warnings = [], []
         for one, file in zip(listed, files, strict=True):

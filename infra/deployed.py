@@ -3,8 +3,8 @@
 python3 infra/deployed.py wait     wait until no run is active, at most 100 minutes
 python3 infra/deployed.py check    prove that the app answers, is configured, and turns strangers away
 
-Reads FUNCTION_APP_URL, FUNCTION_KEY and, where sign-in is on, ACCESS_TOKEN. Without FUNCTION_KEY it asks the Azure CLI
-for the key of FUNCTION_APP_NAME in AZURE_RESOURCE_GROUP. Needs nothing but Python: it runs on a build agent.
+Reads FUNCTION_APP_URL, FUNCTION_APP_NAME and AZURE_RESOURCE_GROUP, and ENTRA_CLIENT_ID where sign-in is on; the Azure
+CLI gives it the key and the token. Needs nothing but Python and the CLI: it runs on a build agent.
 """
 # ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -39,8 +39,8 @@ class App:
     """The deployed app as a caller sees it."""
 
     url: str
-    key: str = ""
-    token: str = ""
+    key: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     def get(self, path: str, *, as_stranger: bool = False) -> tuple[int, Any]:
         """Return status and JSON body of GET /api/<path>; status 0 when nothing answers."""
@@ -101,24 +101,25 @@ def check(app: App, clock: Callable[[], float] = time.monotonic, sleep: Callable
             return
 
 
-def app_of(environ: Mapping[str, str]) -> App:
-    """Return the app that the environment names, with a key from the Azure CLI where none is given."""
-    url = environ.get("FUNCTION_APP_URL", "")
+def app_of(environ: Mapping[str, str], azure: Callable[..., str]) -> App:
+    """Return the app that the environment names, with the key and the token that the Azure CLI gives."""
+    url, client_id = environ.get("FUNCTION_APP_URL", ""), environ.get("ENTRA_CLIENT_ID", "")
     if not url.startswith("https://"):
         raise NotAsExpectedError(
             "expected FUNCTION_APP_URL to be an https:// address; azd sets it after `azd provision`"
         )
-    key = environ.get("FUNCTION_KEY") or _key(environ["AZURE_RESOURCE_GROUP"], environ["FUNCTION_APP_NAME"])
-    return App(url, key, environ.get("ACCESS_TOKEN", ""))
+    named = ["--resource-group", environ["AZURE_RESOURCE_GROUP"], "--name", environ["FUNCTION_APP_NAME"]]
+    key = azure("functionapp", "keys", "list", *named, "--query", "functionKeys.default")
+    token = ""
+    if client_id:
+        token = azure("account", "get-access-token", "--resource", f"api://{client_id}", "--query", "accessToken")
+    return App(url, key, token)
 
 
-def _key(group: str, name: str) -> str:
-    command = ["az", "functionapp", "keys", "list", "--resource-group", group, "--name", name]
-    done = subprocess.run(
-        [*command, "--query", "functionKeys.default", "--output", "tsv"], capture_output=True, text=True, check=False
-    )
-    # A new app has no host yet that could make keys; what needs one will say so.
-    return done.stdout.strip()
+def azure_cli(*arguments: str) -> str:
+    """Return what the Azure CLI answers; nothing when it refuses, for instance because a new app has no keys yet."""
+    command = ["az", *arguments, "--output", "tsv"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _values(app: App, path: str) -> Iterator[dict[str, Any]]:
@@ -146,6 +147,6 @@ def _json(data: bytes) -> Any:  # noqa: ANN401
 
 if __name__ == "__main__":
     try:
-        {"wait": wait, "check": check}[sys.argv[1]](app_of(os.environ))
+        {"wait": wait, "check": check}[sys.argv[1]](app_of(os.environ, azure_cli))
     except NotAsExpectedError as error:
         sys.exit(f"{error}. See docs/how-to/deploy.md.")

@@ -117,6 +117,25 @@ def test_a_run_is_over_for_the_guard_when_it_is_over_for_the_app() -> None:
     assert {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING} == set(RunStatus) - TERMINAL
 
 
+NAMED = {"FUNCTION_APP_URL": "https://func.example", "FUNCTION_APP_NAME": "func", "AZURE_RESOURCE_GROUP": "group"}
+
+
+def azure(*arguments: str) -> str:
+    return {"functionapp": "the key", "account": f"a token for {arguments[3]}"}[arguments[0]]
+
+
+def test_the_key_comes_from_the_azure_cli() -> None:
+    assert deployed.app_of(NAMED, azure) == deployed.App("https://func.example", "the key")
+
+
+def test_where_people_sign_in_the_guard_does_so_too() -> None:
+    assert deployed.app_of({**NAMED, "ENTRA_CLIENT_ID": "id"}, azure).token == "a token for api://id"
+
+
+def test_neither_key_nor_token_is_shown() -> None:
+    assert "secret" not in repr(deployed.App("https://func.example", "secret key", "secret token"))
+
+
 def test_an_address_without_tls_is_refused() -> None:
     with pytest.raises(deployed.NotAsExpectedError, match="https://"):
-        deployed.app_of({"FUNCTION_APP_URL": "http://example.com", "FUNCTION_KEY": "k"})
+        deployed.app_of({**NAMED, "FUNCTION_APP_URL": "http://example.com"}, azure)

@@ -382,7 +382,8 @@ class World:
         fire(past_due=False)
         if self.random.random() < 0.5:
             self.weather.seen["schedule doubled"] += 1
-            self.clockwork.later(self.random.choice((0, 2, 400)), lambda: fire(past_due=True))
+            self._to_do += 1
+            self.clockwork.later(self.random.choice((0, 2, 400)), again)
 
     def sabotage(self) -> None:
         """Somebody deletes or alters working copies."""

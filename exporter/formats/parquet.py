@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as is_
 
-from exporter.csv_records import MAX_ROW_BYTES
 from exporter.errors import Stop
+from exporter.formats.csv_records import MAX_ROW_BYTES
+from exporter.formats.text_columns import lengths, without_empty
 from exporter.ports import SegmentFile
 from exporter.reasons import Reason
-from exporter.text_columns import lengths, without_empty
 
 ROWS_AT_ONCE = 8_192
 BYTES_AT_ONCE = 32 << 20

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
 from exporter.reasons import Reason
 
 MAX_ROW_BYTES = 4 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent

@@ -6,20 +6,19 @@ The result is that of csv_records, row by row, or none at all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from exporter.csv_records import MAX_ROW_BYTES, Syntax
+from exporter.formats import Rows
+from exporter.formats.csv_records import MAX_ROW_BYTES, Syntax
+from exporter.formats.text_columns import without_empty
 from exporter.reasons import Reason
-from exporter.text_columns import without_empty
 
-if TYPE_CHECKING:
-    from exporter.readers import Rows
-
-PARSED_BYTES = 1 << 19  # what Arrow parses, and what is searched for quotes, at a time: it stays in the processor's cache
+PARSED_BYTES = (
+    1 << 19
+)  # what Arrow parses, and what is searched for quotes, at a time: it stays in the processor's cache
 MOST_FLAWED_ROWS = 16  # in a block; more of them are read faster one by one
 
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
