@@ -112,7 +112,7 @@ class Secrets(Protocol):
     """Key Vault."""
 
     def get(self, name: str, *, fresh: bool = False) -> str:
-        """Return the secret; `fresh` skips the cache. Raises `errors.Unavailable`, or `Stop` when there is none."""
+        """Return the secret; `fresh` skips the cache. Raises `errors.Unavailable`, also when there is none."""
 
     def set(self, name: str, value: str) -> None:
         """Store a new version. Raises `errors.Unavailable`."""

@@ -8,7 +8,7 @@ import time
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.keyvault.secrets import SecretClient
 
-from exporter.errors import Culprit, Stop, Unavailable
+from exporter.errors import Culprit, Unavailable
 
 CACHE_S = 300.0
 """A key is read at most once in five minutes a process; one that ActiveCampaign refuses is read again at once."""
@@ -27,7 +27,8 @@ class KeyVault:
     def get(self, name: str, *, fresh: bool = False) -> str:
         """Return the secret; `fresh` skips the cache.
 
-        A cached value outlives an outage of Key Vault. Raises `errors.Unavailable`, or `Stop` ("secret_not_found").
+        A cached value outlives an outage of Key Vault. Raises `errors.Unavailable`; a secret that is not there
+        ("secret_not_found") may be created while a run waits for it.
         """
         with self._lock:
             known = self._cache.get(name)
@@ -36,9 +37,12 @@ class KeyVault:
         try:
             value = self._client.get_secret(name).value or ""
         except ResourceNotFoundError:
-            raise Stop(
+            if known and not fresh:
+                return known[1]
+            raise Unavailable(
                 "secret_not_found",
                 f"Key Vault has no secret named {name!r}. Save the connection with its API key, or create the secret.",
+                Culprit.USER,
             ) from None
         except AzureError as error:
             if known and not fresh:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import urlencode
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
-from exporter.errors import Stop, Unavailable
+from exporter.errors import Unavailable
 from exporter.ports import Blob, Changed, SegmentFile, Services
 from exporter.settings import Settings
 from sandbox.activecampaign import Account, ConnectionDropped
@@ -227,7 +227,7 @@ class FakeSecrets:
 
     def get(self, name: str, *, fresh: bool = False) -> str:
         if name not in self.values:
-            raise Stop("secret_not_found", "There is no such secret.")
+            raise Unavailable("secret_not_found", "There is no such secret.")
         return self.values[name]
 
     def set(self, name: str, value: str) -> None:

@@ -178,3 +178,12 @@ def test_nobody_is_subscribed_again_and_only_known_calls_are_made(fakes: Fakes) 
     contact = fakes.account.contact("p5@example.com")
     assert contact
     assert contact["lists"] != {1: 1}
+
+
+def test_a_secret_that_was_deleted_is_waited_for(fakes: Fakes) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    del fakes.secrets.values["connection-main"]
+    assert not drive(fakes, run_id, limit_s=600).end
+    fakes.secrets.set("connection-main", "key-1")
+    assert drive(fakes, run_id).status is RunStatus.SUCCESSFUL
