@@ -117,18 +117,6 @@ def end_unplanned(services: Services, run_id: str, planner: str, status: RunStat
     end_with(services, run_id, end, lambda r: r.claimed_by(planner))
 
 
-def end_stalled(services: Services, run: Run) -> None:
-    """End a run that could not be planned for so long that it will not be: nothing was sent."""
-    problem = Problem(
-        code="planning_stalled",
-        message="The run could not be planned, and it does not wait for anything. The log of the function plan_run says"
-        " why. Nothing was sent; start the export again.",
-        culprit=Culprit.SYSTEM,
-    )
-    end = End(status=RunStatus.FAILED, at=services.clock.now(), account=Account(), problem=problem)
-    end_with(services, run.run_id, end, lambda r: r.plan is None)
-
-
 def end_with(services: Services, run_id: str, end: End, may_end: Callable[[Run], bool]) -> None:
     """Write the run's end, once and if it `may_end`; then do what follows from it."""
     run = store.change(

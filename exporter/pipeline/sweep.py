@@ -49,8 +49,6 @@ def _drive(services: Services, run: Run) -> None:
         asked_recently = run.claim is None and run.waiting is None and now - run.requested_utc < GRACE_S
         planning = run.claim is not None and now - run.claim.at < CLAIM_S
         waits = run.waiting is not None and now < run.waiting.until
-        if run.waiting is None and now - run.requested_utc > services.settings.retry_for_s:
-            return finish.end_stalled(services, run)
         if not (asked_recently or planning or waits):
             send_quietly(services, PLAN_QUEUE, {"runId": run.run_id})
         return None

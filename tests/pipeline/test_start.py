@@ -177,14 +177,3 @@ def test_records_of_runs_are_found_by_their_export(fakes: Fakes) -> None:
     run = run_export(fakes, make_export(fakes))
     assert isinstance(run, Run)
     assert run.run_id.startswith("newsletter.")
-
-
-def test_a_run_that_can_never_be_planned_ends_with_a_reason(fakes: Fakes) -> None:
-    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
-    fakes.messages.queues.clear()
-    fakes.clock.sleep(25 * 3_600)
-    sweep(fakes.services)
-    run = read_run(fakes, run_id)
-    assert run.end
-    assert run.end.problem
-    assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "planning_stalled")
