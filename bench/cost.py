@@ -112,7 +112,7 @@ def million(fixed: dict[str, float], a_batch: dict[str, float], a_handover: dict
     found["write"] += round(PAYLOAD_BYTES / BLOCK_BYTES)
     found["read"] += round(SOURCE_BYTES / BLOCK_BYTES)
     found["execution"] = round(handovers + defaults["LANES"] + 1)
-    # The lanes of a run fit into one instance: host.json lets it take four messages at a time.
+    # The lanes of a run fit into one instance: host.json lets it take six messages at a time.
     found["GB-s"] = round(seconds * INSTANCE_GB)
     return found
 

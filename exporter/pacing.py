@@ -34,7 +34,7 @@ GAP: Final = 2  # ticks between any two requests
 SPREAD: Final = 4  # ticks between two bulk imports when all is well
 MAX_SPREAD: Final = 32  # and at most: an eighth of the rate
 CALM_S: Final = 60.0  # how long no refusal must come before the distance shrinks by a tick
-MAX_CALM_S: Final = 240.0  # the same when refusals come again and again
+MAX_CALM_S: Final = 960.0  # the same, for the first tick, when refusals come again and again
 AGAIN_S: Final = 1800.0  # a refusal so soon after the last pause counts as "again"
 
 
@@ -80,7 +80,7 @@ class Budget:
     general: tuple[int, ...] = ()
     resume_at: float = 0.0  # epoch seconds; nobody sends before
     spread: int = SPREAD  # ticks between two bulk imports, as of `resume_at`
-    calm_s: float = CALM_S  # how long after `resume_at`, and then again and again, it shrinks by one
+    calm_s: float = CALM_S  # how long after `resume_at` it shrinks by one; after that, by one each CALM_S
 
     def to_json(self) -> bytes:
         """Return the record to store."""
@@ -150,7 +150,8 @@ def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
 
 def spread_at(budget: Budget, now: float) -> int:
     """Return the ticks between two bulk imports at a time; SPREAD when all is well."""
-    recovered = math.floor(max(now - budget.resume_at, 0.0) / budget.calm_s)
+    since_first_s = now - budget.resume_at - budget.calm_s
+    recovered = 0 if since_first_s < 0 else 1 + math.floor(since_first_s / CALM_S)
     return max(budget.spread - recovered, SPREAD)
 
 

@@ -110,12 +110,12 @@ class Settings(BaseModel):
         " answers take about a second; a longer silence is an outage.",
     )
     lanes: int = Field(
-        default=4,
+        default=6,
         alias="LANES",
         ge=1,
         le=8,
-        description="Lanes of a run, each one worker's sequence of batches. Default 4: enough to use the rate limit"
-        " when a request takes a second; more would only wait.",
+        description="Lanes of a run, each one worker's sequence of batches. Default 6: enough to use the rate limit"
+        " fully when a request takes a second; more would only wait.",
     )
     lane_time_budget_s: float = Field(
         default=240,

@@ -119,6 +119,7 @@ class World:
             "SWEEP_SCHEDULE": "0 * * * * *",
             "AZURE_CLIENT_ID": CLIENT_ID,
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "PYTHON_THREADPOOL_THREAD_COUNT": "16",
             **self._overrides,
         }
 

@@ -7,6 +7,7 @@ it sends nothing; and what it recorded tells the next worker where to go on.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, field
 
 from exporter import ledger, log, store
@@ -108,9 +109,12 @@ class _Worker:
         if resume_at is None:
             finish.finish(self.services, self.run.run_id)
         else:
-            delay_s = max(0, int(resume_at - clock.now()))
-            send_quietly(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
+            self._pass_on(resume_at)
         return None
+
+    def _pass_on(self, resume_at: float) -> None:
+        delay_s = max(0, math.ceil(resume_at - self.services.clock.now()))
+        send_quietly(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
 
     def _until(self, deadline: float) -> float | None:
         """Take steps until the deadline; return when to go on (epoch seconds), or None when the lane is over."""
@@ -249,7 +253,7 @@ class _Worker:
             self.run = store.get(self.services.blobs, Run, run_path(self.run.run_id)) or self.run
 
     def _wait(self, error: Wait) -> None:
-        """Record what the lane waits for and until when; the sweep wakes it. No message is sent, no attempt burnt."""
+        """Record what the lane waits for and until when. A message wakes it, or else the sweep; no attempt is burnt."""
         now = self.services.clock.now()
         since = self.lane.waiting_since or now
         if now - since > self.services.settings.retry_for_s:
@@ -261,6 +265,7 @@ class _Worker:
             )
         )
         log.event("lane_waiting", level=logging.WARNING, runId=self.run.run_id, lane=self.number, code=error.code)
+        self._pass_on(until)
 
     def _stop(self, error: Stop) -> None:
         """Record that no batch of this run can work any more; every lane sees it."""

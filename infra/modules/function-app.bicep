@@ -54,6 +54,11 @@ var identitySettings = {
   AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
 }
 
+// All lanes of a run share an instance, each in a thread. The default is 5 on one core.
+var workerSettings = {
+  PYTHON_THREADPOOL_THREAD_COUNT: '16'
+}
+
 // What exporter/settings.py reads. An empty value means the default of the code.
 var exporterSettings = {
   ExportStorage__blobServiceUri: exportBlobUri
@@ -73,7 +78,7 @@ var exporterSettings = {
 }
 
 // The template's own settings win: identity and endpoints cannot be changed by the way.
-var appSettings = union(otherSettings, exporterSettings, hostSettings, triggerSettings, identitySettings)
+var appSettings = union(otherSettings, exporterSettings, hostSettings, triggerSettings, identitySettings, workerSettings)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName

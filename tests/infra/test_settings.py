@@ -62,7 +62,7 @@ def test_parameters_repeat_the_defaults_and_bounds_of_the_code() -> None:
 
 def test_the_host_and_the_identity_settings_are_the_known_ones() -> None:
     # Flex Consumption names its runtime elsewhere and refuses FUNCTIONS_* and build settings.
-    assert set(template_settings("hostSettings", "triggerSettings", "identitySettings")) == {
+    assert set(template_settings("hostSettings", "triggerSettings", "identitySettings", "workerSettings")) == {
         "AzureWebJobsStorage__credential",
         "AzureWebJobsStorage__clientId",
         "AzureWebJobsStorage__blobServiceUri",
@@ -73,12 +73,19 @@ def test_the_host_and_the_identity_settings_are_the_known_ones() -> None:
         "ExportStorage__clientId",
         "AZURE_CLIENT_ID",
         "AZURE_TOKEN_CREDENTIALS",
+        "PYTHON_THREADPOOL_THREAD_COUNT",
     }
+
+
+def test_there_is_a_thread_for_each_lane_and_more() -> None:
+    threads = int(template_settings("workerSettings")["PYTHON_THREADPOOL_THREAD_COUNT"])
+
+    assert Settings.model_fields["lanes"].default < threads
 
 
 def test_the_sandbox_runs_the_app_with_the_settings_of_the_template() -> None:
     sandbox = set(world.World().app_settings())
-    template = set(template_settings("exporterSettings", "identitySettings"))
+    template = set(template_settings("exporterSettings", "identitySettings", "workerSettings"))
 
     assert sandbox <= template
     assert world.World().app_settings()["SWEEP_SCHEDULE"] == template_settings("exporterSettings")["SWEEP_SCHEDULE"]

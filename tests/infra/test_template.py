@@ -236,7 +236,8 @@ def test_the_lanes_of_a_run_fit_into_one_instance() -> None:
     # The scale controller asks for an instance for each so many messages: more would be paid for, and only wait.
     queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
 
-    assert Settings.model_fields["lanes"].default <= queues["batchSize"] + queues["newBatchThreshold"]
+    lanes = Settings.model_fields["lanes"].default
+    assert lanes <= queues["batchSize"] + queues["newBatchThreshold"]
 
 
 def test_the_sampling_of_telemetry_drops_neither_events_nor_calls() -> None:

@@ -9,6 +9,7 @@ import pytest
 from exporter import store
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.pipeline.start import start_on_demand
+from exporter.pipeline.upload import FIRST_WAIT_S
 from exporter.runs import Cancel, Run, RunStatus, run_path
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
 from tests.fakes import Fakes, make_fakes
@@ -63,6 +64,17 @@ def test_a_night_without_activecampaign_is_waited_for(fakes: Fakes) -> None:
     run = drive(fakes, start_on_demand(fakes.services, export, "ada").run.run_id, limit_s=10 * 3_600)
     assert run.status is RunStatus.SUCCESSFUL
     assert fakes.clock.now() - began < 8 * 3_600 + 300
+
+
+def test_a_lane_that_waited_is_woken_at_its_time_and_not_at_the_next_sweep(fakes: Fakes) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    fakes.activecampaign.before = lambda request: NotSent("dns")
+    deliver(fakes)
+    fakes.activecampaign.before = lambda request: None
+    fakes.clock.sleep(FIRST_WAIT_S + 1)
+    deliver(fakes)
+    assert read_run(fakes, run_id).status is RunStatus.SUCCESSFUL
 
 
 def test_a_key_that_is_refused_in_mid_run_is_read_again_until_it_works(fakes: Fakes) -> None:

@@ -27,7 +27,7 @@ def test_a_misspelt_name_is_recognised() -> None:
 
 
 def test_an_empty_setting_counts_as_not_set() -> None:
-    assert Settings.from_environ(SETTINGS | {"LANES": ""}).lanes == 4
+    assert Settings.from_environ(SETTINGS | {"LANES": ""}).lanes == 6
 
 
 def test_a_worker_cannot_be_taken_for_dead_while_it_waits_for_an_answer() -> None:
