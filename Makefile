@@ -33,8 +33,8 @@ bench: $(INSTALLED) ## Measure speed and memory against named peers
 package: $(INSTALLED) ## Build the deployment package, build/package.zip
 	@$(RUN) -m infra.package
 
-simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=10000
-	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --jobs 2
+simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=18
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --within-min $(or $(WITHIN_MIN),inf)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code
 	$(RUN) docs/generate.py

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command that prints
-"""`python -m tests.simulation --seeds N [--first S] [--jobs 2]`: play schedules; print speed, faults and failures."""
+"""Play schedules of faults; print speed, faults and how runs ended, and for a failure its seed and its history."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ import argparse
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tests.simulation.oracle import Broken
 from tests.simulation.world import World
+
+PART = 25
+"""Schedules that a process plays before it reports."""
+PROGRESS_S = 30.0
+TOLD_LINES = 60
+"""How much of the history of a failure is printed: its end, which is where it shows."""
 
 
 @dataclass
@@ -34,16 +42,16 @@ class Result:
         self.failures.update(other.failures)
 
 
-def play(first: int, count: int) -> Result:
+def play(seeds: range) -> Result:
     """Play the schedules of these seeds."""
-    result = Result(schedules=count)
-    for seed in range(first, first + count):
+    result = Result(schedules=len(seeds))
+    for seed in seeds:
         world = World(seed)
         try:
             world.play()
         except Broken as broken:
             result.failures[seed] = str(broken)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - a defect of the simulator is a failure as well
             result.failures[seed] = repr(error)
         result.calls += world.calls
         result.hidden += world.hidden
@@ -52,50 +60,72 @@ def play(first: int, count: int) -> Result:
     return result
 
 
-def tell(seed: int) -> None:
-    """Print the history of a schedule."""
+def play_in_parts(seeds: range, jobs: int, within_s: float) -> Iterator[Result]:
+    """Play schedules in so many processes; yield the parts as they are done. After `within_s`, no part begins."""
+    end = time.monotonic() + within_s
+    parts = (seeds[at : at + PART] for at in range(0, len(seeds), PART))
+    with ProcessPoolExecutor(jobs) as pool:
+        running = {pool.submit(play, part) for part in islice(parts, jobs + 1)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            if time.monotonic() < end:
+                running |= {pool.submit(play, part) for part in islice(parts, len(done))}
+            yield from (part.result() for part in done)
+
+
+def history(seed: int) -> list[str]:
+    """Return the history of a schedule, line by line."""
     world = World(seed, keep_history=True)
     try:
         world.play()
     except Broken as broken:
         world.note("BROKEN", str(broken))
     assert world.history is not None
-    print(world.scenario)
-    print("\n".join(world.history))
+    return [repr(world.scenario), *world.history]
+
+
+def show(total: Result, seconds: float) -> None:
+    """Print what came of the schedules."""
+    print(
+        f"{total.schedules:,} schedules in {seconds:.0f} s: {total.schedules / seconds:.1f} a second, each with"
+        f" {total.calls / total.schedules:.0f} calls to the outside and {total.faults.total() / total.schedules:.1f}"
+        f" faults; {total.hidden:,} acceptances that nobody heard of"
+    )
+    print("faults:", *(f"\n  {count:9,} {kind}" for kind, count in total.faults.most_common()), sep="")
+    print("runs:", *(f"\n  {count:9,} {status}" for status, count in total.ends.most_common()), sep="")
+    kinds = Counter(text[:45] for text in total.failures.values())
+    for kind, count in kinds.most_common():
+        seed, text = min((seed, text) for seed, text in total.failures.items() if text.startswith(kind))
+        print(f"{count} like seed {seed}: {text[:400]}")
+    if total.failures:
+        first = min(total.failures)
+        print(f"the end of the history of seed {first}; python -m tests.simulation --tell {first} tells all of it:")
+        print(*history(first)[-TOLD_LINES:], sep="\n")
+    print(f"{len(total.failures)} failures")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=500)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--tell", type=int, help="print the history of this seed")
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many schedules")
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first")
+    parser.add_argument("--jobs", type=int, default=2, help="how many processes")
+    parser.add_argument("--within-min", type=float, default=float("inf"), help="begin none after so many minutes")
+    parser.add_argument("--tell", type=int, metavar="SEED", help="print the history of this one and do nothing else")
     options = parser.parse_args()
     if options.tell is not None:
-        return tell(options.tell)
-    began = time.perf_counter()
-    total = Result()
-    if options.jobs == 1:
-        total = play(options.first, options.seeds)
-    else:
-        size = 50
-        with ProcessPoolExecutor(options.jobs) as pool:
-            starts = range(options.first, options.first + options.seeds, size)
-            for part in pool.map(play, starts, [size] * len(starts)):
-                total.add(part)
-    seconds = time.perf_counter() - began
-    print(
-        f"{total.schedules} schedules in {seconds:.1f} s: {total.schedules / seconds:.1f} a second,"
-        f" {total.calls / total.schedules:.0f} outside calls and"
-        f" {total.faults.total() / total.schedules:.1f} faults each; {total.hidden} hidden acceptances"
-    )
-    print("faults:", dict(total.faults.most_common()))
-    print("ends:", dict(total.ends.most_common()))
-    kinds = Counter(text[:45] for text in total.failures.values())
-    for kind, count in kinds.most_common():
-        seed, text = next((seed, text) for seed, text in sorted(total.failures.items()) if text[:45] == kind)
-        print(f"{count} like seed {seed}: {text[:400]}")
-    print(len(total.failures), "failures")
+        return print(*history(options.tell), sep="\n")
+    total, began = Result(), time.monotonic()
+    shown = began
+    seeds = range(options.first, options.first + options.seeds)
+    for part in play_in_parts(seeds, options.jobs, options.within_min * 60):
+        total.add(part)
+        if time.monotonic() - shown > PROGRESS_S:
+            shown = time.monotonic()
+            done = f"{total.schedules:,} of {options.seeds:,} schedules, {len(total.failures)} failures"
+            print(f"{shown - began:5.0f} s  {done}", flush=True)
+    show(total, time.monotonic() - began)
+    if total.schedules < options.seeds:
+        print(f"Stopped after {options.within_min:g} minutes: {options.seeds - total.schedules:,} were not played.")
     sys.exit(bool(total.failures))
 
 

@@ -11,7 +11,7 @@ from tests.simulation.oracle import Broken
 from tests.simulation.world import World
 
 SCHEDULES = 600
-"""As many as fit into a minute or so; `python -m tests.simulation --seeds 25000 --jobs 2` plays more."""
+"""As many as fit into half a minute; `make simulate SEEDS=25000` plays more."""
 RECOVERY_S = 12 * 60.0
 
 
