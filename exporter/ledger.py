@@ -21,7 +21,7 @@ import orjson
 from exporter.activecampaign import refusals
 from exporter.errors import Culprit, Stop
 from exporter.reasons import Reason
-from exporter.records import to_epoch, to_text
+from exporter.records import check_version, to_epoch, to_text
 
 type Json = dict[str, Any]
 
@@ -150,7 +150,10 @@ class Lane:
         return self.holder is not None and age_s < stale_s
 
     def apply(self, event: Json) -> None:
-        """Take one event in. Raises `Stop` ("ledger_unreadable") for an event that cannot happen now."""
+        """Take one event in.
+
+        Raises `Stop` ("ledger_unreadable") for an event that cannot happen now, and `Wait` ("newer_release").
+        """
         at, name = to_epoch(event["at"]), event["event"]
         if self.closed:
             raise _unreadable(f"{name!r} after its end")
@@ -169,7 +172,8 @@ class Lane:
 
     def _apply_to_lane(self, name: str, event: Json, at: float) -> None:
         match name:
-            case "opened" if event["v"] == 1:
+            case "opened":
+                check_version(event["v"], "ledger")
                 for batch, count in event["batches"]:
                     self._add_portion(batch, range(count), failed_imports=0)
             case "claimed":
@@ -250,7 +254,7 @@ def _unreadable(what: str) -> Stop:
 
 
 def fold(data: bytes) -> Lane:
-    """Fold a whole ledger. Raises `Stop` ("ledger_unreadable")."""
+    """Fold a whole ledger. Raises `Stop` ("ledger_unreadable") and `Wait` ("newer_release")."""
     lane = Lane()
     for line in data.splitlines():
         try:

@@ -22,6 +22,7 @@ from typing import Final
 import orjson
 
 from exporter.activecampaign.wire import Kind
+from exporter.records import check_version
 
 BULK_PER_MINUTE: Final = 100  # ActiveCampaign's limits, as above
 SINGLE_PER_MINUTE: Final = 20
@@ -98,12 +99,9 @@ class Budget:
 
     @classmethod
     def from_json(cls, data: bytes) -> Budget:
-        """Read a stored record. Raises ValueError for a schema version that is not known."""
+        """Read a stored record. Raises `errors.Wait` ("newer_release")."""
         record = orjson.loads(data)
-        if record["schemaVersion"] != 1:
-            raise ValueError(
-                f"expected a rate budget of schemaVersion 1, found {record['schemaVersion']}; update the app"
-            )
+        check_version(record["schemaVersion"], "rate budget")
         return cls(
             bulk=tuple(record["bulk"]),
             single=tuple(record["single"]),

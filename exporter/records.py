@@ -1,7 +1,8 @@
 """How records are kept: one JSON object in camelCase with a schema version, times in RFC 3339 UTC.
 
 A reader ignores members that it does not know, so that a release can be rolled back, and refuses a version that it
-does not know; a record that was refused is left as it is.
+does not know; a record that was refused is left as it is. While a release is rolled out, instances of the old one meet
+records of the new one: they wait, and the new ones go on.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
-from exporter.errors import Culprit, Stop
+from exporter.errors import Culprit, Stop, Wait
+
+VERSION = 1
+"""The schema version of every record and ledger that this release writes, and the newest that it reads."""
 
 
 class Value(BaseModel):
@@ -33,10 +37,11 @@ class Record(Value):
 
 
 def load[R: Record](kind: type[R], data: bytes) -> R:
-    """Read a record. Raises `Stop` ("record_unreadable") for another version or a shape that does not fit."""
+    """Read a record. Raises `Wait` ("newer_release") for a newer version, else `Stop` ("record_unreadable")."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
+        check_version(_version(data), kind.__name__)
         where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
         raise Stop(
             "record_unreadable",
@@ -44,6 +49,24 @@ def load[R: Record](kind: type[R], data: bytes) -> R:
             " release that wrote it, or a newer one.",
             Culprit.SYSTEM,
         ) from None
+
+
+def check_version(version: object, what: str) -> None:
+    """Raise `Wait` ("newer_release") when `what` is of a newer schema version than this release knows."""
+    if isinstance(version, int) and version > VERSION:
+        raise Wait(
+            "newer_release",
+            f"Expected a {what} of schema version {VERSION} at most, found {version}: a newer release wrote it. It was"
+            " left as it is; an instance of that release goes on with it. If none is running, deploy it.",
+            Culprit.SYSTEM,
+        )
+
+
+def _version(data: bytes) -> object:
+    try:
+        return orjson.loads(data).get("schemaVersion")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
 
 
 def to_text(epoch_s: float) -> str:

@@ -13,7 +13,10 @@ MAX_TRIES = 20
 
 
 def get[R: Record](blobs: Blobs, kind: type[R], path: str) -> R | None:
-    """Return the record, or None when there is none. Raises `Stop` ("record_unreadable") and `Unavailable`."""
+    """Return the record, or None when there is none.
+
+    Raises `Stop` ("record_unreadable"), `Wait` ("newer_release") and `Unavailable`.
+    """
     blob = blobs.read(path)
     return load(kind, blob.data) if blob else None
 

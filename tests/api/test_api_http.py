@@ -122,11 +122,21 @@ def test_when_storage_is_down_the_answer_says_when_to_come_back(api: Api) -> Non
         assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "storage_unavailable", "30")
 
 
-def test_a_record_of_another_release_is_a_problem_of_the_system(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (b'{"schemaVersion": 2}', (503, "newer_release")),
+        (b'{"schemaVersion": 1}', (500, "record_unreadable")),
+        (b"not JSON", (500, "record_unreadable")),
+    ],
+)
+def test_a_record_that_this_release_cannot_read_is_a_problem_of_the_system(
+    api: Api, record: bytes, told: tuple[int, str]
+) -> None:
     make_export(api.fakes)
-    api.fakes.blobs.put("records/exports/newsletter.json", b'{"schemaVersion": 2}')
+    api.fakes.blobs.put("records/exports/newsletter.json", record)
     answer = api.get("/exports/newsletter")
-    assert (answer.status, answer.code) == (500, "record_unreadable")
+    assert (answer.status, answer.code, answer.json["culprit"]) == (*told, "system")
 
 
 def test_every_status_has_a_title() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.activecampaign.wire import Kind
+from exporter.errors import Wait
 from exporter.pacing import GAP, MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
 
 START = 1_795_000_000.0
@@ -276,7 +277,7 @@ def test_a_budget_survives_storage(kinds: list[Kind], waits: list[float]) -> Non
 
 def test_a_budget_of_an_unknown_version_is_refused() -> None:
     record = orjson.loads(Budget().to_json()) | {"schemaVersion": 2}
-    with pytest.raises(ValueError, match="schemaVersion 1, found 2"):
+    with pytest.raises(Wait, match="schema version 1 at most, found 2"):
         Budget.from_json(orjson.dumps(record))
 
 
