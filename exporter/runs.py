@@ -99,6 +99,13 @@ class Claim(Value):
     at: Time
 
 
+class Attempts(Value):
+    """How often in a row planning has begun and come neither to a plan nor to a wait, and since when."""
+
+    count: int
+    since: Time
+
+
 class Carried(Value):
     """Contacts whose outcome another run already has: the run that this one resumes, and those that it resumed."""
 
@@ -159,6 +166,7 @@ class Run(Record):
     resumes: str | None = None
     """The run of the same export that ended before every contact had its outcome, and that this one goes on with."""
     claim: Claim | None = None
+    attempts: Attempts | None = None
     plan: Plan | None = None
     waiting: Waiting | None = None
     cancel: Cancel | None = None

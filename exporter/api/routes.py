@@ -185,20 +185,9 @@ def _rendered(call: Callable[[], Json[Any] | Response]) -> Response:
     except ExporterError as error:
         return answer_error(error)
     except Exception as error:  # noqa: BLE001 - the last resort: the caller gets an answer, the log the kind of defect
-        where = _where(error)
-        log.event("defect", level=logging.ERROR, kind=type(error).__name__, where=where)
+        what = log.defect(error)
         return answer_refusal(
             Refusal(
-                500,
-                "defect",
-                f"This is a defect of the service. Please report it ({type(error).__name__} at {where}).",
-                culprit=Culprit.SYSTEM,
+                500, "defect", f"This is a defect of the service. Please report it ({what}).", culprit=Culprit.SYSTEM
             )
         )
-
-
-def _where(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "unknown"

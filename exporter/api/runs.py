@@ -113,14 +113,16 @@ def start_run(context: Context, export_id: str, headers: KeyHeaders, body: Start
 def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[Page[RunAllItem]]:
     """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
     items = []
-    for export in store.get_all(context.services.blobs, Export, exports.PREFIX):
-        if not (export.scheduled and export.connection_id):
-            continue
+    for path in list(context.services.blobs.names(exports.PREFIX)):
+        export_id = path.removeprefix(exports.PREFIX).removesuffix(".json")
         try:
+            export = store.get(context.services.blobs, Export, path)
+            if export is None or not export.scheduled or export.connection_id is None:
+                continue
             started = _start(context, export, Trigger.RUN_ALL, headers, body)
-            items.append(RunAllItem(export_id=export.id, run_id=started.run.run_id, outcome=started.outcome))
+            items.append(RunAllItem(export_id=export_id, run_id=started.run.run_id, outcome=started.outcome))
         except ExporterError as error:
-            items.append(RunAllItem(export_id=export.id, problem=Problem.of(error)))
+            items.append(RunAllItem(export_id=export_id, problem=Problem.of(error)))
     return Json(Page(value=tuple(items)), 202)
 
 

@@ -16,7 +16,7 @@ from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
 from exporter.ports import Changed, Services
-from exporter.runs import Carried, Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
+from exporter.runs import Attempts, Carried, Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
 from exporter.segments import Refresh, find_refresh
 
 CLAIM_S = 90.0
@@ -25,6 +25,9 @@ RETRY_WAIT_S = 60.0
 """Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 STALE_S = 8 * 86_400.0
 """A refresh that is older is pointed out: one that is scheduled comes every week at the least."""
+PLANNING_TRIES = 5
+"""How often in a row planning may end in an error that nobody foresaw. It is repeated once the claim of the planner
+that failed has run out, so these take about eight minutes; what is amiss outside is a wait, and is not counted."""
 BATCHES_A_LANE = 5
 """A lane has work for at least about this many batches; smaller runs need fewer lanes."""
 
@@ -42,8 +45,11 @@ def plan_run(services: Services, run_id: str) -> None:
     manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
     if manifest is None:
         me = services.ids.new()
-        if not _claim(services, run_id, me):
+        attempts = _claim(services, run_id, me)
+        if attempts is None:
             return log.event("plan_claimed_by_another", runId=run_id)
+        if attempts.count > PLANNING_TRIES and services.clock.now() - attempts.since > services.settings.retry_for_s:
+            return finish.end_unplanned(services, run_id, me, RunStatus.FAILED, _DIED)
         try:
             manifest = _make_manifest(services, run, lambda: _renew(services, run_id, me))
         except Wait as error:
@@ -54,6 +60,11 @@ def plan_run(services: Services, run_id: str) -> None:
             return finish.end_unplanned(services, run_id, me, RunStatus.FAILED, Problem.of(error))
         except _ClaimLostError:
             return log.event("plan_claim_lost", runId=run_id)
+        except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever
+            what = log.defect(error, runId=run_id)
+            if attempts.count >= PLANNING_TRIES:
+                finish.end_unplanned(services, run_id, me, RunStatus.FAILED, _defect(what))
+            return None
     dispatch(services, run_id, manifest)
     return None
 
@@ -69,16 +80,36 @@ class _Skip(Exception):
         self.problem = problem
 
 
-def _claim(services: Services, run_id: str, me: str) -> bool:
+_DIED = Problem(
+    code="planning_died",
+    message="Planning was begun again and again, and never came to a result: its process died each time, perhaps for"
+    " want of memory. Nothing was sent. Please report it; a smaller segment may work.",
+    culprit=Culprit.SYSTEM,
+)
+
+
+def _defect(what: str) -> Problem:
+    return Problem(
+        code="defect",
+        message=f"Planning ended {PLANNING_TRIES} times in a row in an error that nobody foresaw ({what}). Nothing was"
+        " sent. Please report it.",
+        culprit=Culprit.SYSTEM,
+    )
+
+
+def _claim(services: Services, run_id: str, me: str) -> Attempts | None:
+    """Claim the run for this planner; return which attempt in a row this is, None when another planner is at it."""
     now = services.clock.now()
 
     def take(run: Run) -> Run | None:
         if run.end or (run.claim and run.claim.by != me and now - run.claim.at < CLAIM_S):
             return None
-        return run.model_copy(update={"claim": Claim(by=me, at=now)})
+        before = run.attempts or Attempts(count=0, since=now)
+        attempts = before.model_copy(update={"count": before.count + 1})
+        return run.model_copy(update={"claim": Claim(by=me, at=now), "attempts": attempts})
 
     run = store.change(services.blobs, Run, run_path(run_id), take)
-    return run is not None and run.claim is not None and run.claim.by == me
+    return run.attempts if run and run.claim and run.claim.by == me else None
 
 
 def _renew(services: Services, run_id: str, me: str) -> None:
@@ -296,7 +327,9 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
         services.blobs,
         Run,
         run_path(run_id),
-        lambda run: None if run.end or run.plan else run.model_copy(update={"plan": plan, "waiting": None}),
+        lambda run: (
+            None if run.end or run.plan else run.model_copy(update={"plan": plan, "waiting": None, "attempts": None})
+        ),
     )
     if not plan.lanes:
         finish.finish(services, run_id)
@@ -315,6 +348,8 @@ def _wait(services: Services, run: Run, me: str, error: Wait) -> None:
         services.blobs,
         Run,
         run_path(run.run_id),
-        lambda r: r.model_copy(update={"waiting": waiting, "claim": None}) if r.claimed_by(me) else None,
+        lambda r: (
+            r.model_copy(update={"waiting": waiting, "claim": None, "attempts": None}) if r.claimed_by(me) else None
+        ),
     )
     return log.event("run_waiting", runId=run.run_id, code=error.code)

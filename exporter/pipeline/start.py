@@ -228,18 +228,19 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """
     started: list[Started] = []
     wait: Wait | None = None
-    for export in store.get_all(services.blobs, Export, exports.PREFIX):
-        if not export.scheduled or export.connection_id is None:
-            continue
-        run_id = runs.scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
+    for path in list(services.blobs.names(exports.PREFIX)):
         try:
+            export = store.get(services.blobs, Export, path)
+            if export is None or not export.scheduled or export.connection_id is None:
+                continue
+            run_id = runs.scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
             result = start(services, export, Trigger.SCHEDULED, "schedule", run_id)
             if result.outcome is Outcome.JOINED:
                 aside = _stand_aside(services, export, Trigger.SCHEDULED, "schedule", run_id, result.run)
                 result = Started(aside, Outcome.KNOWN)
             started.append(result)
         except ExporterError as error:
-            log.event("scheduled_start_failed", level=logging.ERROR, exportId=export.id, code=error.code)
+            log.event("scheduled_start_failed", level=logging.ERROR, path=path, code=error.code)
             wait = error if isinstance(error, Wait) else wait
     if wait:
         raise wait

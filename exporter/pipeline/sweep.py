@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from exporter import ledger, log, store
@@ -31,14 +33,23 @@ def sweep(services: Services) -> None:
     One export's trouble is logged and does not keep the others from being swept.
     """
     for path in list(services.blobs.names(SLOT_PREFIX)):
-        try:
+        with _alone(path):
             slot = store.get(services.blobs, Slot, path)
             run = active_run(services, slot) if slot else None
             if run:
                 _drive(services, run)
-        except ExporterError as error:
-            log.event("sweep_failed", level=logging.ERROR, path=path, code=error.code)
     _expire(services)
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Keep the trouble with one thing from the others."""
+    try:
+        yield
+    except ExporterError as error:
+        log.event("sweep_failed", level=logging.ERROR, path=path, code=error.code)
+    except Exception as error:  # noqa: BLE001 - as above, also when nobody foresaw it
+        log.defect(error, path=path)
 
 
 def _drive(services: Services, run: Run) -> None:
@@ -81,8 +92,11 @@ def _expire(services: Services) -> None:
             if now - _epoch(requested.group(1)) > keep_s:
                 services.blobs.delete(path)
                 log.event("expired", runId=run_id, kind=prefix.rstrip("/"))
-            elif prefix == "working/" and (run := store.get(services.blobs, Run, run_path(run_id))) and run.end:
-                finish.settle(services, run)
+            elif prefix == "working/":
+                with _alone(path):
+                    run = store.get(services.blobs, Run, run_path(run_id))
+                    if run and run.end:
+                        finish.settle(services, run)
 
 
 def _epoch(compact: str) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from exporter import ledger, log, store
 from exporter.activecampaign import answers, wire
-from exporter.errors import Stop, Unavailable, Wait
+from exporter.errors import Culprit, Stop, Unavailable, Wait
 from exporter.ledger import (
     Ask,
     Finished,
@@ -105,6 +105,18 @@ class _Worker:
             resume_at = clock.now()
         except Wait as error:
             return self._wait(error)
+        except Changed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever; a wait ends after a day
+            what = log.defect(error, runId=self.run.run_id, lane=self.number)
+            return self._wait(
+                Wait(
+                    "defect",
+                    f"Uploading ended in an error that nobody foresaw ({what}). Please report it. It is tried again by"
+                    " itself.",
+                    Culprit.SYSTEM,
+                )
+            )
         self._append(lane_event(clock.now(), "released"))
         if resume_at is None:
             finish.finish(self.services, self.run.run_id)
