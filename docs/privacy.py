@@ -20,6 +20,7 @@ TEMPLATE = Path(__file__).parents[1] / "infra" / "main.bicep"
 def page() -> str:
     """Return docs/reference/privacy.md."""
     rejects_days = Settings.model_fields["rejects_retention_days"].default
+    audit_days = Settings.model_fields["audit_retention_days"].default
     records_days, log_days = _parameter("recordsRetentionDays"), _parameter("logRetentionDays")
     working_days = WORKING_COPY_S / 86_400
     showing = [route for route in ROUTES if route.personal_data]
@@ -50,7 +51,8 @@ the template; `make docs` writes this page, and a test compares it. What the pag
 |---|---|---|---|---|
 | container `working` | request bodies: the mapped values | until the run ends, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
 | container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
-| container `records` | counts, codes, row numbers, ids; no personal data of customers. Names of operators: who started, canceled, changed, agreed, with the caller's address in the audit trail | runs and audit trail {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| container `records` | counts, codes, row numbers, ids; no personal data of customers. Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which storage lets nobody change or delete an entry ([lock it](../how-to/lock-the-audit-trail.md)) | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
 | Log Analytics | one line of JSON an event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
@@ -74,7 +76,7 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 ## A breach
 
 `GET /api/exports/{{exportId}}/runs` and each run's report say which rows of which files went to which account, when, and how
-many. The audit trail (`records/audit/`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
+many. The audit trail (`GET /api/audit/{{day}}`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
 Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
 
 ## What remains yours

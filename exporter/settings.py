@@ -155,6 +155,14 @@ class Settings(BaseModel):
         le=365,
         description="Days after which a reject report, which holds e-mail addresses, is deleted. Default 30.",
     )
+    audit_retention_days: int = Field(
+        default=400,
+        alias="AUDIT_RETENTION_DAYS",
+        ge=1,
+        le=3_650,
+        description="Days after which an entry of the audit trail is deleted; until then storage protects it. Default"
+        " 400: a year, and a month to look back on it.",
+    )
     size_change_factor: float = Field(
         default=10,
         alias="SIZE_CHANGE_FACTOR",

@@ -63,9 +63,17 @@ param otherSettings object = {}
 @maxValue(365)
 param rejectsRetentionDays int = 30
 
-@description('Days after which the record of a run, and an entry of the audit trail, is deleted.')
+@description('Days after which the record of a run is deleted.')
 @minValue(366)
 param recordsRetentionDays int = 400
+
+@description('Days for which an entry of the audit trail can be neither changed nor deleted; the app deletes it then.')
+@minValue(1)
+@maxValue(3650)
+param auditRetentionDays int = 400
+
+@description('Whether somebody has locked that protection (docs/how-to/lock-the-audit-trail.md): it is then left alone.')
+param auditTrailLocked bool = false
 
 @description('Days for which logs are kept. Telemetry holds no personal data of profiles.')
 @minValue(30)
@@ -110,7 +118,7 @@ var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var newSegmentAccount = empty(segmentStorageAccountName)
 // Names of the app's containers are fixed in its code; roles are given by container.
-var exportContainers = ['records', 'working', 'rejects']
+var exportContainers = ['records', 'working', 'rejects', 'audit']
 var functionAppName = 'func-${token}'
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -165,6 +173,8 @@ module exportStorage 'modules/export-storage.bicep' = {
     publicAccess: !vnetEnabled
     rejectsRetentionDays: rejectsRetentionDays
     recordsRetentionDays: recordsRetentionDays
+    auditRetentionDays: auditRetentionDays
+    auditTrailLocked: auditTrailLocked
     containers: exportContainers
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -261,6 +271,7 @@ module functionApp 'modules/function-app.bicep' = {
     bulkRequestsPerMinute: bulkRequestsPerMinute
     activeCampaignHostSuffixes: activeCampaignHostSuffixes
     rejectsRetentionDays: rejectsRetentionDays
+    auditRetentionDays: auditRetentionDays
     sizeChangeFactor: sizeChangeFactor
     otherSettings: otherSettings
     instanceMemoryMB: instanceMemoryMB
@@ -295,5 +306,6 @@ output FUNCTION_APP_NAME string = functionApp.outputs.name
 output FUNCTION_APP_URL string = functionApp.outputs.url
 output ENTRA_CLIENT_ID string = entraClientId
 output KEY_VAULT_NAME string = vault.outputs.name
+output EXPORT_STORAGE_ACCOUNT string = exportStorage.outputs.name
 output SEGMENT_STORAGE_ACCOUNT string = segmentAccess.outputs.storageAccountName
 output SEGMENT_CONTAINER string = segmentContainer

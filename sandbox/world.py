@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).parents[1]
 APP_ACCOUNT = "exportdata"
 SEGMENT_ACCOUNT = "segmentlanding"
 SEGMENT_CONTAINER = "dynamics365customerinsights"
-APP_CONTAINERS = ("records", "working", "rejects")
+APP_CONTAINERS = ("records", "working", "rejects", "audit")
 APP_QUEUES = ("plan-run", "upload-lane")
 
 VAULT_HOST = "exporter-kv.vault.azure.net"

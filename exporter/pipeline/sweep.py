@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from exporter import ledger, log, store
+from exporter import audit, ledger, log, store
 from exporter.errors import ExporterError
 from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
@@ -97,6 +97,8 @@ def _expire(services: Services) -> None:
                     run = store.get(services.blobs, Run, run_path(run_id))
                     if run and run.end:
                         finish.settle(services, run)
+    with _alone(audit.PREFIX):
+        audit.expire(services.blobs, now, services.settings.audit_retention_days)
 
 
 def _epoch(compact: str) -> float:

@@ -61,8 +61,8 @@ resource hostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Records, working copies and reject reports are written, read and deleted; ledgers are appended to. By container, so
-// that the app can neither make others nor change the account.
+// Records, working copies and reject reports are written, read and deleted; ledgers and the audit trail are appended to.
+// By container, so that the app can neither make others nor change the account, or the policy of the audit trail.
 resource exportBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, index) in exportContainers: {
     scope: containers[index]

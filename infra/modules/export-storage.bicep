@@ -1,4 +1,4 @@
-// The app's own data: records of runs, working copies, reject reports, and the queues between the steps.
+// The app's own data: records of runs, working copies, reject reports, the audit trail, and the queues between the steps.
 
 param name string
 param location string
@@ -11,8 +11,14 @@ param publicAccess bool
 @description('Days after which a reject report is deleted.')
 param rejectsRetentionDays int
 
-@description('Days after which the record of a run, and an entry of the audit trail, is deleted.')
+@description('Days after which the record of a run is deleted.')
 param recordsRetentionDays int
+
+@description('Days for which an entry of the audit trail can be neither changed nor deleted.')
+param auditRetentionDays int
+
+@description('Whether the policy of the audit trail is locked. A locked one takes no PUT, so it is left alone.')
+param auditTrailLocked bool
 
 @description('Containers to make.')
 param containers array
@@ -64,6 +70,24 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   }
 ]
 
+resource audit 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' existing = {
+  parent: blobs
+  name: 'audit'
+}
+
+// Entries are written once, with one line appended for the outcome. Only somebody with rights over the account, which
+// the app does not have, can take the policy away, and nobody once it is locked:
+// https://learn.microsoft.com/azure/storage/blobs/immutable-container-level-worm-policies
+resource auditPolicy 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2026-04-01' = if (!auditTrailLocked) {
+  parent: audit
+  name: 'default'
+  dependsOn: [container]
+  properties: {
+    immutabilityPeriodSinceCreationInDays: auditRetentionDays
+    allowProtectedAppendWrites: true
+  }
+}
+
 resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-04-01' = {
   parent: account
   name: 'default'
@@ -77,7 +101,8 @@ resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-0
 ]
 
 // The app deletes in time by itself (exporter/pipeline/sweep.py); these rules hold when it does not run.
-// They run about once a day: https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview
+// They run about once a day, and do not delete where an immutability policy is, so there is none for the audit trail:
+// https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = {
   parent: account
   name: 'default'
@@ -117,8 +142,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04
           type: 'Lifecycle'
           enabled: true
           definition: {
-            // Ledgers and the audit trail are append blobs.
-            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['records/runs/', 'records/audit/'] }
+            // Ledgers are append blobs.
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['records/runs/'] }
             actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: recordsRetentionDays } } }
           }
         }

@@ -21,6 +21,7 @@ param exportSchedule string
 param bulkRequestsPerMinute int
 param activeCampaignHostSuffixes string
 param rejectsRetentionDays int
+param auditRetentionDays int
 param sizeChangeFactor string
 param otherSettings object
 param instanceMemoryMB int
@@ -74,6 +75,7 @@ var exporterSettings = {
   ACTIVECAMPAIGN_HOST_SUFFIXES: activeCampaignHostSuffixes
   BULK_REQUESTS_PER_MINUTE: string(bulkRequestsPerMinute)
   REJECTS_RETENTION_DAYS: string(rejectsRetentionDays)
+  AUDIT_RETENTION_DAYS: string(auditRetentionDays)
   SIZE_CHANGE_FACTOR: sizeChangeFactor
 }
 

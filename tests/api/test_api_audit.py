@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from exporter import audit
 from exporter.errors import Unavailable
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in
 from tests.builders import drive, people, write_segment
@@ -14,7 +15,7 @@ from tests.builders import drive, people, write_segment
 
 def entries(api: Api) -> list[list[dict[str, Any]]]:
     """Return the lines of each entry, in order of time."""
-    paths = api.fakes.blobs.names("records/audit/")
+    paths = api.fakes.blobs.names(audit.PREFIX)
     return [[orjson.loads(line) for line in api.fakes.blobs.stored[path].data.splitlines()] for path in paths]
 
 
@@ -79,7 +80,7 @@ def test_who_may_not_do_it_leaves_a_line_in_the_log_and_no_entry(api: Api, caplo
 
 def test_without_an_entry_nothing_is_done(api: Api) -> None:
     def down(operation: str, path: str) -> None:
-        if path.startswith("records/audit/"):
+        if path.startswith(audit.PREFIX):
             raise Unavailable("storage_unavailable", "Storage is down.")
 
     api.fakes.blobs.before = down
@@ -94,7 +95,7 @@ def test_what_was_done_is_answered_even_when_its_outcome_cannot_be_recorded(
     calls = iter(range(100))
 
     def down(operation: str, path: str) -> None:
-        if path.startswith("records/audit/") and next(calls):
+        if path.startswith(audit.PREFIX) and next(calls):
             raise Unavailable("storage_unavailable", "Storage is down.")
 
     api.fakes.blobs.before = down
@@ -128,7 +129,7 @@ def test_administrators_read_the_trail_by_day(api: Api) -> None:
 
 def test_an_entry_without_an_outcome_is_shown_without_one(api: Api) -> None:
     api.put("/connections/main", CONNECTION)
-    (path,) = api.fakes.blobs.names("records/audit/")
+    (path,) = api.fakes.blobs.names(audit.PREFIX)
     asked, _ = api.fakes.blobs.stored[path].data.splitlines()
     api.fakes.blobs.stored[path].data = asked
     (entry,) = api.get("/audit/2026-11-18").json["value"]

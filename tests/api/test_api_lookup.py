@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter import audit
 from exporter.ledger import ImportStatus
 from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
 from tests.builders import deliver, drive, people, read_run, write_segment
@@ -170,5 +171,5 @@ def test_an_address_has_to_be_given(api: Api, email: str) -> None:
 def test_a_lookup_leaves_an_entry_in_the_audit_trail(api: Api) -> None:
     run_id = finished(api)
     look_up(api, run_id, "p300@example.com")
-    newest = max(api.fakes.blobs.names("records/audit/"))
+    newest = max(api.fakes.blobs.names(audit.PREFIX))
     assert b'"lookUpInRun"' in api.fakes.blobs.stored[newest].data

@@ -176,7 +176,7 @@ def code_names() -> tuple[set[str], set[str]]:
     """Return the containers and the queues that the code names."""
     queues = set(triggers_of("queue_name"))
     sources = " ".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))
-    containers = set(re.findall(r"\b(records|working|rejects)/", sources))
+    containers = set(re.findall(r"\b(records|working|rejects|audit)/", sources))
     return containers, queues
 
 
@@ -272,12 +272,33 @@ def test_reject_reports_go_when_the_setting_says_in_code_and_in_storage() -> Non
     )
 
 
-def test_records_of_runs_and_the_audit_trail_stay_for_more_than_a_year() -> None:
+def test_records_of_runs_stay_for_more_than_a_year() -> None:
+    rule = lifecycle()["records/runs/"]
+
     assert named("main.bicep", "recordsRetentionDays").decorators["minValue"] > 365
-    for prefix in ("records/runs/", audit.PREFIX):
-        rule = lifecycle()[prefix]
-        assert days(rule) == "recordsRetentionDays"
-        assert set(rule["filters"]["blobTypes"]) == {"blockBlob", "appendBlob"}
+    assert days(rule) == "recordsRetentionDays"
+    assert set(rule["filters"]["blobTypes"]) == {"blockBlob", "appendBlob"}
+
+
+def test_entries_of_the_audit_trail_can_be_appended_to_but_not_changed_until_the_app_deletes_them() -> None:
+    (policy,) = resources("Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies")
+
+    assert named("modules/export-storage.bicep", policy.value["parent"]).value["name"] == audit.PREFIX.rstrip("/")
+    assert policy.properties == {
+        "immutabilityPeriodSinceCreationInDays": "auditRetentionDays",
+        "allowProtectedAppendWrites": True,
+    }
+    assert named("modules/function-app.bicep", "exporterSettings").value["AUDIT_RETENTION_DAYS"] == (
+        "string(auditRetentionDays)"
+    )
+
+
+def test_a_locked_audit_trail_is_left_alone() -> None:
+    # A PUT on a locked policy is refused, and with it the whole deployment.
+    assert named("main.bicep", "auditTrailLocked").value is False
+    assert "immutabilityPolicies@2026-04-01' = if (!auditTrailLocked) {" in (
+        (INFRA / "modules/export-storage.bicep").read_text()
+    )
 
 
 def test_idempotency_keys_live_for_a_day_at_least() -> None:
@@ -286,7 +307,7 @@ def test_idempotency_keys_live_for_a_day_at_least() -> None:
 
 
 def test_no_rule_touches_what_has_to_stay() -> None:
-    assert set(lifecycle()) == {"working/", "rejects/", "records/idempotency/", "records/runs/", "records/audit/"}
+    assert set(lifecycle()) == {"working/", "rejects/", "records/idempotency/", "records/runs/"}
 
 
 def test_what_is_deleted_from_the_apps_account_is_gone() -> None:

@@ -43,7 +43,7 @@ def test_the_real_storage_clients_work_with_a_managed_identity(as_app: World) ->
         QueueServiceClient(settings["ExportStorage__queueServiceUri"], credential=credential) as queues,
         BlobServiceClient(settings["SegmentStorage__blobServiceUri"], credential) as landing,
     ):
-        assert {entry.name for entry in blobs.list_containers()} == {"records", "working", "rejects"}
+        assert {entry.name for entry in blobs.list_containers()} == {"records", "working", "rejects", "audit"}
         assert {"plan-run", "upload-lane"} <= {entry.name for entry in queues.list_queues()}
         assert [entry.name for entry in landing.list_containers()] == ["dynamics365customerinsights"]
         content = os.urandom(3_000_000)
