@@ -36,8 +36,9 @@ package: $(INSTALLED) ## Build the deployment package, build/package.zip
 simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=18
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --within-min $(or $(WITHIN_MIN),inf)
 
-docs: $(INSTALLED) ## Write the reference pages whose truth is in the code
+docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/
 	$(RUN) docs/generate.py
+	$(VENV)/bin/mkdocs build --quiet --strict
 
 lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt

@@ -14,6 +14,8 @@ MAY_WRITE = {
     ("deploy", "build", "attestations"),
     ("deploy", "deploy", "id-token"),
     ("codeql", "analyze", "security-events"),
+    ("docs", "publish", "pages"),
+    ("docs", "publish", "id-token"),
 }
 
 
@@ -26,8 +28,8 @@ def steps(path: Path) -> list[dict[str, Any]]:
     return [step for job in workflow(path)["jobs"].values() for step in job["steps"]]
 
 
-def test_there_are_workflows_for_tests_deployment_and_code_scanning() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["ci", "codeql", "deploy"]
+def test_there_are_workflows_for_tests_code_scanning_deployment_and_docs() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "codeql", "deploy", "docs"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
