@@ -49,7 +49,7 @@ the template; `make docs` writes this page, and a test compares it. What the pag
 
 | copy | holds | kept | deleted by | who can read it |
 |---|---|---|---|---|
-| container `working` | request bodies: the mapped values | until the run ends, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
+| container `working` | request bodies: the mapped values | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
 | container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
 | container `records` | counts, codes, row numbers, ids; no personal data of customers. Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which storage lets nobody change or delete an entry ([lock it](../how-to/lock-the-audit-trail.md)) | the app | the app's identity; through it, role Admin |

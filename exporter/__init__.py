@@ -14,7 +14,7 @@ ledger                 what happened to each batch, in order; folded into its st
 runs                   the run record, its statuses and the accounting
 activecampaign         requests and answers as values (wire, answers, refusals), and HTTPS (client)
 ports                  what the steps need from outside
-pipeline               the steps in order of time: start, plan, upload, finish, sweep
+pipeline               the steps in order of time: start, plan, upload, confirm, finish, sweep
 storage, secrets       Azure: blobs, queues, Key Vault
 records, store, audit  how records are kept, changed without loss, and who asked for what
 api                    the HTTP interface

@@ -51,10 +51,10 @@ PORTION_EVENTS: dict[str, frozenset[PortionStatus]] = {
     "accepted": frozenset({_P.SENDING}),
 }
 IMPORT_EVENTS: dict[str, frozenset[ImportStatus]] = {
-    "asked": frozenset({_I.ACCEPTED}),  # no final status yet
+    "asked": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),  # no final status yet
     "confirmed": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),
     "importFailed": frozenset({_I.ACCEPTED}),
-    "gaveUp": frozenset({_I.ACCEPTED}),
+    "gaveUp": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),
 }
 """Which events a portion and an import may meet in which status. There is no other way from one status to the next."""
 
@@ -130,7 +130,8 @@ class Lane:
     single contact took about 7 s (VCR of a real account, 2021-03-23)."""
 
     closed: bool = False
-    """Whether the run has ended with contacts of this lane that are not sent, and will not be."""
+    """Whether the run has ended with contacts of this lane that are not sent, and will not be. Only the outcomes of
+    imports may still come."""
 
     @property
     def finished(self) -> bool:
@@ -145,6 +146,11 @@ class Lane:
         """Yield the imports whose outcome is not known yet."""
         return (i for i in self.imports.values() if i.status is ImportStatus.ACCEPTED)
 
+    def late(self) -> Iterable[Import]:
+        """Yield the imports that were given up for the time alone: their outcome may still come."""
+        late = Reason.NOT_CONFIRMED_IN_TIME
+        return (i for i in self.imports.values() if i.status is ImportStatus.GIVEN_UP and i.reason == late)
+
     def held(self, age_s: float, stale_s: float) -> bool:
         """Whether a living worker has the lane; `age_s` is the time since the last append, by the storage's clock."""
         return self.holder is not None and age_s < stale_s
@@ -155,7 +161,7 @@ class Lane:
         Raises `Stop` ("ledger_unreadable") for an event that cannot happen now, and `Wait` ("newer_release").
         """
         at, name = to_epoch(event["at"]), event["event"]
-        if self.closed:
+        if self.closed and name not in IMPORT_EVENTS:
             raise _unreadable(f"{name!r} after its end")
         if name in PORTION_EVENTS:
             portion = self.portions.get((event["batch"], event["portion"]))

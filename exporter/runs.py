@@ -143,6 +143,13 @@ class End(Value):
     """The run that was going on when this one was asked for; then this one did nothing."""
 
 
+class Amended(Value):
+    """What imports that had no outcome at the end came to afterwards. The status stays what it was."""
+
+    account: Account
+    at: Time
+
+
 class Cancel(Value):
     """Somebody asked to cancel."""
 
@@ -173,6 +180,13 @@ class Run(Record):
     stop: Problem | None = None
     """Why no batch of this run can work any more; what is on its way is still confirmed, then the run fails."""
     end: End | None = None
+    amended: Amended | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """The account of a run that is over, as it is known today."""
+        known = self.amended or self.end
+        return known.account if known else None
 
     @property
     def halted(self) -> bool:

@@ -138,7 +138,7 @@ class Settings(BaseModel):
         alias="CONFIRM_WITHIN_S",
         ge=10,
         le=86_400,
-        description="Seconds after which an import without a final status is reported as unconfirmed. Default 2 hours.",
+        description="Seconds after which a run ends without the final status of an import. Default 2 hours; the import is asked for, for a day.",
     )
     retry_for_s: float = Field(
         default=86_400,

@@ -69,6 +69,8 @@ class RunSummary(Value):
     duration_s: int | None = None
     account: Account | None = None
     """Of a run that is over: every row read is in exactly one bucket."""
+    amended_utc: Time | None = None
+    """When the account was brought up to date, after the end: imports that were late had an outcome after all."""
     resends: int | None = None
     """Requests that were sent again because the outcome of the first was unknown."""
     resumes: str | None = None
@@ -177,7 +179,7 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
     export = find_usable(context, run.export_id)
     if run.end is None:
         raise Refusal(409, "run_is_going", "The run is going on; what it waits for, it notices by itself.")
-    if not run.end.account.unconfirmed:
+    if run.account and not run.account.unconfirmed:
         raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
     slot = store.get(services.blobs, Slot, slot_path(export.id))
     if slot and slot.run.run_id != run_id:
@@ -252,7 +254,8 @@ def _facts(run: Run) -> dict[str, Any]:
     if run.end:
         shown["ended_utc"] = run.end.at
         shown["duration_s"] = round(run.end.at - run.requested_utc)
-        shown["account"] = run.end.account
+        shown["account"] = run.account
+        shown["amended_utc"] = run.amended.at if run.amended else None
         shown["resends"] = run.end.resends
     else:
         shown["waiting"] = run.waiting

@@ -17,7 +17,7 @@ from exporter.ports import Changed, Services
 from exporter.reasons import BY_CODE, Reason
 from exporter.records import Record, Time
 from exporter.rejects import Reject
-from exporter.runs import Account, End, Problem, Run, RunStatus, lane_path, run_path
+from exporter.runs import Account, Amended, End, Problem, Run, RunStatus, lane_path, run_path
 
 
 class Report(Record):
@@ -39,6 +39,13 @@ def lanes(services: Services, run: Run) -> list[tuple[Lane, float]]:
     """Return every lane of the run, folded, with the seconds since its last event; an unopened ledger is left out."""
     blobs = (services.blobs.read(lane_path(run.run_id, n)) for n in range(run.plan.lanes if run.plan else 0))
     return [(ledger.fold(blob.data), blob.age_s) for blob in blobs if blob]
+
+
+def append(services: Services, run_id: str, number: int, lane: Lane, *events: ledger.Json) -> None:
+    """Append to a lane's ledger, and take it in. Raises `Changed` when somebody else has written since it was read."""
+    lane.length = services.blobs.append(lane_path(run_id, number), ledger.encode(events), lane.length)
+    for event in events:
+        lane.apply(event)
 
 
 def over(run: Run, lane: Lane, age_s: float, stale_s: float) -> bool:
@@ -69,11 +76,7 @@ def finish(services: Services, run_id: str) -> None:
         raise Stop(
             "manifest_missing", f"The manifest of the run {run_id} is gone. Start the export again.", Culprit.SYSTEM
         )
-    try:
-        services.blobs.extend(manifest.rejects, rejects.lines(_rejects(services, manifest, folded)))
-    except Stop as error:
-        # Without its working copy, a run can still be counted, but the people in it have no names any more.
-        log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
+    _list_rejects(services, run_id, manifest, folded)
     return _end(services, run, runs.account(run.plan, folded), runs.resends(folded))
 
 
@@ -88,13 +91,41 @@ def _over(services: Services, run: Run) -> list[Lane] | None:
         if lane.finished:
             continue
         # A worker that does not know of the halt yet, or stood still, fails its next append, and so sends nothing.
-        closed = ledger.lane_event(services.clock.now(), "closed")
         try:
-            services.blobs.append(lane_path(run.run_id, number), ledger.encode([closed]), lane.length)
+            append(services, run.run_id, number, lane, ledger.lane_event(services.clock.now(), "closed"))
         except Changed:
             return None
-        lane.apply(closed)
     return [lane for lane, _ in current]
+
+
+def amend(services: Services, run_id: str) -> None:
+    """Bring the account of a run that is over up to date with its ledgers, then settle it."""
+    run = store.get(services.blobs, Run, run_path(run_id))
+    manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
+    if run and run.plan and manifest:
+        # The ledgers are read after the record: whoever amended it in the meantime may know more.
+        before, folded = run.amended, [lane for lane, _ in lanes(services, run)]
+        account = runs.account(run.plan, folded)
+        if account != run.account:
+            _list_rejects(services, run_id, manifest, folded)
+            amended = Amended(account=account, at=services.clock.now())
+            run = store.change(
+                services.blobs,
+                Run,
+                run_path(run_id),
+                lambda r: None if r.amended != before else r.model_copy(update={"amended": amended}),
+            )
+            log.event("run_amended", runId=run_id, **account.model_dump(by_alias=True, exclude={"reasons"}))
+    if run:
+        settle(services, run)
+
+
+def _list_rejects(services: Services, run_id: str, manifest: Manifest, folded: list[Lane]) -> None:
+    try:
+        services.blobs.extend(manifest.rejects, rejects.lines(_rejects(services, manifest, folded)))
+    except Stop as error:
+        # Without its working copy, a run can still be counted, but the people in it have no names any more.
+        log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
 
 
 def _end(services: Services, run: Run, account: Account, resends: int, may_end: Callable[[Run], bool] = bool) -> None:
@@ -142,10 +173,11 @@ def end_with(services: Services, run_id: str, end: End, may_end: Callable[[Run],
 def settle(services: Services, run: Run) -> None:
     """Do what follows from the end: the report, what the next run compares with, and no working copy any more.
 
-    It follows from records that do not change any more, so it may be done again. The working copy goes last: as long as
-    there is one, the sweep knows that something is left to do.
+    It follows from the records alone, so it may be done again. The working copy goes last, and only when no import is
+    late and the account is up to date: as long as there is one, the sweep knows that something is left to do.
     """
-    if run.end is None:
+    account = run.account
+    if run.end is None or account is None:
         return
     manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
     report = Report(
@@ -153,8 +185,8 @@ def settle(services: Services, run: Run) -> None:
         export_id=run.export_id,
         status=run.end.status,
         ended_utc=run.end.at,
-        account=run.end.account,
-        explanations={code: BY_CODE[code].explanation for code in run.end.account.reasons},
+        account=account,
+        explanations={code: BY_CODE[code].explanation for code in account.reasons},
         sources=manifest.sources if manifest else (),
         warnings=run.plan.warnings if run.plan else (),
         resends=run.end.resends,
@@ -164,10 +196,10 @@ def settle(services: Services, run: Run) -> None:
         success = LastSuccess(
             run_id=run.run_id,
             fingerprint=manifest.fingerprint,
-            rows_read=run.end.account.rows_read,
+            rows_read=account.rows_read,
             at=run.end.at,
             host=run.host,
-            confirmed=run.end.account.confirmed,
+            confirmed=account.confirmed,
         )
         store.change(
             services.blobs,
@@ -175,10 +207,13 @@ def settle(services: Services, run: Run) -> None:
             slot_path(run.export_id),
             lambda s: (
                 None
-                if s.last_success and s.last_success.at >= success.at
+                if s.last_success and (s.last_success.at > success.at or s.last_success == success)
                 else s.model_copy(update={"last_success": success})
             ),
         )
+    folded = [lane for lane, _ in lanes(services, run)]
+    if run.plan and (any(any(lane.late()) for lane in folded) or runs.account(run.plan, folded) != account):
+        return
     for path in list(services.blobs.names(f"working/{run.run_id}/")):
         services.blobs.delete(path)
 

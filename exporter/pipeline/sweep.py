@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from exporter import audit, ledger, log, store
 from exporter.errors import ExporterError
-from exporter.pipeline import finish
+from exporter.pipeline import confirm, finish
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.plan import CLAIM_S, dispatch
 from exporter.pipeline.start import PLAN_QUEUE, SLOT_PREFIX, UPLOAD_QUEUE, Slot, active_run, send_quietly
@@ -96,7 +96,7 @@ def _expire(services: Services) -> None:
                 with _alone(path):
                     run = store.get(services.blobs, Run, run_path(run_id))
                     if run and run.end:
-                        finish.settle(services, run)
+                        confirm.ask_late(services, run)
     with _alone(audit.PREFIX):
         audit.expire(services.blobs, now, services.settings.audit_retention_days)
 

@@ -27,12 +27,12 @@ from exporter.ledger import (
     lane_event,
     portion_event,
 )
-from exporter.pipeline import finish, preflight
+from exporter.pipeline import finish
 from exporter.pipeline.account import CALLED_OFF, AccountCalls
+from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
 from exporter.ports import Changed, Services
-from exporter.reasons import Reason
 from exporter.records import to_epoch, to_text
 from exporter.runs import Problem, Run, lane_path, run_path
 
@@ -46,7 +46,6 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
 """Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
 PATIENT_WAITS = 3
 """How many waits without progress a refusal of the request as such is given before the run stops."""
-MAX_FAILED_IMPORTS = 3
 
 
 def upload_lane(services: Services, run_id: str, number: int) -> None:
@@ -88,7 +87,7 @@ class _Worker:
     lane: Lane
     me: str
     _account: AccountCalls = field(init=False)
-    _exclusions: tuple[answers.Exclusion, ...] | None = field(default=None, init=False, repr=False)
+    _inquiry: Inquiry = field(init=False)
 
     def work(self) -> None:
         """Claim the lane, work until its end or the end of the time, hand over. Raises `Changed` when it is lost."""
@@ -99,6 +98,7 @@ class _Worker:
         try:
             key = self.services.secrets.get(self.run.secret_name, fresh=credentials_before)
             self._account = AccountCalls(self.services, self.run.host, key)
+            self._inquiry = Inquiry(self.services, self._account, self.manifest)
             resume_at = self._until(deadline)
         except Stop as error:
             self._stop(error)
@@ -197,23 +197,11 @@ class _Worker:
         return True
 
     def _ask(self, one: Import) -> None:
-        reply = self._account.call(wire.import_info(one.import_id))
-        now = self.services.clock.now()
-        outcome = answers.import_outcome(reply)
-        match outcome:
-            case answers.Pending(status):
-                self._append(import_event(now, "asked", one, status=status))
-            case answers.Completed(failed_emails):
-                failed, unmatched = self._failed(one, failed_emails)
-                self._append(import_event(now, "confirmed", one, failed=failed, unmatched=unmatched))
-            case answers.ImportFailed(status) if one.failed_imports + 1 < MAX_FAILED_IMPORTS:
-                self._append(import_event(now, "importFailed", one, status=status))
-            case answers.ImportFailed():
-                self._append(import_event(now, "gaveUp", one, reason=Reason.IMPORT_FAILED))
-            case answers.NotFound():
-                self._append(import_event(now, "asked", one, status="notFound"))
-            case _:
-                self._react(outcome)
+        outcome = self._inquiry.ask(one)
+        if isinstance(outcome, dict):
+            self._append(outcome)
+        else:
+            self._react(outcome)
 
     def _react(self, outcome: answers.ErrorOutcome) -> None:
         match outcome:
@@ -229,23 +217,6 @@ class _Worker:
                 )
         raise answers.as_error(outcome, "a bulk import")
 
-    def _failed(self, one: Import, failed_emails: tuple[str, ...]) -> tuple[dict[str, str], int]:
-        """Return the reason code by position of those who failed, and how many failed addresses were not sent."""
-        if not failed_emails:
-            return {}, 0
-        body, _ = finish.read_batch(self.services, self.manifest, self.manifest.batches[one.batch])
-        everybody = wire.addresses(body)
-        found, unmatched = wire.failed_positions(failed_emails, [everybody[p] for p in one.positions])
-        positions = [one.positions[i] for i in found]
-        return {str(position): self._why_failed(everybody[position]).value for position in positions}, unmatched
-
-    def _why_failed(self, email: str) -> Reason:
-        """ActiveCampaign gives no reason for a failure; the exclusion list, where it may be read, tells some."""
-        if self._exclusions is None:
-            self._exclusions = preflight.exclusions(self._account)
-        excluded = any(entry.matches(email) for entry in self._exclusions)
-        return Reason.EXCLUDED if excluded else Reason.FAILED_IN_IMPORT
-
     def _body(self, portion: Portion) -> bytes:
         batch = self.manifest.batches[portion.batch]
         body, _ = finish.read_batch(self.services, self.manifest, batch)
@@ -254,10 +225,7 @@ class _Worker:
         return wire.select(body, self.manifest.around, portion.to_send)
 
     def _append(self, *events: Json) -> None:
-        path = lane_path(self.run.run_id, self.number)
-        self.lane.length = self.services.blobs.append(path, ledger.encode(events), self.lane.length)
-        for event in events:
-            self.lane.apply(event)
+        finish.append(self.services, self.run.run_id, self.number, self.lane, *events)
 
     def _look_for_cancel(self, now: float) -> None:
         if now - self.run_read_at >= CHECK_CANCEL_S:

@@ -27,7 +27,7 @@ def events() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in (ROOT / "exporter").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "log.event":
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("log.event", "event"):
                 (action,) = (part.value for part in call.args if isinstance(part, ast.Constant))
                 fields = found.setdefault(str(action), set())
                 for keyword in call.keywords:
@@ -37,7 +37,7 @@ def events() -> dict[str, set[str]]:
 
 def spread(expression: str) -> set[str]:
     """Return the names that `**expression` adds to an event."""
-    if expression.startswith("end.account.model_dump"):
+    if "account.model_dump" in expression:
         by_alias = "by_alias=True" in expression
         fields = runs.Account.model_fields
         return {str(fields[name].alias) if by_alias else name for name in fields}

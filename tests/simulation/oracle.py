@@ -225,7 +225,10 @@ class Oracle:
         assert end
         self.require(end.account.adds_up, "I1", f"the account does not add up: {end.account}")
         copies = [path for path in self._world.blobs.stored if path.startswith(f"working/{run.run_id}/")]
-        self.require(not copies, "P9", "a working copy is left")
+        late = any(any(lane.late()) for lane in run.lanes.values())
+        self.require(not copies or late, "P9", "a working copy is left")
+        asked = not (late and self._world.late_imports_ended) or self._world.scenario.sabotage
+        self.require(asked, "I9", "a late import is not asked for")
         if end.status is RunStatus.FAILED:
             self._check_failure(record)
         if end.status is RunStatus.CANCELED:
@@ -236,12 +239,14 @@ class Oracle:
             return
         self.require(run.manifest and record.plan == run.manifest.plan, "I1", "the plan is not that of the manifest")
         account = runs.account(record.plan, run.lanes.values())
-        self.require(end.account == account, "I1", f"something happened after the end: {end.account}, now {account}")
+        self.require(record.account == account, "I1", f"the account is not up to date: {record.account}, now {account}")
+        amended = record.amended is None or end.account.unconfirmed > 0
+        self.require(amended, "I7", "amended, though every contact had its outcome")
         report = self._world.blobs.stored.get(runs.run_path(run.run_id, "report.json"))
         self.require(report or self._world.scenario.sabotage, "I7", "there is no report")
         if report:
             told = load(Report, report.data)
-            self.require((told.status, told.account) == (end.status, end.account), "I7", "report and end differ")
+            self.require((told.status, told.account) == (end.status, record.account), "I7", "report and end differ")
         if end.status is RunStatus.SUCCESSFUL:
             unsent = record.plan.contacts - account.confirmed
             self.require(not unsent and not record.plan.rejected, "I7", "successful without all contacts")

@@ -14,7 +14,7 @@ from exporter import batches, ledger, log, pacing, runs, store, triggers
 from exporter.activecampaign import answers, refusals, wire
 from exporter.errors import Stop, Unavailable
 from exporter.ledger import Lane, lane_event, portion_event
-from exporter.pipeline import finish, plan, start, sweep, upload
+from exporter.pipeline import confirm, finish, plan, start, sweep, upload
 from exporter.pipeline.account import CALLED_OFF, AccountCalls
 from exporter.pipeline.manifest import BatchEntry, Manifest, manifest_path
 from exporter.ports import Changed
@@ -429,6 +429,12 @@ def the_report_comes_first(patch: pytest.MonkeyPatch) -> None:
             services.blobs.put(run_path(run_id, "report.json"), report.to_json())
 
     patch.setattr(finish, "end_with", end_with)
+
+
+@mistake
+def late_imports_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Nobody asks for an import that has no outcome when its run ends."""
+    patch.setattr(confirm, "ask_late", finish.settle)
 
 
 @mistake

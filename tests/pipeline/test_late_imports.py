@@ -1,0 +1,153 @@
+"""Imports that have no outcome when their run ends are asked for as long as the working copy is kept."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from exporter.activecampaign.wire import NotSent
+from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
+from exporter.pipeline.start import start_on_demand
+from exporter.pipeline.sweep import WORKING_COPY_S, sweep
+from exporter.runs import Run, RunStatus, run_path
+from tests.builders import drive, make_export, people, read_run, rejects_of, write_segment
+from tests.fakes import Fakes, make_fakes
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    fakes = make_fakes()
+    write_segment(fakes, people(600))
+    return fakes
+
+
+def ended_with_stuck_imports(fakes: Fakes, count: int = 1) -> Run:
+    fakes.account.end_next_imports("stuck", count)
+    run = drive(fakes, start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id, limit_s=4 * 3_600)
+    assert run.end
+    assert run.end.account.unconfirmed == run.end.account.reasons["not_confirmed_in_time"] > 0
+    return run
+
+
+def stuck_imports(fakes: Fakes) -> list[str]:
+    return [key for key, one in fakes.account._state.imports.items() if one.outcome == "stuck"]
+
+
+def sweep_for(fakes: Fakes, seconds: float) -> None:
+    end = fakes.clock.now() + seconds
+    while fakes.clock.now() < end:
+        fakes.clock.sleep(60)
+        sweep(fakes.services)
+
+
+def questions(fakes: Fakes) -> int:
+    return sum("import/info" in request.path for request in fakes.activecampaign.requests)
+
+
+def working_copies(fakes: Fakes) -> list[str]:
+    return list(fakes.blobs.names("working/"))
+
+
+def test_an_outcome_after_the_end_amends_the_account_and_leaves_the_status(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes)
+    assert len(rejects_of(fakes, run.run_id)) == run.end.account.unconfirmed if run.end else False
+    for one in stuck_imports(fakes):
+        fakes.account.end_import(one, "completed")
+    sweep_for(fakes, ASK_LATE_EVERY_S + 120)
+    after = read_run(fakes, run.run_id)
+    assert after.end == run.end
+    assert after.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert after.account
+    assert (after.account.confirmed, after.account.unconfirmed, after.account.reasons) == (600, 0, {})
+    assert rejects_of(fakes, run.run_id) == []
+    report = orjson.loads(fakes.blobs.stored[run_path(run.run_id, "report.json")].data)
+    assert report["account"]["confirmed"] == 600
+    assert working_copies(fakes) == []
+    asked = questions(fakes)
+    sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
+    assert questions(fakes) == asked
+
+
+def test_those_who_failed_in_a_late_import_are_named(fakes: Fakes) -> None:
+    fakes.account.bounce("p7@example.com")
+    run = ended_with_stuck_imports(fakes, 3)
+    for one in stuck_imports(fakes):
+        fakes.account.end_import(one, "completed")
+    sweep_for(fakes, ASK_LATE_EVERY_S + 120)
+    account = read_run(fakes, run.run_id).account
+    assert account
+    assert (account.confirmed, account.reasons) == (599, {"failed_in_import": 1})
+    assert [row["email"] for row in rejects_of(fakes, run.run_id)] == ["p7@example.com"]
+
+
+def test_a_late_import_that_failed_is_not_sent_again(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes)
+    sent = len(fakes.account.requests())
+    for one in stuck_imports(fakes):
+        fakes.account.end_import(one, "failed")
+    sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
+    account = read_run(fakes, run.run_id).account
+    assert account
+    assert list(account.reasons) == ["import_failed"]
+    assert not any(r.path.endswith("bulk_import") for r in fakes.account.requests()[sent:])
+    assert working_copies(fakes) == []
+
+
+def test_what_stays_stuck_is_asked_for_until_the_working_copy_is_a_day_old(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes)
+    asked = questions(fakes)
+    sweep_for(fakes, run.requested_utc + WORKING_COPY_S - fakes.clock.now() - 120)
+    assert working_copies(fakes) != []
+    left_s = WORKING_COPY_S - (run.end.at - run.requested_utc if run.end else 0)
+    assert 0.9 * left_s / ASK_LATE_EVERY_S <= questions(fakes) - asked <= left_s / ASK_LATE_EVERY_S + 1
+    sweep_for(fakes, 300)
+    assert working_copies(fakes) == []
+    assert read_run(fakes, run.run_id) == run
+
+
+def test_a_sweep_asks_for_a_few_late_imports_only(fakes: Fakes) -> None:
+    write_segment(fakes, people(250 * (LATE_QUESTIONS + 5)))
+    ended_with_stuck_imports(fakes, 100)
+    asked = questions(fakes)
+    fakes.clock.sleep(2 * ASK_LATE_EVERY_S)
+    sweep(fakes.services)
+    assert questions(fakes) - asked == LATE_QUESTIONS
+    sweep(fakes.services)
+    assert questions(fakes) - asked == LATE_QUESTIONS + 5
+
+
+def test_without_an_answer_it_asks_again_later(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes)
+    for one in stuck_imports(fakes):
+        fakes.account.end_import(one, "completed")
+    fakes.activecampaign.before = lambda request: NotSent("dns")
+    sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
+    assert read_run(fakes, run.run_id).account == (run.end and run.end.account)
+    fakes.activecampaign.before = lambda request: None
+    sweep_for(fakes, 120)
+    account = read_run(fakes, run.run_id).account
+    assert account
+    assert account.unconfirmed == 0
+
+
+def test_a_sweep_that_read_the_ledgers_before_another_one_changes_nothing(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes, 2)
+    stuck = stuck_imports(fakes)
+    fakes.clock.sleep(ASK_LATE_EVERY_S)
+    for one in stuck:
+        fakes.account.end_import(one, "completed")
+    interrupted = False
+
+    def interrupt(request: object) -> None:
+        nonlocal interrupted
+        if not interrupted and "import/info" in getattr(request, "path", ""):
+            interrupted = True
+            sweep(fakes.services)
+
+    fakes.activecampaign.before = interrupt
+    sweep(fakes.services)
+    assert interrupted
+    account = read_run(fakes, run.run_id).account
+    assert account
+    assert (account.confirmed, account.unconfirmed) == (600, 0)
+    assert working_copies(fakes) == []
