@@ -119,10 +119,15 @@ def answer(
 
 
 def _quietly(step: str, call: Callable[[], None]) -> None:
-    """Call a step. A wait is not a failure of the message: it is logged, no attempt is burnt, the sweep repeats it."""
+    """Call a step. Whatever goes wrong is logged, no attempt of the message is burnt, and the sweep repeats the step.
+
+    An error that nobody foresaw is not handed to the host either, which would log its text; that may hold data.
+    """
     try:
         call()
     except Wait as error:
         log.event("step_waits", level=logging.WARNING, step=step, code=error.code)
     except ExporterError as error:
         log.event("step_stopped", level=logging.ERROR, step=step, code=error.code, message=error.message)
+    except Exception as error:  # noqa: BLE001 - as the docstring says
+        log.defect(error, step=step)

@@ -242,6 +242,8 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
         except ExporterError as error:
             log.event("scheduled_start_failed", level=logging.ERROR, path=path, code=error.code)
             wait = error if isinstance(error, Wait) else wait
+        except Exception as error:  # noqa: BLE001 - the others start, whatever is wrong with this one
+            log.defect(error, path=path)
     if wait:
         raise wait
     return started

@@ -38,6 +38,8 @@ class Instance:
     skew_s: float = 0.0
     """How far its clock is ahead."""
     frozen_until: float = 0.0
+    release: int = 1
+    """Of the code that runs on it; 2 writes records of schema version 2."""
     secrets: dict[str, tuple[float, str]] = field(default_factory=dict)
     """The Key Vault cache of its process: when read, value."""
     invocations: list[Invocation] = field(default_factory=list)
@@ -59,6 +61,8 @@ class Invocation:
     instance: Instance
     name: str
     message: Message | None = None
+    ended: Callable[[bool], object] | None = None
+    """Called at the end, with whether the function returned or raised; False: its process died."""
     dead: bool = False
     services: Services = field(init=False)
     disturbed: bool = False
@@ -120,10 +124,16 @@ class Host:
 
     # --- functions ---
 
-    def invoke(self, name: str, step: Step, message: Message | None = None) -> Invocation:
+    def invoke(
+        self,
+        name: str,
+        step: Step,
+        message: Message | None = None,
+        ended: Callable[[bool], object] | None = None,
+    ) -> Invocation:
         """Start a function on some instance."""
         choices = [i for i in self.instances if not i.frozen] or self.instances
-        invocation = Invocation(self, self.random.choice(choices), name, message)
+        invocation = Invocation(self, self.random.choice(choices), name, message, ended)
         invocation.services = self._services(invocation)
         invocation.instance.invocations.append(invocation)
         self.running[invocation] = None
@@ -140,21 +150,23 @@ class Host:
         except Crashed:
             return
         except Exception as error:  # noqa: BLE001 - the host survives whatever a function raises
-            self._over(invocation)
+            self._over(invocation, returned=True)
             self.errors.append(error)
             if invocation.message:
                 self._failed(invocation.message)
         else:
-            self._over(invocation)
+            self._over(invocation, returned=True)
             if invocation.message:
                 self._done(invocation.message)
         finally:
             del self._by_task[task]
 
-    def _over(self, invocation: Invocation) -> None:
+    def _over(self, invocation: Invocation, *, returned: bool) -> None:
         invocation.dead = True
         invocation.instance.invocations.remove(invocation)
         self.running.pop(invocation, None)
+        if invocation.ended:
+            invocation.ended(returned)
 
     def _time_out(self, invocation: Invocation) -> None:
         """The host gives up on a function that takes too long; the process goes on now and then (host issue 8814)."""
@@ -171,13 +183,20 @@ class Host:
         self.note(f"instance {instance.number}", "crashed")
         for invocation in list(instance.invocations):
             invocation.disturbed = True
-            self._over(invocation)
+            self._over(invocation, returned=False)
             if message := invocation.message:
                 early = self.random.random() < 0.1
                 hidden_s = self.random.uniform(0, 30) if early else self.random.uniform(HIDDEN_S / 2, HIDDEN_S)
                 self._deliver_later(message, hidden_s)
         instance.secrets.clear()
         instance.frozen_until = 0.0
+
+    def deploy(self, instance: Instance, release: int) -> None:
+        """Start another release of the code on an instance."""
+        self.note(f"instance {instance.number}", f"release {release}")
+        self.weather.seen[f"release {release} deployed"] += 1
+        self.crash(instance)
+        instance.release = release
 
     # --- queues ---
 
@@ -267,3 +286,57 @@ class Host:
             return
         for _ in range(2 if fate == "doubled" else 1):
             self.invoke(name, step)
+
+
+class Schedule:
+    """A timer with a memory: its next occurrence is stored, and moves on only when its function has returned.
+
+    What was missed while nothing ran, or ended with its process, fires again as past due (azure-webjobs-sdk-extensions,
+    TimerListener).
+    """
+
+    def __init__(
+        self, host: Host, name: str, period_s: int, until: float, step: Callable[[float, bool], object]
+    ) -> None:
+        """`step` gets the occurrence and whether it is past due; no occurrence after `until`."""
+        self._host = host
+        self._name = name
+        self._period_s = period_s
+        self._until = until
+        self._step = step
+        self.next: float | None = None
+        self.fired: set[float] = set()
+        """The occurrences for which the function has returned."""
+        self._advance()
+
+    def _advance(self) -> None:
+        now = self._host.clockwork.now
+        self.next = now - now % self._period_s + self._period_s
+        if self.next > self._until:
+            self.next = None
+            return
+        wait_s = self.next - now
+        fate = self._host.weather.on_timer(now)
+        if fate:
+            self._host.weather.seen[f"schedule {fate}"] += 1
+            self._host.note(self._name, f"schedule {fate}")
+        if fate in ("missed", "late"):
+            wait_s += self._host.random.uniform(0, 60 if fate == "late" else 3 * self._period_s)
+        for _ in range(2 if fate == "doubled" else 1):
+            self._later(wait_s, self.next, past_due=fate == "missed")
+
+    def _later(self, seconds: float, occurrence: float, *, past_due: bool) -> None:
+        def fire() -> None:
+            if self.next == occurrence:
+                name = f"{self._name} {occurrence:.0f}"
+                self._host.invoke(name, lambda: self._step(occurrence, past_due), ended=ended)
+
+        def ended(returned: bool) -> None:  # noqa: FBT001 - a callback
+            if not returned:
+                self._later(self._host.random.uniform(10, 90), occurrence, past_due=True)
+                return
+            self.fired.add(occurrence)
+            if self.next == occurrence:
+                self._advance()
+
+        self._host.clockwork.later(seconds, fire)

@@ -25,14 +25,16 @@ import orjson
 from exporter import runs
 from exporter.activecampaign import wire
 from exporter.errors import ExporterError
-from exporter.ledger import ImportStatus, Lane
+from exporter.ledger import ImportStatus, Lane, fold
 from exporter.pipeline.finish import Report
-from exporter.pipeline.manifest import Manifest
+from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import Slot
 from exporter.records import load
 from exporter.runs import Run, RunStatus, Trigger
 from sandbox.activecampaign.contacts import UNSUBSCRIBED
+from tests.fakes import START
 from tests.simulation.host import Invocation
+from tests.simulation.ports import this_release
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -53,6 +55,8 @@ WAITED_TOO_LONG = {
 """With these codes a run may fail, after it has waited as long as it is set to."""
 
 
+SOME_DEFECTS = 5
+"""An error that nobody foresaw comes so often before a run fails because of it."""
 SENT = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
 
@@ -99,6 +103,9 @@ class Oracle:
         self._newest_sent: Counter[str] = Counter()
         self._by_import: dict[str, Submission] = {}
         self._payloads: dict[str, bytes] = {}
+        self._count = 0
+        self._forgotten: list[Submission] = []
+        """Of runs that a restored storage does not know."""
 
     def require(self, holds: object, invariant: str, text: str) -> None:
         """Stop the world when something does not hold."""
@@ -109,10 +116,14 @@ class Oracle:
 
     def written(self, path: str, before: bytes | None, after: bytes) -> None:
         """Look at a write to the app's own storage."""
+        if self._world.scenario.rollout and not path.startswith(("working/", "rejects/")):
+            self._check_release(path, before)
+            before, after = before and this_release(before), this_release(after)
         match path.split("/"):
             case ["records", "slots", _]:
                 run = orjson.loads(after)["run"]
                 if run["runId"] not in self.runs:
+                    self._slot_taken(before)
                     self._run(run["runId"], run["exportId"])
             case ["records", "runs", run_id, "run.json"]:
                 self._run_written(run_id, orjson.loads(after))
@@ -124,8 +135,22 @@ class Oracle:
             case ["records", "runs", run_id, "lanes", lane]:
                 self._appended(self.runs[run_id], lane, before or b"", after)
 
+    def _check_release(self, path: str, before: bytes | None) -> None:
+        """A record of a newer release is changed by instances of that release only."""
+        if before and this_release(before) != before:
+            writer = self._world.host.current().instance
+            self.require(writer.release > 1, "A18", f"an older release changed a record of a newer one: {path}")
+
+    def _slot_taken(self, before: bytes | None) -> None:
+        if before:
+            previous = self.runs[orjson.loads(before)["run"]["runId"]]
+            self.require(previous.ended_at is not None, "B27", "two runs of an export at once")
+
     def _run(self, run_id: str, export_id: str) -> RunSeen:
-        return self.runs.setdefault(run_id, RunSeen(run_id, export_id, len(self.runs) + 1))
+        if run_id not in self.runs:
+            self._count += 1
+            self.runs[run_id] = RunSeen(run_id, export_id, self._count)
+        return self.runs[run_id]
 
     def _run_written(self, run_id: str, record: dict[str, Any]) -> None:
         run = self._run(run_id, record["exportId"])
@@ -143,8 +168,65 @@ class Oracle:
         emails = [email for batch in run.batches for email in batch]
         self.require(len(set(emails)) == len(emails), "I2", "an address is in two batches")
         expected = self._world.expected(manifest.sources[0].etag)
-        self.require(Counter(emails) == Counter(expected.contacts), "I1", "planned contacts are not those of the file")
         self.require(manifest.plan.rows_read == expected.rows, "I1", "not every row was read")
+        if earlier := run.record.get("resumes"):
+            self._check_resumed(run, self._decided(self.runs[earlier]), set(expected.contacts))
+        else:
+            same = Counter(emails) == Counter(expected.contacts)
+            self.require(same, "I1", "planned contacts are not those of the file")
+
+    def _check_resumed(self, run: RunSeen, decided: set[str], everybody: set[str]) -> None:
+        """A run that resumes another sends what has no outcome yet, in the requests in which that was to be sent."""
+        assert run.manifest
+        emails = {email for batch in run.batches for email in batch}
+        self.require(emails <= everybody, "I5", "planned somebody who is not in the file")
+        self.require(everybody - emails <= decided, "I1", "somebody without an outcome was left out")
+        for batch in run.batches:
+            self.require(not {*batch} <= decided, "P4", "a batch is sent again, though all of it has its outcome")
+        carried = run.manifest.plan.carried
+        assert carried
+        count = carried.confirmed + carried.rejected_by_active_campaign
+        self.require(count == len(everybody) - len(emails), "I1", "carried over is not what is left out")
+
+    def _decided(self, run: RunSeen) -> set[str]:
+        """Return whose outcome a run has, or those that it resumed."""
+        earlier = run.record.get("resumes")
+        decided = self._decided(self.runs[earlier]) if earlier else set()
+        decided -= {email for batch in run.batches for email in batch}
+        for lane in run.lanes.values():
+            for one in lane.imports.values():
+                if one.status is ImportStatus.CONFIRMED:
+                    decided |= {run.batches[one.batch][position] for position in one.positions}
+            for portion in lane.portions.values():
+                decided |= {run.batches[portion.batch][position] for position in portion.refused}
+        return decided
+
+    # --- after a restore ---
+
+    def go_back(self) -> None:
+        """Forget what storage, restored to an earlier state, does not know any more."""
+        stored = self._world.stored
+        for run in list(self.runs.values()):
+            data = stored(runs.run_path(run.run_id))
+            if data is None:
+                self._forgotten += run.submissions
+                del self.runs[run.run_id]
+                continue
+            run.record = orjson.loads(data)
+            run.ended_at = run.ended_at if run.record.get("end") else None
+            run.cancel_acknowledged_at = run.cancel_acknowledged_at if run.record.get("cancel") else None
+            if stored(manifest_path(run.run_id)) is None:
+                run.manifest, run.batches = None, []
+            ledgers = {name: stored(runs.run_path(run.run_id, f"lanes/{name}")) for name in run.lanes}
+            run.lanes = {name: fold(data) for name, data in ledgers.items() if data}
+            known = {import_id for lane in run.lanes.values() for import_id in lane.imports}
+            for submission in run.submissions:
+                submission.recorded = submission.import_id in known
+                submission.who.disturbed |= not submission.recorded
+        self._newest_sent.clear()
+        for run in self.runs.values():
+            if run.submissions:
+                self._newest_sent[run.export_id] = max(self._newest_sent[run.export_id], run.number)
 
     def _appended(self, run: RunSeen, name: str, before: bytes, after: bytes) -> None:
         self.require(after.startswith(before), "I6", "a ledger was rewritten")
@@ -216,10 +298,10 @@ class Oracle:
             self.require(type(error).__name__ == "Junk", "I9", f"a function raised {error!r}")
 
     def _check_run(self, run: RunSeen) -> None:
-        blob = self._world.blobs.stored.get(runs.run_path(run.run_id))
-        self.require(blob, "I9", "a run has no record")
-        assert blob
-        record = load(Run, blob.data)
+        data = self._world.stored(runs.run_path(run.run_id))
+        self.require(data, "I9", "a run has no record")
+        assert data
+        record = load(Run, data)
         end = record.end
         self.require(end, "I9", f"the run {run.run_id} did not end ({record.status})")
         assert end
@@ -242,10 +324,10 @@ class Oracle:
         self.require(record.account == account, "I1", f"the account is not up to date: {record.account}, now {account}")
         amended = record.amended is None or end.account.unconfirmed > 0
         self.require(amended, "I7", "amended, though every contact had its outcome")
-        report = self._world.blobs.stored.get(runs.run_path(run.run_id, "report.json"))
+        report = self._world.stored(runs.run_path(run.run_id, "report.json"))
         self.require(report or self._world.scenario.sabotage, "I7", "there is no report")
         if report:
-            told = load(Report, report.data)
+            told = load(Report, report)
             self.require((told.status, told.account) == (end.status, record.account), "I7", "report and end differ")
         if end.status is RunStatus.SUCCESSFUL:
             unsent = record.plan.contacts - account.confirmed
@@ -258,7 +340,21 @@ class Oracle:
         problem = record.end.problem
         if problem and problem.code == f"working_copy_{self._world.scenario.sabotage.replace('deleted', 'missing')}":
             return
-        if problem and problem.code == "segment_not_found" and self._world.weather.seen["segment lost"]:
+        seen = self._world.weather.seen
+        if problem and problem.code == "segment_not_found" and seen["segment lost"]:
+            return
+        if problem and problem.code == "defect":
+            times = seen["defect in planning"] + seen["defect in uploading"]
+            self.require(times >= SOME_DEFECTS, "I9", "failed for an error that was not repeated")
+            return
+        if problem and problem.code == "planning_died":
+            deaths = sum(seen[kind] for kind in ("crash_before", "crash_after", "freeze_before", "freeze_after"))
+            tried_s = record.end.at - record.requested_utc
+            enough = deaths >= SOME_DEFECTS and tried_s >= self._world.settings.retry_for_s
+            self.require(enough, "I9", f"failed for {deaths} deaths in {tried_s:.0f} s")
+            return
+        if problem and problem.code == "not_resumable":
+            self.require(record.resumes and self._world.version > 1, "I9", "not resumable, though nothing has changed")
             return
         self.require(problem and problem.code in WAITED_TOO_LONG, "I9", f"failed without need: {problem}")
         waited_s = record.end.at - record.requested_utc
@@ -284,7 +380,8 @@ class Oracle:
         self._world.hidden += hidden
         failed = self._failed_imports(run)
         self.require(repeats <= hidden + failed, "I4", f"{repeats} repeats, {hidden} hidden answers")
-        self.require(repeats <= record.end.resends + failed, "I4", f"{repeats} repeats, {record.end.resends} reported")
+        told = repeats <= record.end.resends + failed or self._world.restored  # which does not know of all of them
+        self.require(told, "I4", f"{repeats} repeats, {record.end.resends} reported")
 
     def _failed_imports(self, run: RunSeen) -> int:
         statuses = (one.status for lane in run.lanes.values() for one in lane.imports.values())
@@ -311,15 +408,13 @@ class Oracle:
 
     def _check_starts(self) -> None:
         """One run for each occasion, and what the next one compares with."""
-        records = [load(Run, self._world.blobs.stored[runs.run_path(run_id)].data) for run_id in self.runs]
-        scheduled = Counter(r.export_id for r in records if r.trigger is Trigger.SCHEDULED)
-        most = max(scheduled.values(), default=0)
-        self.require(most <= self._world.occurrences, "B21", "an occurrence of the schedule has two runs")
-        for started in self._world.answers.values():
-            self.require(len(started) == 1, "B28", f"one idempotency key, two runs: {started}")
-        for path, stored in self._world.blobs.stored.items():
+        records = [load(Run, self._world.stored(runs.run_path(run_id)) or b"") for run_id in self.runs]
+        for started in self._world.people.answers.values():
+            self.require(len(started) == 1 or self._world.restored, "B28", f"one idempotency key, two runs: {started}")
+        self._check_schedule({r.run_id for r in records if r.trigger is Trigger.SCHEDULED})
+        for path in self._world.blobs.stored:
             if path.startswith("records/slots/"):
-                slot = load(Slot, stored.data)
+                slot = load(Slot, self._world.stored(path) or b"")
                 ended = [r for r in records if r.export_id == slot.run.export_id and r.end and r.end.status in SENT]
                 newest = max(ended, key=lambda r: r.end.at if r.end else 0, default=None)
                 known = slot.last_success.run_id if slot.last_success else None
@@ -328,6 +423,15 @@ class Oracle:
                 self.require(
                     forgotten or known == (newest.run_id if newest else None), "B25", "the last success is another run"
                 )
+
+    def _check_schedule(self, started: set[str]) -> None:
+        """Each occurrence of the schedule has one run of each export, and each scheduled run its occurrence."""
+        schedule = self._world.people.schedule
+        fired = schedule.fired if schedule else set()
+        due = {runs.scheduled_run_id(e, at, f"{START}") for e in self._world.exports for at in fired}
+        self.require(started <= due, "B21", "a scheduled run without an occurrence, or a second one")
+        excused = self._world.restored or any('"schedule_missed"' in line for line in self._world.log)
+        self.require(due <= started or excused, "B23", "an occurrence of the schedule was lost")
 
     def _check_contacts(self) -> None:
         """Compare ActiveCampaign with what one clean run after the other would have left."""
@@ -353,7 +457,11 @@ class Oracle:
                         for position in (p for p in one.positions if p not in one.rejected):
                             newest[batch[position]][run.export_id] = version
         doubtful = {
-            email for run in self.runs.values() for s in run.submissions if not s.recorded for email in s.emails
+            email
+            for submissions in (self._forgotten, *(run.submissions for run in self.runs.values()))
+            for s in submissions
+            if not s.recorded or s in self._forgotten
+            for email in s.emails
         } | {
             run.batches[one.batch][p]
             for run in self.runs.values()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from exporter import batches, ledger, log, pacing, runs, store, triggers
+from exporter import batches, ledger, log, pacing, records, runs, store, triggers
 from exporter.activecampaign import answers, refusals, wire
+from exporter.api import runs as runs_api
 from exporter.errors import Stop, Unavailable
 from exporter.ledger import Lane, lane_event, portion_event
 from exporter.pipeline import confirm, finish, plan, start, sweep, upload
@@ -216,7 +217,7 @@ def each_refresh_for_itself(patch: pytest.MonkeyPatch) -> None:
     def plan_batches(refreshes: Any, *rest: Any) -> Any:
         return original([*refreshes, *refreshes], *rest)
 
-    patch.setattr(plan, "plan_batches", plan_batches)
+    patch.setattr(batches, "plan_batches", plan_batches)
 
 
 @mistake
@@ -514,6 +515,92 @@ def the_key_is_read_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ports.SimulatedSecrets, "get", lambda self, name, fresh=False: original(self, name))
 
 
+@mistake
+def a_defect_is_repeated_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A run whose planning fails for a reason that nobody foresaw is planned again and again."""
+    patch.setattr(plan, "PLANNING_TRIES", 10**9)
+
+
+@mistake
+def a_defect_ends_the_run_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A run fails with the first error that nobody foresaw, though the next try may work."""
+    patch.setattr(plan, "PLANNING_TRIES", 1)
+
+
+# --- the schedule, runs that go on, releases -------------------------------------------------------------------------
+
+
+@mistake
+def past_due_is_past(patch: pytest.MonkeyPatch) -> None:
+    """An occurrence of the schedule that fires late is left out."""
+    original = triggers.scheduled_refresh
+
+    def scheduled_refresh(status: Any, *, past_due: bool) -> None:
+        if not past_due:
+            original(status, past_due=past_due)
+
+    patch.setattr(triggers, "scheduled_refresh", scheduled_refresh)
+
+
+@mistake
+def a_repeated_run_all_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
+    """Run all does not look at the idempotency key."""
+    original = runs_api._start
+
+    def begin(context: Any, export: Any, trigger: runs.Trigger, headers: Any, body: Any) -> start.Started:
+        headers = runs_api.KeyHeaders() if trigger is runs.Trigger.RUN_ALL else headers
+        return original(context, export, trigger, headers, body)
+
+    patch.setattr(runs_api, "_start", begin)
+
+
+@mistake
+def what_got_no_outcome_is_not_resumed(patch: pytest.MonkeyPatch) -> None:
+    """A run that is resumed goes on only with what was not sent, not with what was sent and not confirmed."""
+    original = runs.carry_over
+
+    def carry_over(run: Run, lanes: list[Lane]) -> Any:
+        for one in (one for lane in lanes for one in lane.imports.values()):
+            if one.status is ledger.ImportStatus.GIVEN_UP:
+                one.status = ledger.ImportStatus.CONFIRMED
+        return original(run, lanes)
+
+    patch.setattr(runs, "carry_over", carry_over)
+
+
+@mistake
+def everything_is_sent_again(patch: pytest.MonkeyPatch) -> None:
+    """A run that is resumed begins anew."""
+    original = plan._what_is_left
+
+    def what_is_left(services: Any, run: Run, planned: Any, identity: str) -> Any:
+        return planned.batches, original(services, run, planned, identity)[1]
+
+    patch.setattr(plan, "_what_is_left", what_is_left)
+
+
+@mistake
+def what_was_carried_over_is_not_counted(patch: pytest.MonkeyPatch) -> None:
+    """The account of a run that goes on with another leaves out what that one had confirmed."""
+    original = runs.account
+    patch.setattr(runs, "account", lambda planned, lanes: original(planned.model_copy(update={"carried": None}), lanes))
+
+
+@mistake
+def a_newer_record_fails_the_run(patch: pytest.MonkeyPatch) -> None:
+    """An instance of the old release takes a record of the new one for broken."""
+    for module in (records, ledger, pacing):
+        patch.setattr(module, "check_version", lambda version, what: None)
+
+
+@mistake
+def a_newer_record_is_read_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    """An instance of the old release reads records of the new one, and writes them as its own."""
+    original = records.load
+    for module in (records, store, start):
+        patch.setattr(module, "load", lambda kind, data: original(kind, ports.this_release(data)))
+
+
 # --- what others may see ---------------------------------------------------------------------------------------------
 
 
@@ -528,6 +615,17 @@ def an_address_is_logged(patch: pytest.MonkeyPatch) -> None:
         return data
 
     patch.setattr(upload._Worker, "_body", body)
+
+
+@mistake
+def the_text_of_an_error_is_logged(patch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw is logged with its text."""
+    original = log.defect
+
+    def defect(error: BaseException, **fields: Any) -> str:
+        return original(error, **fields, text=str(error))
+
+    patch.setattr(log, "defect", defect)
 
 
 @mistake

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
 from exporter.errors import Stop
-from exporter.ports import SegmentFile, Services
+from exporter.ports import Blob, SegmentFile, Services
 from tests.fakes import FakeBlobs, FakeSegmentReader
 from tests.simulation.host import Invocation
 from tests.simulation.weather import Call, unavailable
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 
 SECRET_CACHE_S = 300.0
 REQUEST_DEADLINE_S = 60.0
+WRITES = ("create", "replace", "put", "append", "extend")
+
+
+_VERSIONS = ((b'"schemaVersion":1', b'"schemaVersion":2'), (b'"event":"opened","v":1', b'"event":"opened","v":2'))
+
+
+def next_release(data: bytes) -> bytes:
+    """Return what a record would look like if the next release had written it, with another schema version."""
+    for this, following in _VERSIONS:
+        data = data.replace(this, following)
+    return data
+
+
+def this_release(data: bytes) -> bytes:
+    """Undo `next_release`."""
+    for this, following in _VERSIONS:
+        data = data.replace(following, this)
+    return data
 
 
 class Outside:
@@ -46,6 +65,7 @@ class Outside:
         world.calls += 1
         if action := world.at_call.pop(world.calls, None):
             action()
+            who.wait(0)
         if world.down(port):
             who.disturbed = True
             who.wait(5)
@@ -71,12 +91,15 @@ class SimulatedBlobs:
     def __init__(self, outside: Outside, blobs: FakeBlobs) -> None:
         self._outside = outside
         self._blobs = blobs
+        self._newer = outside.who.instance.release > 1
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         effect = getattr(self._blobs, operation)
 
         def method(path: str, *arguments: Any) -> Any:
             settle = None
+            if operation in WRITES and self._newer:
+                arguments = (next_release(arguments[0]), *arguments[1:])
             if operation in ("create", "replace"):
 
                 def settle() -> bool:
@@ -86,6 +109,10 @@ class SimulatedBlobs:
             return self._outside.call("blobs", operation, path, lambda: effect(path, *arguments), settle)
 
         return method
+
+    def read(self, path: str) -> Blob | None:
+        found: Blob | None = self._outside.call("blobs", "read", path, lambda: self._blobs.read(path))
+        return replace(found, data=this_release(found.data)) if found and self._newer else found
 
     def names(self, prefix: str) -> Iterator[str]:
         yield from self._outside.call("blobs", "names", prefix, lambda: list(self._blobs.names(prefix)))

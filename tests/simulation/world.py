@@ -7,41 +7,36 @@ import io
 import logging
 import math
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
 import orjson
 
-from exporter import bootstrap, pacing, triggers
+from exporter import batches, bootstrap, pacing, triggers
 from exporter.activecampaign.wire import Answer, Reply, Request
-from exporter.batches import Limits
-from exporter.errors import Unavailable
 from exporter.pacing import Pace
-from exporter.pipeline import plan
+from exporter.pipeline import finish, plan
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S
 from exporter.ports import Services
-from exporter.records import to_text
 from exporter.settings import Settings
 from sandbox.activecampaign import Account, Switches
-from sandbox.activecampaign.imports import Outcome
 from tests.builders import COLUMNS, SEGMENT, make_connection, make_export
 from tests.fakes import SETTINGS, START, FakeBlobs, FakeSegmentFiles, Stored
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.host import Host, Invocation
 from tests.simulation.oracle import Oracle
-from tests.simulation.ports import SimulatedIds, make_services
+from tests.simulation.people import People
+from tests.simulation.ports import SimulatedIds, make_services, this_release
 from tests.simulation.weather import Weather
 
 KEY = "key-canary-1"
-NEW_KEY = "key-canary-2"
-OUTCOMES: tuple[Outcome, ...] = ("completed", "failed", "interrupted", "stuck")
 EXPORTS = ("newsletter", "vip")
+DEFECTS = ("planning", "planning at times", "uploading at times")
 
 
 @dataclass
@@ -89,6 +84,10 @@ class Scenario:
     """How far the clocks of instances may be wrong. The rate limit then cannot be kept, and is not looked at."""
     sabotage: str
     """What happens to the working copy in mid-run: nothing, deleted or altered."""
+    defect: str
+    """Where the code fails in a way that nobody foresaw: nowhere, or one of `DEFECTS`."""
+    rollout: bool
+    """Whether a newer release is deployed meanwhile, on one instance after the other."""
 
     @classmethod
     def draw(cls, draw: random.Random) -> Scenario:
@@ -122,7 +121,9 @@ class Scenario:
         exports = 2 if draw.random() < 0.2 else 1
         skew_s = 300.0 if draw.random() < 0.1 else 0.0
         sabotage = draw.choice(("deleted", "altered")) if draw.random() < 0.05 else ""
-        return cls(people, batch, settings, switches, exports, kinds, skew_s, sabotage)
+        defect = draw.choice(DEFECTS) if draw.random() < 0.05 else ""
+        rollout = draw.random() < 0.1
+        return cls(people, batch, settings, switches, exports, kinds, skew_s, sabotage, defect, rollout)
 
 
 def _most(window_s: float, distance_s: float) -> int:
@@ -179,15 +180,12 @@ class World:
         self.unsubscribed: set[tuple[str, int]] = set()
         self.longest_outage_s = 0.0
         self.late_imports_ended = False
+        self.restored = False
+        """Whether the app's storage was restored to an earlier state."""
         self._down_until: dict[str, float] = {}
         self._versions: dict[str, Expected] = {}
         self._kinds = [self._kind() for _ in range(scenario.people)]
-        self.answers: dict[str, set[str]] = defaultdict(set)
-        """The runs that answered the requests with an idempotency key."""
-        self.occurrences = 0
-        """How often the schedule was due."""
-        self._to_do = 0
-        """Things that people will still do."""
+        self.people = People(self)
         self._prepare()
 
     # --- what there is ---
@@ -200,7 +198,7 @@ class World:
 
     def _prepare(self) -> None:
         make_connection(self)  # type: ignore[arg-type]  # only `blobs` is used
-        for number, name in enumerate(EXPORTS[: self.scenario.exports]):
+        for number, name in enumerate(self.exports):
             make_export(self, id=name, list_id=number + 1, scheduled=True)  # type: ignore[arg-type]  # as above
         self.account.exclude("excluded", "start")
         for number, kind in enumerate(self._kinds):
@@ -210,6 +208,16 @@ class World:
             if kind == "bounced":
                 self.account.bounce(email)
         self.write_segment()
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """The ids of the exports, all of which have an active schedule."""
+        return EXPORTS[: self.scenario.exports]
+
+    def stored(self, path: str) -> bytes | None:
+        """Return the bytes of a blob as this release would have written them."""
+        found = self.blobs.stored.get(path)
+        return this_release(found.data) if found else None
 
     def email(self, person: int) -> str:
         """Return the address of a person; it tells of which kind."""
@@ -244,6 +252,11 @@ class World:
         self._versions[self.segments.files[path][0].etag] = Expected(version, len(rows), contacts)
         self.all_emails.update(contacts)
 
+    @property
+    def version(self) -> int:
+        """How often the segment was written."""
+        return len(self._versions)
+
     def expected(self, etag: str) -> Expected:
         """Return what the version of the segment holds."""
         return self._versions[etag]
@@ -258,6 +271,20 @@ class World:
         """Tell whether an outage is on."""
         what = "storage" if port in ("blobs", "segments", "messages") else port
         return self._down_until.get(what, 0.0) > self.clockwork.now
+
+    def fail(self, what: str, seconds: float) -> None:
+        """Let an outage begin."""
+        self.weather.seen[f"outage of {what}"] += 1
+        self.note(what, f"outage of {seconds:.0f} s")
+        self._down_until[what] = self.clockwork.now + seconds
+        self.troubled(seconds)
+        if what == "storage":
+            self.host.storage_down_until = self._down_until[what]
+
+    def troubled(self, seconds: float) -> None:
+        """Note that there is trouble for so long from now on: a run may wait for its end."""
+        self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
+        self.longest_outage_s = max(self.longest_outage_s, seconds)
 
     def activecampaign(self, who: Invocation, api_key: str, request: Request) -> Reply:
         """Let a request arrive at ActiveCampaign."""
@@ -274,6 +301,15 @@ class World:
             self.oracle.posted(who, contacts, import_id)
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 
+    def stumble(self, where: str) -> None:
+        """Fail in a way that nobody foresaw, if the scenario says so; the error's text holds personal data."""
+        defect = self.scenario.defect
+        if defect == where or (
+            defect == f"{where} at times" and self.clockwork.now < self.calm_at and self.random.random() < 0.5
+        ):
+            self.weather.seen[f"defect in {where}"] += 1
+            raise ZeroDivisionError("canary")
+
     def _refuse(self, positions: list[int]) -> Reply:
         """Refuse contacts as the real server does: nothing is queued. It may name all of them, or the first."""
         named = positions if self.seed % 2 else positions[:1]
@@ -281,185 +317,12 @@ class World:
         reasons = [{"contact": n + base, "failureReason": "Field 'email' incorrect format"} for n in named]
         return Answer(400, {}, orjson.dumps({"success": 0, "message": "invalid", "failureReasons": reasons}))
 
-    # --- what people do ---
-
-    def people(self) -> None:
-        """Draw what happens from outside: starts, refreshes, cancels, outages, a rotated key."""
-        draw = self.random
-
-        def at_some_time(action: Callable[[], object], latest: float) -> None:
-            """Do it at some time, or at some call: where much happens in little time, calls are the better measure."""
-            self._to_do += 1
-            seconds, call = draw.random() * latest, draw.randint(1, draw.choice((40, 250)))
-
-            def do() -> None:
-                if call not in done:
-                    done.append(call)
-                    action()
-                    self._to_do -= 1
-
-            done: list[int] = []
-            self.clockwork.later(seconds, do)
-            if draw.random() < 0.5:
-                self.at_call[call] = do
-
-        horizon = self.calm_at - self.began
-        exports = EXPORTS[: self.scenario.exports]
-        self.start(EXPORTS[0])
-        if self._peaceful:
-            return
-        happenings: tuple[tuple[Callable[[], object], tuple[int, ...], float], ...] = (
-            (lambda: self.start(draw.choice(exports)), (0, 0, 1, 2), horizon * 2),
-            (self.write_segment, (0, 0, 0, 1, 2), horizon),
-            (self.lose_segment, (0,) * 19 + (1,), horizon),
-            (self.cancel, (0, 0, 0, 1, 1, 2), draw.choice((30, horizon))),
-            (self.fire_schedule, (0, 0, 1), horizon * 2),
-            (self.rotate_key, (0, 0, 0, 0, 0, 1), horizon),
-            (self.sabotage, (1 if self.scenario.sabotage else 0,), draw.choice((30, 90, horizon))),
-            (self.forge, (0, 0, 0, 0, 3), horizon),
-            # A host that restarts fires what is due.
-            (lambda: self.host.invoke("sweep", triggers.sweep), (0, 0, 3, 10), horizon),
-            *(
-                (partial(self.fail, what, draw.choice((20, 200, 1_000, 5_000))), (0,) * 7 + (1,), horizon)
-                for what in ("activecampaign", "storage", "secrets")
-            ),
-        )
-        for action, counts, latest in happenings:
-            for _ in range(draw.choice(counts)):
-                at_some_time(action, latest)
-        if draw.random() < 0.15:
-            for _ in range(20):
-                self.account.end_next_imports(draw.choices(OUTCOMES, (16, 2, 2, 1))[0])
-
-    def _done_one(self) -> None:
-        self._to_do -= 1
-
-    def start(self, export_id: str) -> None:
-        """Somebody starts a run, and tries again when no answer comes."""
-        key = f"{self.random.getrandbits(64):x}" if self.random.random() < 0.5 else None
-        twins = 2 if key and self.random.random() < 0.3 else 1
-        headers = {"idempotency-key": key} if key else {}
-
-        def answered(status: int, answer: dict[str, Any]) -> None:
-            if status == 202 and key:
-                self.answers[key].add(answer["runId"])
-
-        for _ in range(twins):
-            self._request("POST", f"/exports/{export_id}/runs", headers, answered)
-
-    def cancel(self) -> None:
-        """Somebody cancels the newest run."""
-        slot = self.blobs.stored.get("records/slots/newsletter.json")
-        if slot is None:
-            return
-        run_id = orjson.loads(slot.data)["run"]["runId"]
-        self.weather.seen["cancel"] += 1
-
-        def acknowledged(status: int, _: dict[str, Any]) -> None:
-            run = self.oracle.runs[run_id]
-            if status == 202 and run.cancel_acknowledged_at is None:
-                run.cancel_acknowledged_at = self.clockwork.now
-
-        self._request("POST", f"/runs/{run_id}/cancel", {}, acknowledged)
-
-    def fire_schedule(self) -> None:
-        """The schedule's timer fires: perhaps twice, perhaps again later."""
-        occurrence = {"Next": to_text(self.clockwork.now)}
-        self.occurrences += 1
-
-        def fire(*, past_due: bool) -> None:
-            self.host.invoke("scheduled_refresh", lambda: refresh(past_due=past_due))
-
-        def refresh(*, past_due: bool) -> None:
-            try:
-                triggers.scheduled_refresh(occurrence, past_due=past_due)
-            except Unavailable:  # the host repeats it, as `function_app` asks for
-                self._to_do += 1
-                self.clockwork.later(60, again)
-
-        def again() -> None:
-            self._to_do -= 1
-            fire(past_due=True)
-
-        fire(past_due=False)
-        if self.random.random() < 0.5:
-            self.weather.seen["schedule doubled"] += 1
-            self._to_do += 1
-            self.clockwork.later(self.random.choice((0, 2, 400)), again)
-
-    def sabotage(self) -> None:
-        """Somebody deletes or alters working copies."""
-        for path in [path for path in self.blobs.stored if path.startswith("working/")]:
-            self.weather.seen[f"working copy {self.scenario.sabotage}"] += 1
-            self.note(path, self.scenario.sabotage)
-            if self.scenario.sabotage == "deleted":
-                self.blobs.delete(path)
-            else:
-                stored = self.blobs.stored[path]
-                stored.data = stored.data.replace(b"canary", b"intruder")
-
-    def forge(self) -> None:
-        """Somebody puts a message into a queue: junk, a run that does not exist, a lane that does not."""
-        run_id = self.random.choice(["newsletter.20260101T000000Z." + "0" * 32, *self.oracle.runs])
-        bodies = (b"\xff\x00", b"[]", b'{"runId": "../../x", "lane": 0}', orjson.dumps({"runId": run_id, "lane": 7}))
-        self.weather.seen["message forged"] += 1
-        queue = self.random.choice(("plan-run", "upload-lane"))
-        self.host.put(queue, self.random.choice((*bodies, orjson.dumps({"runId": run_id}))))
-
-    def fail(self, what: str, seconds: float) -> None:
-        """An outage begins."""
-        self.weather.seen[f"outage of {what}"] += 1
-        self.note(what, f"outage of {seconds} s")
-        self._down_until[what] = self.clockwork.now + seconds
-        self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
-        self.longest_outage_s = max(self.longest_outage_s, seconds)
-        if what == "storage":
-            self.host.storage_down_until = self._down_until[what]
-
-    def lose_segment(self) -> None:
-        """The files of the segment are gone, for a while."""
-        self.weather.seen["segment lost"] += 1
-        files = dict(self.segments.files)
-        self.segments.files.clear()
-        self.clockwork.later(100, lambda: self.segments.files.update(files))
-
-    def rotate_key(self) -> None:
-        """The API key is replaced; Key Vault gets the new one some time later."""
-        self.weather.seen["key rotated"] += 1
-        self.note("ActiveCampaign", "new key")
-        self.account.set_key(NEW_KEY)
-        seconds = self.random.choice((0, 30, 300, 1_200))
-        self.longest_outage_s = max(self.longest_outage_s, seconds)
-        self.calm_at = max(self.calm_at, self.clockwork.now + seconds)
-        self.clockwork.later(seconds, lambda: self.secrets.update({"connection-main": NEW_KEY}))
-
-    def _request(
-        self, method: str, path: str, headers: dict[str, str], answered: Callable[[int, Any], None], tries: int = 8
-    ) -> None:
-        """Send a request to the app, and again when no answer comes or it asks for that."""
-        self._to_do += 1
-
-        def step() -> None:
-            status, _, body = triggers.answer(method, f"https://app/api{path}", {}, headers, b"")
-            self.log.append(body.decode())
-            answers.append(status)
-            answered(status, orjson.loads(body))
-
-        def look() -> None:
-            self._done_one()
-            if (not answers or answers[0] >= 500) and tries:
-                self._request(method, path, headers, answered, tries - 1)
-
-        answers: list[int] = []
-        self.host.invoke(f"{method} {path}", step)
-        self.clockwork.later(self.random.uniform(5, 240), look)
-
     # --- the schedule ---
 
     def play(self) -> None:
         """Play the schedule to its end. Raises `Broken` when an invariant does not hold."""
         with _patched(self):
-            self.people()
+            self.people.begin(peaceful=self._peaceful)
             self.host.every(60, "sweep", triggers.sweep)
             bound = self.calm_at + 3 * self.settings.confirm_within_s + 5_400
             self.clockwork.run(bound, self._quiet)
@@ -484,7 +347,10 @@ class World:
         return not any(path.startswith("working/") for path in self.blobs.stored)
 
     def _quiet(self) -> bool:
-        if self._to_do or self.host.messages or self.host.running or self.clockwork.now < self.calm_at:
+        schedule = self.people.schedule
+        if schedule and schedule.next is not None:
+            return False
+        if self.people.to_do or self.host.messages or self.host.running or self.clockwork.now < self.calm_at:
             return False
         return all(run.ended_at is not None for run in self.oracle.runs.values())
 
@@ -517,12 +383,21 @@ def _patched(world: World) -> Iterator[None]:
     def services() -> Services:
         return world.host.current().services
 
-    limits = Limits(max_contacts=world.scenario.batch)
+    def defective[**P, T](where: str, step: Callable[P, T]) -> Callable[P, T]:
+        def maybe(*arguments: P.args, **options: P.kwargs) -> T:
+            world.stumble(where)
+            return step(*arguments, **options)
+
+        return maybe
+
+    limits = batches.Limits(max_contacts=world.scenario.batch)
     try:
         with (
             patch.object(bootstrap, "services", services),
             patch.object(plan, "Limits", lambda: limits),
             patch.object(plan, "BATCHES_A_LANE", 2),
+            patch.object(plan, "plan_batches", defective("planning", batches.plan_batches)),
+            patch.object(finish, "read_batch", defective("uploading", finish.read_batch)),
         ):
             yield
     finally:
