@@ -93,10 +93,6 @@ def show(total: Result, seconds: float) -> None:
     )
     print("faults:", *(f"\n  {count:9,} {kind}" for kind, count in total.faults.most_common()), sep="")
     print("runs:", *(f"\n  {count:9,} {status}" for status, count in total.ends.most_common()), sep="")
-    kinds = Counter(text[:45] for text in total.failures.values())
-    for kind, count in kinds.most_common():
-        seed, text = min((seed, text) for seed, text in total.failures.items() if text.startswith(kind))
-        print(f"{count} like seed {seed}: {text[:400]}")
     if total.failures:
         first = min(total.failures)
         print(f"the end of the history of seed {first}; python -m tests.simulation --tell {first} tells all of it:")
@@ -119,6 +115,8 @@ def main() -> None:
     seeds = range(options.first, options.first + options.seeds)
     for part in play_in_parts(seeds, options.jobs, options.within_min * 60):
         total.add(part)
+        for seed, text in part.failures.items():
+            print(f"seed {seed}: {text[:400]}", flush=True)
         if time.monotonic() - shown > PROGRESS_S:
             shown = time.monotonic()
             done = f"{total.schedules:,} of {options.seeds:,} schedules, {len(total.failures)} failures"

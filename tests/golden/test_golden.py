@@ -1,0 +1,187 @@
+"""What releases have stored, this release can read, and go on with; a changed format is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import orjson
+import pytest
+from pydantic import BaseModel
+
+from exporter import audit, ledger, pacing, triggers
+from exporter.connections import Connection
+from exporter.errors import Wait
+from exporter.exports import Export
+from exporter.ledger import IMPORT_EVENTS, PORTION_EVENTS
+from exporter.pipeline import finish
+from exporter.pipeline.finish import Report
+from exporter.pipeline.manifest import Manifest
+from exporter.pipeline.plan import plan_run
+from exporter.pipeline.start import Key, Slot, current_runs
+from exporter.pipeline.sweep import sweep
+from exporter.pipeline.upload import upload_lane
+from exporter.records import VERSION, Record, load
+from exporter.runs import TERMINAL, Run
+from tests.builders import drive, read_run
+from tests.golden import scene
+from tests.golden.files import FOLDER, read, write
+
+KINDS: dict[str, type[Record]] = {
+    "records/connections/*.json": Connection,
+    "records/exports/*.json": Export,
+    "records/slots/*.json": Slot,
+    "records/idempotency/*.json": Key,
+    "records/runs/*/run.json": Run,
+    "records/runs/*/manifest.json": Manifest,
+    "records/runs/*/report.json": Report,
+}
+FOLDERS = sorted(FOLDER.glob("[0-9]*"), key=lambda folder: int(folder.name))
+LANE_EVENTS = {"opened", "claimed", "released", "waiting", "closed"}
+
+
+def kind_of(path: str) -> type[Record] | None:
+    return next((kind for pattern, kind in KINDS.items() if fnmatchcase(path, pattern)), None)
+
+
+def records_in(files: dict[str, bytes]) -> Iterator[tuple[Record, bytes]]:
+    """Yield each record that is kept as one JSON object, as it is read, and its bytes."""
+    for path, data in files.items():
+        if kind := kind_of(path):
+            yield load(kind, data), data
+        elif path.startswith(audit.PREFIX):
+            asked, *done = data.splitlines()
+            yield load(audit.Asked, asked), asked
+            yield from ((load(audit.Done, line), line) for line in done)
+
+
+def members(value: object) -> Iterator[tuple[str, str, bool]]:
+    """Yield model, member and whether it has a value, of a model and all models in it."""
+    match value:
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield type(value).__name__, name, getattr(value, name) is not None
+                yield from members(getattr(value, name))
+        case tuple() | list():
+            for each in value:
+                yield from members(each)
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: f"format {folder.name}")
+def files(request: pytest.FixtureRequest) -> dict[str, bytes]:
+    folder: Path = request.param
+    return read(folder)
+
+
+def test_every_record_of_an_earlier_release_is_read_whole(files: dict[str, bytes]) -> None:
+    for record, data in records_in(files):
+        assert orjson.loads(record.to_json()) == orjson.loads(data), "a member is not read (as it was) any more"
+
+
+def test_every_ledger_of_an_earlier_release_is_folded(files: dict[str, bytes]) -> None:
+    ledgers = {path: data for path, data in files.items() if path.endswith(".jsonl") and "/lanes/" in path}
+    assert ledgers
+    for data in ledgers.values():
+        assert ledger.fold(data).length == len(data)
+        for event in map(orjson.loads, data.splitlines()):
+            assert ledger.encode([event]) in data
+
+
+def test_every_budget_of_an_earlier_release_is_read_whole(files: dict[str, bytes]) -> None:
+    (budget,) = (data for path, data in files.items() if path.endswith("/budget.json"))
+    assert orjson.loads(pacing.Budget.from_json(budget).to_json()) == orjson.loads(budget)
+
+
+def test_every_message_of_an_earlier_release_is_read(files: dict[str, bytes]) -> None:
+    assert triggers.decode(files["messages/plan-run.json"], {"runId"})
+    assert triggers.decode(files["messages/upload-lane.json"], {"runId", "lane"})
+
+
+def test_the_runs_of_an_earlier_release_go_on_to_their_end(files: dict[str, bytes]) -> None:
+    """The account at ActiveCampaign is a new one, so an import that an earlier release waited for gets no outcome."""
+    fakes = scene.load(files)
+    going = list(current_runs(fakes.services))
+    assert {run.status for run in going} == {"planning", "running", "waiting"}
+    for run in going:
+        end = drive(fakes, run.run_id).end
+        assert end
+        assert end.account.adds_up
+        assert end.account.confirmed >= 8
+    for path in fakes.blobs.stored:
+        if path.endswith("/run.json"):
+            assert read_run(fakes, path.split("/")[2]).status in TERMINAL
+    assert list(fakes.blobs.names("working/")) == []
+
+
+def test_the_newest_files_hold_every_member_of_every_record() -> None:
+    seen = [member for record, _ in records_in(read(FOLDERS[-1])) for member in members(record)]
+    missing = {(kind, name) for kind, name, _ in seen} - {(kind, name) for kind, name, filled in seen if filled}
+    assert not missing, "the format has changed: extend tests/golden/scene.py, then `python -m tests.golden`"
+
+
+def test_the_newest_files_hold_every_event_of_a_ledger() -> None:
+    lines = [line for path, data in read(FOLDERS[-1]).items() if "/lanes/" in path for line in data.splitlines()]
+    assert {orjson.loads(line)["event"] for line in lines} == {*LANE_EVENTS, *PORTION_EVENTS, *IMPORT_EVENTS}
+
+
+def shapes(files: dict[str, bytes]) -> set[tuple[str, ...]]:
+    """Return the members of all JSON, as paths of names; a map from ids or codes counts as one member."""
+
+    def walk(value: object, *at: str) -> Iterator[tuple[str, ...]]:
+        match value:
+            case dict():
+                for name, each in value.items():
+                    yield from walk(each, *at, "*" if (at and at[-1] in MAPS) or name.isdigit() else str(name))
+            case list():
+                for each in value:
+                    yield from walk(each, *at)
+            case _:
+                yield (*at, type(value).__name__)
+
+    found = set[tuple[str, ...]]()
+    for path, data in files.items():
+        if path.endswith((".json", ".jsonl")) and path != "now.json":
+            kind = path.rpartition("/")[2] if path.startswith("records/runs/") else path.split("/")[1]
+            for line in map(orjson.loads, data.splitlines()):
+                found.update(walk(line, "lanes" if "/lanes/" in path else kind))
+    return found
+
+
+MAPS = ("reasons", "explanations", "rejected")
+
+
+def test_what_this_release_writes_has_the_format_of_the_newest_files() -> None:
+    new = shapes(scene.play()) - shapes(read(FOLDERS[-1]))
+    assert not new, "the format has changed: `python -m tests.golden` writes new files beside the old ones"
+
+
+def test_golden_files_are_never_overwritten(tmp_path: Path) -> None:
+    write(tmp_path / "1", {"records/a.json": b"{}"})
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "1", {"records/a.json": b"[]"})
+    assert read(tmp_path / "1") == {"records/a.json": b"{}"}
+
+
+def test_a_record_of_a_newer_release_is_left_alone(files: dict[str, bytes]) -> None:
+    for path, data in files.items():
+        if kind := kind_of(path):
+            newer = orjson.dumps(orjson.loads(data) | {"schemaVersion": VERSION + 1, "reshaped": True})
+            with pytest.raises(Wait, match="left as it is"):
+                load(kind, newer)
+
+
+def test_a_run_of_a_newer_release_is_left_alone_by_every_step(files: dict[str, bytes]) -> None:
+    fakes = scene.load(files)
+    for path in list(fakes.blobs.names("records/runs/")):
+        data = fakes.blobs.stored[path].data
+        fakes.blobs.put(path, data.replace(b'"schemaVersion":1', b'"schemaVersion":2').replace(b'"v":1', b'"v":2'))
+    before = dict(fakes.blobs.stored)
+    run_ids = {path.split("/")[2] for path in fakes.blobs.names("records/runs/")}
+    for run_id in run_ids:
+        for step in (plan_run, finish.finish, lambda services, run_id: upload_lane(services, run_id, 0)):
+            with pytest.raises(Wait, match="newer release"):
+                step(fakes.services, run_id)
+    sweep(fakes.services)
+    assert fakes.blobs.stored == before
+    assert fakes.activecampaign.requests == []
