@@ -13,7 +13,7 @@ sys.path.insert(0, str(DOCS.parent))
 
 from docs import privacy
 from exporter.reasons import Group, Reason
-from exporter.runs import TERMINAL, RunStatus
+from exporter.runs import STEPS, RunStatus
 from exporter.settings import Settings
 
 
@@ -90,12 +90,13 @@ def states_page() -> str:
         " at any time: failed, canceled        before anything is sent: skipped",
         "```",
         "",
-        "| status | over? | meaning |",
+        "| status | meaning | what may follow |",
         "|---|---|---|",
     ]
     for status in RunStatus:
+        following = ", ".join(f"`{each}`" for each in RunStatus if each in STEPS[status] - {status})
         comment = re.search(rf'^    {status.name} = "{status}"  # (.*)$', source, re.MULTILINE)
-        lines.append(f"| `{status}` | {'yes' if status in TERMINAL else ''} | {comment[1] if comment else ''} |")
+        lines.append(f"| `{status}` | {comment[1] if comment else ''} | {following or 'nothing'} |")
     lines += [
         "",
         "A run that failed, was skipped or waits says why: `code` (stable), `message` (for people) and `culprit`, that",

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
@@ -39,9 +40,18 @@ class RunStatus(StrEnum):
     SKIPPED = "skipped"  # nothing to do, or another run of the export was going; `end` says which
 
 
-TERMINAL = frozenset(
-    {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED}
-)
+_S = RunStatus
+STEPS: dict[RunStatus, frozenset[RunStatus]] = {
+    _S.QUEUED: frozenset({_S.QUEUED, _S.PLANNING, _S.CANCELED, _S.SKIPPED}),
+    _S.PLANNING: frozenset({_S.PLANNING, _S.WAITING, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.SKIPPED}),
+    _S.WAITING: frozenset({_S.WAITING, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.SKIPPED}),
+    _S.RUNNING: frozenset({_S.RUNNING, _S.SUCCESSFUL, _S.COMPLETED_WITH_WARNINGS, _S.FAILED, _S.CANCELED}),
+    **{end: frozenset() for end in (_S.SUCCESSFUL, _S.COMPLETED_WITH_WARNINGS, _S.FAILED, _S.CANCELED, _S.SKIPPED)},
+}
+"""Which status may follow which in a run's record; `Run.then` is the only way. A status followed by itself means that
+another fact was recorded: a sign of life, a request to cancel. While all lanes of a run wait, the API shows a running
+one as waiting too."""
+TERMINAL = frozenset(status for status, following in STEPS.items() if not following)
 
 
 class Trigger(StrEnum):
@@ -187,6 +197,13 @@ class Run(Record):
         """The account of a run that is over, as it is known today."""
         known = self.amended or self.end
         return known.account if known else None
+
+    def then(self, **facts: object) -> Self:
+        """Return the run with these facts recorded as well. Raises `ValueError` for a step that is not in `STEPS`."""
+        after = self.model_copy(update=facts)
+        if after.status not in STEPS[self.status]:
+            raise ValueError(f"a run that is {self.status} cannot become {after.status}")
+        return after
 
     @property
     def halted(self) -> bool:

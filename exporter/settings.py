@@ -138,7 +138,8 @@ class Settings(BaseModel):
         alias="CONFIRM_WITHIN_S",
         ge=10,
         le=86_400,
-        description="Seconds after which a run ends without the final status of an import. Default 2 hours; the import is asked for, for a day.",
+        description="Seconds after which a run ends without the final status of an import. Default 2 hours; the import is"
+        " asked for on, for a day.",
     )
     retry_for_s: float = Field(
         default=86_400,

@@ -154,7 +154,7 @@ def end_with(services: Services, run_id: str, end: End, may_end: Callable[[Run],
         services.blobs,
         Run,
         run_path(run_id),
-        lambda r: None if r.end or not may_end(r) else r.model_copy(update={"end": end}),
+        lambda r: None if r.end or not may_end(r) else r.then(end=end),
     )
     if run is None or run.end is None:
         return

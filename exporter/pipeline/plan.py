@@ -106,7 +106,7 @@ def _claim(services: Services, run_id: str, me: str) -> Attempts | None:
             return None
         before = run.attempts or Attempts(count=0, since=now)
         attempts = before.model_copy(update={"count": before.count + 1})
-        return run.model_copy(update={"claim": Claim(by=me, at=now), "attempts": attempts})
+        return run.then(claim=Claim(by=me, at=now), attempts=attempts)
 
     run = store.change(services.blobs, Run, run_path(run_id), take)
     return run.attempts if run and run.claim and run.claim.by == me else None
@@ -114,7 +114,7 @@ def _claim(services: Services, run_id: str, me: str) -> Attempts | None:
 
 def _renew(services: Services, run_id: str, me: str) -> None:
     def renew(run: Run) -> Run | None:
-        return run.model_copy(update={"claim": Claim(by=me, at=services.clock.now())}) if run.claimed_by(me) else None
+        return run.then(claim=Claim(by=me, at=services.clock.now())) if run.claimed_by(me) else None
 
     run = store.change(services.blobs, Run, run_path(run_id), renew)
     if run is None or not run.claimed_by(me):
@@ -327,9 +327,7 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
         services.blobs,
         Run,
         run_path(run_id),
-        lambda run: (
-            None if run.end or run.plan else run.model_copy(update={"plan": plan, "waiting": None, "attempts": None})
-        ),
+        lambda run: None if run.end or run.plan else run.then(plan=plan, waiting=None, attempts=None),
     )
     if not plan.lanes:
         finish.finish(services, run_id)
@@ -348,8 +346,6 @@ def _wait(services: Services, run: Run, me: str, error: Wait) -> None:
         services.blobs,
         Run,
         run_path(run.run_id),
-        lambda r: (
-            r.model_copy(update={"waiting": waiting, "claim": None, "attempts": None}) if r.claimed_by(me) else None
-        ),
+        lambda r: r.then(waiting=waiting, claim=None, attempts=None) if r.claimed_by(me) else None,
     )
     return log.event("run_waiting", runId=run.run_id, code=error.code)

@@ -264,7 +264,7 @@ def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, 
         problem=problem,
         instead=previous.run_id,
     )
-    run = run.model_copy(update={"end": end})
+    run = run.then(end=end)
     try:
         services.blobs.create(run_path(run_id), run.to_json())
     except Changed:
@@ -287,7 +287,7 @@ def cancel(services: Services, run_id: str, by: str) -> Run | None:
         services.blobs,
         Run,
         run_path(run_id),
-        lambda r: None if r.end or r.cancel else r.model_copy(update={"cancel": asked}),
+        lambda r: None if r.end or r.cancel else r.then(cancel=asked),
     )
     if run and run.cancel == asked:
         log.event("run_cancel_asked", runId=run_id)

@@ -255,7 +255,7 @@ class _Worker:
             self.services.blobs,
             Run,
             run_path(self.run.run_id),
-            lambda r: None if r.end or r.stop else r.model_copy(update={"stop": problem}),
+            lambda r: None if r.end or r.stop else r.then(stop=problem),
         )
         self.run = stopped or self.run
 

@@ -126,6 +126,7 @@ class Oracle:
                     self._slot_taken(before)
                     self._run(run["runId"], run["exportId"])
             case ["records", "runs", run_id, "run.json"]:
+                self._check_step(before, after)
                 self._run_written(run_id, orjson.loads(after))
             case ["records", "runs", run_id, "manifest.json"]:
                 self.require(before is None, "I6", "a manifest was written twice")
@@ -151,6 +152,11 @@ class Oracle:
             self._count += 1
             self.runs[run_id] = RunSeen(run_id, export_id, self._count)
         return self.runs[run_id]
+
+    def _check_step(self, before: bytes | None, after: bytes) -> None:
+        now = load(Run, after).status
+        allowed = runs.STEPS[load(Run, before).status] if before else {RunStatus.QUEUED, RunStatus.SKIPPED}
+        self.require(now in allowed, "I7", f"a run cannot become {now}")
 
     def _run_written(self, run_id: str, record: dict[str, Any]) -> None:
         run = self._run(run_id, record["exportId"])
@@ -344,8 +350,10 @@ class Oracle:
         if problem and problem.code == "segment_not_found" and seen["segment lost"]:
             return
         if problem and problem.code == "defect":
-            times = seen["defect in planning"] + seen["defect in uploading"]
-            self.require(times >= SOME_DEFECTS, "I9", "failed for an error that was not repeated")
+            tried_s = record.end.at - record.requested_utc
+            lasted = seen["defect in uploading"] and tried_s >= self._world.settings.retry_for_s
+            again = seen["defect in planning"] >= SOME_DEFECTS
+            self.require(again or lasted, "I9", "failed for an error that was not repeated")
             return
         if problem and problem.code == "planning_died":
             deaths = sum(seen[kind] for kind in ("crash_before", "crash_after", "freeze_before", "freeze_after"))
