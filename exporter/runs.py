@@ -112,7 +112,9 @@ class Claim(Value):
 class Attempts(Value):
     """How often in a row planning has begun and come neither to a plan nor to a wait, and since when."""
 
-    count: int
+    begun: int = 0
+    errors: int = 0
+    """How many of them ended in an error that nobody foresaw; the others died, or are going on."""
     since: Time
 
 

@@ -48,7 +48,8 @@ def plan_run(services: Services, run_id: str) -> None:
         attempts = _claim(services, run_id, me)
         if attempts is None:
             return log.event("plan_claimed_by_another", runId=run_id)
-        if attempts.count > PLANNING_TRIES and services.clock.now() - attempts.since > services.settings.retry_for_s:
+        died, tried_s = attempts.begun - 1 - attempts.errors, services.clock.now() - attempts.since
+        if died >= PLANNING_TRIES and tried_s > services.settings.retry_for_s:
             return finish.end_unplanned(services, run_id, me, RunStatus.FAILED, _DIED)
         try:
             manifest = _make_manifest(services, run, lambda: _renew(services, run_id, me))
@@ -61,10 +62,7 @@ def plan_run(services: Services, run_id: str) -> None:
         except _ClaimLostError:
             return log.event("plan_claim_lost", runId=run_id)
         except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever
-            what = log.defect(error, runId=run_id)
-            if attempts.count >= PLANNING_TRIES:
-                finish.end_unplanned(services, run_id, me, RunStatus.FAILED, _defect(what))
-            return None
+            return _failed(services, run_id, me, log.defect(error, runId=run_id))
     dispatch(services, run_id, manifest)
     return None
 
@@ -88,15 +86,6 @@ _DIED = Problem(
 )
 
 
-def _defect(what: str) -> Problem:
-    return Problem(
-        code="defect",
-        message=f"Planning ended {PLANNING_TRIES} times in a row in an error that nobody foresaw ({what}). Nothing was"
-        " sent. Please report it.",
-        culprit=Culprit.SYSTEM,
-    )
-
-
 def _claim(services: Services, run_id: str, me: str) -> Attempts | None:
     """Claim the run for this planner; return which attempt in a row this is, None when another planner is at it."""
     now = services.clock.now()
@@ -104,8 +93,8 @@ def _claim(services: Services, run_id: str, me: str) -> Attempts | None:
     def take(run: Run) -> Run | None:
         if run.end or (run.claim and run.claim.by != me and now - run.claim.at < CLAIM_S):
             return None
-        before = run.attempts or Attempts(count=0, since=now)
-        attempts = before.model_copy(update={"count": before.count + 1})
+        before = run.attempts or Attempts(since=now)
+        attempts = before.model_copy(update={"begun": before.begun + 1})
         return run.then(claim=Claim(by=me, at=now), attempts=attempts)
 
     run = store.change(services.blobs, Run, run_path(run_id), take)
@@ -333,6 +322,26 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
         finish.finish(services, run_id)
     for lane in range(plan.lanes):
         send_quietly(services, UPLOAD_QUEUE, {"runId": run_id, "lane": lane})
+
+
+def _failed(services: Services, run_id: str, me: str, what: str) -> None:
+    """Count an error that nobody foresaw; end the run when it comes each time. Until then the sweep tries again."""
+
+    def count(run: Run) -> Run | None:
+        if run.attempts is None or not run.claimed_by(me):
+            return None
+        return run.then(attempts=run.attempts.model_copy(update={"errors": run.attempts.errors + 1}))
+
+    run = store.change(services.blobs, Run, run_path(run_id), count)
+    if run is None or run.attempts is None or run.attempts.errors < PLANNING_TRIES:
+        return
+    problem = Problem(
+        code="defect",
+        message=f"Planning ended {PLANNING_TRIES} times in an error that nobody foresaw ({what}). Nothing was sent."
+        " Please report it.",
+        culprit=Culprit.SYSTEM,
+    )
+    finish.end_unplanned(services, run_id, me, RunStatus.FAILED, problem)
 
 
 def _wait(services: Services, run: Run, me: str, error: Wait) -> None:

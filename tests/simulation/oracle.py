@@ -51,6 +51,7 @@ WAITED_TOO_LONG = {
     "secrets_unavailable",
     "storage_contention",
     "source_changing",
+    "newer_release",
 }
 """With these codes a run may fail, after it has waited as long as it is set to."""
 
@@ -356,10 +357,11 @@ class Oracle:
             self.require(again or lasted, "I9", "failed for an error that was not repeated")
             return
         if problem and problem.code == "planning_died":
-            deaths = sum(seen[kind] for kind in ("crash_before", "crash_after", "freeze_before", "freeze_after"))
-            tried_s = record.end.at - record.requested_utc
-            enough = deaths >= SOME_DEFECTS and tried_s >= self._world.settings.retry_for_s
-            self.require(enough, "I9", f"failed for {deaths} deaths in {tried_s:.0f} s")
+            assert record.attempts
+            died = record.attempts.begun - 1 - record.attempts.errors
+            tried_s = record.end.at - record.attempts.since
+            enough = died >= SOME_DEFECTS and tried_s >= self._world.settings.retry_for_s
+            self.require(enough, "I9", f"failed for {died} deaths in {tried_s:.0f} s")
             return
         if problem and problem.code == "not_resumable":
             self.require(record.resumes and self._world.version > 1, "I9", "not resumable, though nothing has changed")

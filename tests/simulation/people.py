@@ -207,6 +207,7 @@ class People:
 
     def _roll_out(self, horizon: float) -> None:
         """Deploy the next release on one instance after the other; perhaps one goes back for a while."""
+        self._world.troubled(horizon)
         for instance in self._world.host.instances:
             releases = (2, 1, 2) if self._draw.random() < 0.2 else (2,)
             for release, at in zip(releases, sorted(self._draw.random() for _ in releases), strict=True):
