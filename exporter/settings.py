@@ -138,8 +138,8 @@ class Settings(BaseModel):
         alias="CONFIRM_WITHIN_S",
         ge=10,
         le=86_400,
-        description="Seconds after which a run ends without the final status of an import. Default 2 hours; the import is"
-        " asked for on, for a day.",
+        description="Seconds after which a run ends without the final status of an import. Default 2 hours. Until the"
+        " working copy is a day old, the import is asked for all the same.",
     )
     retry_for_s: float = Field(
         default=86_400,
