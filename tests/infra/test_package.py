@@ -58,10 +58,13 @@ def test_the_ignore_file_leaves_out_what_looks_like_a_test_a_cache_or_a_setting(
 
 
 def test_azd_deploys_the_package_that_was_built_and_azure_builds_nothing() -> None:
-    service = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]["app"]
+    settings = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    service = settings["services"]["app"]
 
     assert ROOT / service["project"] / service["dist"] == package.BUILD / "package"
     assert service["remoteBuild"] is False
+    # Before, azd did not heed it: https://github.com/Azure/azure-dev/blob/main/cli/azd/CHANGELOG.md
+    assert settings["requiredVersions"]["azd"] == ">= 1.23.12"
     assert service["hooks"]["prepackage"]["run"] == "make package"
 
 

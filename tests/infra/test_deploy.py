@@ -1,4 +1,4 @@
-"""The guard before and the proof after a deployment, against an app that answers from a list."""
+"""A deployment, the guard before it and the proof after it, against an app that answers from a list."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from exporter.runs import TERMINAL, RunStatus
-from infra import deployed
+from infra import deploy
 
 
 @dataclass
 class Answers:
-    """Stands for `deployed.App`: answers by path; a list is used up one by one, its last answer stays."""
+    """Stands for `deploy.App`: answers by path; a list is used up one by one, its last answer stays."""
 
     by_path: dict[str, Any]
     asked: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ OVER = (200, {"value": [{"runId": "news.2", "endedUtc": "now"}]})
 
 def wait(answers: Answers) -> float:
     clock = Clock()
-    deployed.wait(answers, clock, clock.sleep)  # type: ignore[arg-type]  # the stand-in has what is called
+    deploy.wait(answers, clock, clock.sleep)  # type: ignore[arg-type]  # the stand-in has what is called
     return clock.now
 
 
@@ -82,13 +82,13 @@ def test_before_the_first_deployment_there_is_nothing_to_wait_for(health: tuple[
 
 
 def test_a_guard_that_may_not_look_stops_the_deployment() -> None:
-    with pytest.raises(deployed.NotAsExpectedError, match="found 401"):
+    with pytest.raises(deploy.NotAsExpectedError, match="found 401"):
         wait(Answers({"health": HEALTHY, "exports": (401, None)}))
 
 
 def check(by_path: dict[str, Any]) -> float:
     clock = Clock()
-    deployed.check(Answers(by_path), clock, clock.sleep)  # type: ignore[arg-type]
+    deploy.check(Answers(by_path), clock, clock.sleep)  # type: ignore[arg-type]
     return clock.now
 
 
@@ -103,12 +103,12 @@ def test_an_app_gets_time_to_start() -> None:
 
 
 def test_an_app_that_shows_exports_to_strangers_is_no_success() -> None:
-    with pytest.raises(deployed.NotAsExpectedError, match="without a key, found 200"):
+    with pytest.raises(deploy.NotAsExpectedError, match="without a key, found 200"):
         check({"health": HEALTHY, "exports": EXPORTS, "stranger exports": EXPORTS})
 
 
 def test_an_app_whose_settings_are_wrong_is_no_success() -> None:
-    with pytest.raises(deployed.NotAsExpectedError, match="expected 200 from GET /api/health"):
+    with pytest.raises(deploy.NotAsExpectedError, match="expected 200 from GET /api/health"):
         check({"health": (503, {"status": "unusable"})})
 
 
@@ -125,17 +125,78 @@ def azure(*arguments: str) -> str:
 
 
 def test_the_key_comes_from_the_azure_cli() -> None:
-    assert deployed.app_of(NAMED, azure) == deployed.App("https://func.example", "the key")
+    assert deploy.app_of(NAMED, azure) == deploy.App("https://func.example", "the key")
 
 
 def test_where_people_sign_in_the_guard_does_so_too() -> None:
-    assert deployed.app_of({**NAMED, "ENTRA_CLIENT_ID": "id"}, azure).token == "a token for api://id"
+    assert deploy.app_of({**NAMED, "ENTRA_CLIENT_ID": "id"}, azure).token == "a token for api://id"
 
 
 def test_neither_key_nor_token_is_shown() -> None:
-    assert "secret" not in repr(deployed.App("https://func.example", "secret key", "secret token"))
+    assert "secret" not in repr(deploy.App("https://func.example", "secret key", "secret token"))
 
 
 def test_an_address_without_tls_is_refused() -> None:
-    with pytest.raises(deployed.NotAsExpectedError, match="https://"):
-        deployed.app_of({**NAMED, "FUNCTION_APP_URL": "http://example.com"}, azure)
+    with pytest.raises(deploy.NotAsExpectedError, match="https://"):
+        deploy.app_of({**NAMED, "FUNCTION_APP_URL": "http://example.com"}, azure)
+
+
+class ScmSite:
+    """Stands for `deploy.Site`: takes the package, then answers from a list."""
+
+    def __init__(self, accepted: tuple[int, Any], *progress: tuple[int, Any]) -> None:
+        self.accepted, self.progress = accepted, list(progress)
+        self.posted: list[tuple[str, bytes | None]] = []
+
+    def call(self, method: str, path: str, package: bytes | None = None) -> tuple[int, Any]:
+        if method == "POST":
+            self.posted.append((path, package))
+            return self.accepted
+        assert path == "/api/deployments/dep-1"
+        return self.progress.pop(0) if len(self.progress) > 1 else self.progress[0]
+
+
+BUILDING, DONE = (200, {"status": 1}), (200, {"status": 4})
+
+
+def publish(site: ScmSite) -> float:
+    clock = Clock()
+    deploy.publish(site, b"zip", clock, clock.sleep)  # type: ignore[arg-type]
+    return clock.now
+
+
+def test_the_package_is_deployed_as_it_is() -> None:
+    site = ScmSite((202, "dep-1"), BUILDING, (0, None), (502, None), DONE)
+
+    assert publish(site) == 15
+    ((path, package),) = site.posted
+    assert path.startswith("/api/publish?RemoteBuild=false")
+    assert package == b"zip"
+
+
+@pytest.mark.parametrize("status", [3, -1, 5, 6])
+def test_a_deployment_that_ends_badly_is_no_success(status: int) -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="dep-1 succeeds"):
+        publish(ScmSite((202, "dep-1"), BUILDING, (200, {"status": status})))
+
+
+def test_a_deployment_that_does_not_end_is_no_success() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="within 15 minutes"):
+        publish(ScmSite((202, "dep-1"), BUILDING))
+
+
+@pytest.mark.parametrize("refused", [(401, None), (403, None), (400, {"error": "x"}), (202, {"id": "x"}), (0, None)])
+def test_a_package_that_is_not_taken_is_no_success(refused: tuple[int, Any]) -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="POST /api/publish"):
+        publish(ScmSite(refused, DONE))
+
+
+def test_the_place_for_deployments_comes_from_the_azure_cli() -> None:
+    answers = {"functionapp": "func.scm.example", "account": "the token"}
+
+    assert deploy.site_of(NAMED, lambda *arguments: answers[arguments[0]]) == deploy.Site(
+        "func.scm.example", "the token"
+    )
+    assert "the token" not in repr(deploy.Site("func.scm.example", "the token"))
+    with pytest.raises(deploy.NotAsExpectedError, match="SCM host"):
+        deploy.site_of(NAMED, lambda *_: "")

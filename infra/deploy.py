@@ -1,7 +1,12 @@
-"""Talk to the deployed app, before and after a deployment.
+"""Deploy a package, with a look at the app before and after it.
 
-python3 infra/deployed.py wait     wait until no run is active, at most 100 minutes
-python3 infra/deployed.py check    prove that the app answers, is configured, and turns strangers away
+python3 infra/deploy.py wait       wait until no run is active, at most 100 minutes
+python3 infra/deploy.py publish    deploy build/package.zip as it is, and wait until Azure says that it is done
+python3 infra/deploy.py check      prove that the app answers, is configured, and turns strangers away
+
+`publish` is for workflows; `azd deploy` does the same. It does not use `az functionapp deployment source config-zip`,
+which has Azure build every Python package for this plan anew, so that something else would run than what was tested and
+signed (`build_remote or runtime == "python"` in azure-cli 2.88).
 
 Reads FUNCTION_APP_URL, FUNCTION_APP_NAME and AZURE_RESOURCE_GROUP, and ENTRA_CLIENT_ID where sign-in is on; the Azure
 CLI gives it the key and the token. Needs nothing but Python and the CLI: it runs on a build agent.
@@ -20,6 +25,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 LONGEST_RUN_S = 100 * 60
@@ -28,6 +34,11 @@ LOOK_AGAIN_S = 30
 START_S = 5 * 60
 """A new instance has to load the package; roles of a new app take effect after some minutes at most."""
 DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+PACKAGE = Path(__file__).parents[1] / "build" / "package.zip"
+PUBLISH_S = 15 * 60
+SUCCEEDED, ENDED_BADLY = 4, {3: "failed", -1: "was canceled", 5: "was canceled", 6: "succeeded in part only"}
+"""`status` of a deployment, as the Azure CLI reads it:
+https://github.com/Azure/azure-cli/blob/dev/src/azure-cli/azure/cli/command_modules/appservice/custom.py."""
 
 
 class NotAsExpectedError(Exception):
@@ -48,14 +59,7 @@ class App:
         if self.token and not as_stranger:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(f"{self.url.rstrip('/')}/api/{path}", headers=headers)  # noqa: S310 - https, from the deployment's own output
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return answer.status, _json(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _json(error.read())
-        except (urllib.error.URLError, TimeoutError):
-            return 0, None
+        return _call(request, 60)
 
 
 def active_runs(app: App) -> list[str]:
@@ -101,6 +105,55 @@ def check(app: App, clock: Callable[[], float] = time.monotonic, sleep: Callable
             return
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where Azure takes deployments of the app: its SCM host. It knows deployers by their Entra token."""
+
+    host: str
+    token: str = field(repr=False)
+
+    def call(self, method: str, path: str, package: bytes | None = None) -> tuple[int, Any]:
+        """Return status and JSON body; status 0 when nothing answers."""
+        headers = {"Authorization": f"Bearer {self.token}"} | ({"Content-Type": "application/zip"} if package else {})
+        return _call(urllib.request.Request(f"https://{self.host}{path}", package, headers, method=method), PUBLISH_S)
+
+
+def publish(
+    site: Site,
+    package: bytes,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Deploy the package without building anything. Raises `NotAsExpectedError`."""
+    until = clock() + PUBLISH_S
+    accepted = site.call("POST", "/api/publish?RemoteBuild=false&Deployer=segment-exporter", package)
+    deployment = _expect(accepted, "POST /api/publish", HTTPStatus.OK, HTTPStatus.ACCEPTED)
+    if not isinstance(deployment, str):
+        raise NotAsExpectedError("expected the id of a deployment from POST /api/publish, found something else")
+    while clock() < until:
+        # The endpoint may miss a question while the app restarts.
+        status, body = site.call("GET", f"/api/deployments/{deployment}")
+        outcome = body.get("status") if status == HTTPStatus.OK and isinstance(body, dict) else None
+        if outcome == SUCCEEDED:
+            print("Deployed.")
+            return
+        if outcome in ENDED_BADLY:
+            raise NotAsExpectedError(
+                f"expected that deployment {deployment} succeeds, found that it {ENDED_BADLY[outcome]}"
+            )
+        sleep(5)
+    raise NotAsExpectedError(f"expected that deployment {deployment} ends within {PUBLISH_S // 60} minutes")
+
+
+def site_of(environ: Mapping[str, str], azure: Callable[..., str]) -> Site:
+    """Return where the app that the environment names takes deployments."""
+    named = ["--resource-group", environ["AZURE_RESOURCE_GROUP"], "--name", environ["FUNCTION_APP_NAME"]]
+    host = azure("functionapp", "show", *named, "--query", "enabledHostNames[?contains(@, '.scm.')] | [0]")
+    if not host:
+        raise NotAsExpectedError("expected the SCM host of the app; may the deployer read the app?")
+    return Site(host, azure("account", "get-access-token", "--query", "accessToken"))
+
+
 def app_of(environ: Mapping[str, str], azure: Callable[..., str]) -> App:
     """Return the app that the environment names, with the key and the token that the Azure CLI gives."""
     url, client_id = environ.get("FUNCTION_APP_URL", ""), environ.get("ENTRA_CLIENT_ID", "")
@@ -138,6 +191,17 @@ def _expect(answer: tuple[int, Any], call: str, *statuses: int) -> Any:  # noqa:
     return body
 
 
+def _call(request: urllib.request.Request, timeout_s: float) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - https, from the deployment's own output
+            return answer.status, _json(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _json(error.read())
+    except (urllib.error.URLError, TimeoutError):
+        return 0, None
+
+
 def _json(data: bytes) -> Any:  # noqa: ANN401
     try:
         return json.loads(data)
@@ -147,6 +211,9 @@ def _json(data: bytes) -> Any:  # noqa: ANN401
 
 if __name__ == "__main__":
     try:
-        {"wait": wait, "check": check}[sys.argv[1]](app_of(os.environ, azure_cli))
+        if sys.argv[1] == "publish":
+            publish(site_of(os.environ, azure_cli), PACKAGE.read_bytes())
+        else:
+            {"wait": wait, "check": check}[sys.argv[1]](app_of(os.environ, azure_cli))
     except NotAsExpectedError as error:
         sys.exit(f"{error}. See docs/how-to/deploy.md.")
