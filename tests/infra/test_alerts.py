@@ -140,6 +140,14 @@ def test_the_queries_of_a_runbook_look_for_what_the_code_writes(rule: dict[str, 
         assert set(re.findall(r"\bevent\.(\w+)", query)) <= known
 
 
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_a_runbook_names_codes_actions_and_functions_that_exist(rule: dict[str, Any]) -> None:
+    text = re.sub(r"```.*?```", "", (RUNBOOKS / f"{rule['name']}.md").read_text(), flags=re.DOTALL)
+    sources = " ".join(path.read_text() for path in [ROOT / "function_app.py", *(ROOT / "exporter").rglob("*.py")])
+
+    assert {word for word in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text) if word not in sources} == set()
+
+
 def test_windows_overlap_so_that_no_late_line_is_missed() -> None:
     minutes = {"PT5M": 5, "PT15M": 15, "PT1H": 60, "P2D": 2880}
 
