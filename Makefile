@@ -53,6 +53,6 @@ $(VENV)/.installed: requirements-dev.txt
 	@touch $@
 
 node_modules/.installed: package-lock.json $(VENV)/.installed
-	@echo "Installing Azurite into node_modules (once) ..."
-	@scripts/install-azurite $(VENV)
+	@echo "Installing Azurite and a query parser into node_modules (once) ..."
+	@scripts/install-node-packages $(VENV)
 	@touch $@

@@ -68,7 +68,7 @@ def test_a_query_reads_fields_that_those_events_have(path: Path) -> None:
     query = path.read_text()
     known = {"action"}.union(*(events()[action] for action in actions_in(query)))
 
-    assert set(re.findall(r"\bevent\.(\w+)", query)) <= known
+    assert set(re.findall(r"\bevent(?:\.|\[')(\w+)", query)) <= known
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
@@ -137,7 +137,7 @@ def test_the_queries_of_a_runbook_look_for_what_the_code_writes(rule: dict[str, 
     for query in re.findall(r"```kusto\n(.*?)```", text, re.DOTALL):
         known = {"action"}.union(*events().values())
         assert actions_in(query) <= set(events())
-        assert set(re.findall(r"\bevent\.(\w+)", query)) <= known
+        assert set(re.findall(r"\bevent(?:\.|\[')(\w+)", query)) <= known
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
