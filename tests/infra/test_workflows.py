@@ -101,8 +101,7 @@ def test_ci_runs_on_python_of_the_app() -> None:
 
 
 def test_dependencies_of_every_kind_are_kept_up() -> None:
-    kinds = {
-        entry["package-ecosystem"] for entry in yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
-    }
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
 
-    assert {"pip", "npm", "github-actions", "devcontainers"} == kinds
+    assert {entry["package-ecosystem"] for entry in updates} == {"pip", "npm", "github-actions", "devcontainers"}
+    assert all(entry["cooldown"]["default-days"] >= 7 for entry in updates)
