@@ -1,11 +1,13 @@
 """Plain HTTP on the loopback interface: a function from requests to answers becomes a server."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 log = logging.getLogger("sandbox.loopback")
@@ -53,10 +55,9 @@ class Server:
             answer_to = staticmethod(answer)
 
         try:
-            self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._http = _HttpServer(("127.0.0.1", port), Handler)
         except OSError as error:
             raise OSError(f"expected port {port} of 127.0.0.1 to be free, found: {error}") from error
-        self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), name="loopback", daemon=True)
         self._thread.start()
         self.port: int = self._http.server_address[1]
@@ -67,6 +68,15 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
+        """Report what went wrong with a connection, unless the client just went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

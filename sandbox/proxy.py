@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from weakref import WeakSet
 
+from sandbox.network import Network, reset
+
 CHUNK_BYTES = 256 * 1024
 
 
@@ -31,11 +33,15 @@ class Destination:
 
 
 class Proxy:
-    """A running proxy. `refused_hosts` has every host that was asked for in vain, in order."""
+    """A running proxy.
+
+    `refused_hosts` has every host that was asked for in vain, in order; `network` is what can go wrong on the way.
+    """
 
     def __init__(self, destinations: Sequence[Destination], tls: ssl.SSLContext) -> None:
         """Start it on a free port, in a thread of its own. `tls` has the certificate of hosts whose TLS ends here."""
         self.refused_hosts: list[str] = []
+        self.network = Network()
         self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
         self._destinations = destinations
         self._tls = tls
@@ -84,6 +90,11 @@ class Proxy:
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
             return
+        try:
+            await self.network.connect(host)
+        except ConnectionResetError:
+            reset(writer)
+            return
         there_reader, there_writer = await asyncio.open_connection(
             destination.host, destination.port, limit=CHUNK_BYTES
         )
@@ -96,17 +107,18 @@ class Proxy:
             if destination.terminate_tls:
                 await writer.start_tls(self._tls)
             async with asyncio.TaskGroup() as both:
-                both.create_task(pump(reader, there_writer))
-                both.create_task(pump(there_reader, writer))
-        except* OSError:
+                both.create_task(self._pump(host, reader, there_writer))
+                both.create_task(self._pump(host, there_reader, writer))
+        except* ConnectionResetError:
+            reset(writer)
+            reset(there_writer)
+        except* (OSError, EOFError):
             pass
         finally:
             there_writer.close()
 
-
-async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Carry bytes until the source ends, then end the sink too."""
-    while chunk := await source.read(CHUNK_BYTES):
-        sink.write(chunk)
-        await sink.drain()
-    sink.close()
+    async def _pump(self, host: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        """Carry bytes until the source ends, then end the sink too."""
+        while piece := await source.read(CHUNK_BYTES):
+            await self.network.carry(host, piece, sink)
+        sink.close()

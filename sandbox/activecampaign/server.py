@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -72,6 +73,11 @@ class _HttpServer(ThreadingTCPServer):  # not HTTPServer, which asks the name se
             with self._one_ended:
                 self._open.discard(request)
                 self._one_ended.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
+        """Report what went wrong with a connection, unless the client just went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def end_connections(self) -> None:
         with self._one_ended:
