@@ -59,6 +59,10 @@ class World:
     - `activecampaign_url`: plain loopback URL of the ActiveCampaign stand-in, its control endpoints under `/_sandbox/`;
       `account` is the stand-in's model, None when `activecampaign` names another server.
     - `host_log`: the file that collects what the host and the app log.
+    - `network`: what lies between the app and everything it calls; `network.disturbed` lets it go wrong.
+
+    The app may have several instances. They share everything, as in Azure; but each fires the timers, which in Azure
+    one of them does.
     """
 
     def __init__(
@@ -88,7 +92,8 @@ class World:
         self._message_hidden_s = message_hidden_s
         self._storage_log = storage_log
         self._resources = ExitStack()
-        self._host: Child | None = None
+        self._hosts: dict[int, Child] = {}
+        self._urls: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         """Start everything but the host.
@@ -135,13 +140,14 @@ class World:
             "WEBSITE_INSTANCE_ID": secrets.token_hex(16),
         }
 
-    def start_host(self, settings: Mapping[str, str] | None = None) -> str:
+    def start_host(self, settings: Mapping[str, str] | None = None, *, instance: int = 0) -> str:
         """Start the host with the app, wait until it is ready, and return its URL.
 
         :param settings: app settings for this start only.
-        :raises SandboxError: a host runs already, or the app cannot be indexed; the text has the reason.
+        :param instance: which of several instances of the app; the first one answers at `url`.
+        :raises SandboxError: the instance runs already, or the app cannot be indexed; the text has the reason.
         """
-        if self._host is not None and self._host.is_running:
+        if instance in self._hosts and self._hosts[instance].is_running:
             raise SandboxError("the host is running already; call stop_host or kill_host first")
         host_settings = HostSettings(
             function_key=self.function_key,
@@ -152,26 +158,25 @@ class World:
             state_folder=str(self._state_folder),
             message_hidden_s=self._message_hidden_s,
         )
+        url = self._urls.setdefault(instance, f"http://127.0.0.1:{free_port()}")
         inherited = {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TMPDIR") if name in os.environ}
         environment = inherited | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
         environment |= self.platform_settings() | self.app_settings() | dict(settings or {}) | host_settings.variable()
         command = [sys.executable, "-m", "sandbox.host", "--exit-with-stdin"]
-        command += ["--app", str(self._app), "--port", str(port_of(self.url))]
-        self._host = Child(command, environment=environment, folder=self._app, log=self.host_log)
-        self._host.next_line("the Functions host")
-        return self.url
+        command += ["--app", str(self._app), "--port", str(port_of(url))]
+        host = self._hosts[instance] = Child(command, environment=environment, folder=self._app, log=self.host_log)
+        host.next_line("the Functions host")
+        return url
 
-    def stop_host(self) -> None:
+    def stop_host(self, *, instance: int = 0) -> None:
         """Stop the host as the platform does at a scale-in: functions that are running are not waited for."""
-        if self._host is not None:
-            self._host.stop()
-            self._host = None
+        if host := self._hosts.pop(instance, None):
+            host.stop()
 
-    def kill_host(self) -> None:
+    def kill_host(self, *, instance: int = 0) -> None:
         """Kill the host as a crash of the machine does. Messages in its hands stay hidden for `message_hidden_s`."""
-        if self._host is not None:
-            self._host.kill()
-            self._host = None
+        if host := self._hosts.pop(instance, None):
+            host.kill()
 
     def upload_segments(self, folder: Path) -> None:
         """Upload a folder that stands for the landing container; `model.json` last, as the newest of its files."""
@@ -197,7 +202,7 @@ class World:
         self.host_log = self.folder / "host.log"
         self.host_log.touch()
         self.function_key, self.master_key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self.url = f"http://127.0.0.1:{self._port or free_port()}"
+        self.url = self._urls[0] = f"http://127.0.0.1:{self._port or free_port()}"
         authority = trustme.CA()
         self._ca_file = self.folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self._ca_file))
@@ -218,8 +223,13 @@ class World:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*VAULT_HOSTS, *ACTIVECAMPAIGN_HOSTS).configure_cert(tls)
         self._proxy = Proxy(self._destinations(vault_server.port), tls)
+        self.network = self._proxy.network
         resources.callback(self._proxy.close)
-        resources.callback(self.stop_host)
+        resources.callback(self._stop_hosts)
+
+    def _stop_hosts(self) -> None:
+        for instance in list(self._hosts):
+            self.stop_host(instance=instance)
 
     def _start_azurite(self, resources: ExitStack, authority: trustme.CA) -> None:
         """Start Azurite, create what the infrastructure template creates, and keep clients for looking at it."""
