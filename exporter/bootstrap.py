@@ -10,10 +10,19 @@ import os
 import secrets as randomness
 import time
 from functools import cache
+from typing import Any, Final
 
 from exporter import __version__
 from exporter.ports import Services
 from exporter.settings import Settings
+
+TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 5.0, "read_timeout": 20.0, "retry_total": 3}
+BACKOFF: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 2, "random_jitter_range": 1}
+"""Of the clients of Azure, in seconds: a call that is never answered fails within two minutes, before `LANE_STALE_S`
+makes others take its worker for dead. By themselves, the storage clients wait 60 s for an answer, and 15 s and more
+before each of three repetitions: one lost connection costs a lane 15 s, and a silent service five minutes
+(https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python). The Key Vault client
+waits 300 s, eleven times (https://learn.microsoft.com/python/api/overview/azure/core-readme#configurations)."""
 
 
 class SystemClock:
@@ -61,12 +70,15 @@ def services() -> Services:
 
     # In Azure, AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential and AZURE_CLIENT_ID narrow this to the app's identity.
     credential = DefaultAzureCredential()
+    storage = TIMEOUTS | BACKOFF
     return Services(
         settings=values,
-        blobs=AzureBlobs(BlobServiceClient(values.export_blob_uri, credential)),
-        segments=AzureSegmentFiles(BlobServiceClient(values.segment_blob_uri, credential), values.segment_container),
-        messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential)),
-        secrets=KeyVault(SecretClient(values.key_vault_uri, credential)),
+        blobs=AzureBlobs(BlobServiceClient(values.export_blob_uri, credential, **storage)),
+        segments=AzureSegmentFiles(
+            BlobServiceClient(values.segment_blob_uri, credential, **storage), values.segment_container
+        ),
+        messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential, **storage)),
+        secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **TIMEOUTS)),
         activecampaign=Client(f"segment-exporter/{__version__}", deadline_s=values.request_deadline_s),
         clock=SystemClock(),
         ids=RandomIds(),
