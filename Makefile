@@ -1,6 +1,6 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench simulate package docs lock clean
+.PHONY: help setup demo serve test check bench simulate soak package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -35,6 +35,9 @@ package: $(INSTALLED) ## Build the deployment package, build/package.zip
 
 simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=18
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --within-min $(or $(WITHIN_MIN),inf)
+
+soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 SEED=0
+	@$(RUN) -m tests.e2e.kills --kills $(or $(KILLS),1000) --seed $(or $(SEED),0)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/
 	$(RUN) docs/generate.py
