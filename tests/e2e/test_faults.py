@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 HOSTS = {"blobs": "*.blob.core.windows.net", "queues": "*.queue.core.windows.net", "activecampaign": "*.api-us1.com"}
 CHANCES: dict[Kind, float] = {"latency": 1.0, "reset": 0.3, "cut": 0.3, "trickle": 0.5, "black_hole": 0.5}
 CASES = list(product(HOSTS, CHANCES))
-AT_LEAST_S, AT_MOST_S = 3.0, 20.0
+AT_LEAST_S, AT_MOST_S = 2.0, 20.0
 """How long a fault lasts: until it has befallen something."""
 BATCHES = 4
 
