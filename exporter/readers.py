@@ -13,7 +13,7 @@ import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from exporter.errors import Stop
 from exporter.formats import Row, Rows
@@ -21,10 +21,10 @@ from exporter.formats.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, Record, Sy
 from exporter.ports import SegmentFile, SegmentFiles
 from exporter.reasons import Reason
 
-if TYPE_CHECKING:
-    pass
-
-CHUNK_BYTES = MAX_ROW_BYTES - (1 << 16)  # with what was left over, a block has at most MAX_ROW_BYTES: see csv_blocks
+READ_BYTES = 1 << 16  # of compressed data at a time: what follows a gzip member is copied, and a member can be tiny
+CHUNK_BYTES = (
+    MAX_ROW_BYTES - 2 * READ_BYTES
+)  # with what is left over, a block has at most MAX_ROW_BYTES: see csv_blocks
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
 DELIMITERS = ",;\t|"
@@ -94,16 +94,32 @@ def read_head(
 
     Without a `delimiter`, it is the one of `,` `;` tab `|` that splits the first row into the most fields.
     """
+    data = b""
     with contextlib.closing(files.open(file)) as stream:
-        data = next(_text(stream, file))
-    heads = []
-    for candidate in delimiter or DELIMITERS:
-        records = Syntax(candidate, quoted=quoted).records(data, final=True)
-        fields = next((record for record, _, _ in records if record), None)
-        if isinstance(fields, list):
-            with contextlib.suppress(UnicodeDecodeError):
-                heads.append(Head(tuple(field.decode().strip() for field in fields), candidate))
+        for chunk in _text(stream, file):
+            data = (data + chunk).lstrip(b"\r\n")
+            found = [
+                (_first_record(data, Syntax(candidate, quoted=quoted), final=not chunk), candidate)
+                for candidate in delimiter or DELIMITERS
+            ]
+            if all(first for first, _ in found):
+                break
+    heads = [Head(names, candidate) for first, candidate in found if first and (names := _names(first[0]))]
     return max(heads, key=lambda head: len(head.names), default=None)
+
+
+def _first_record(data: bytes, syntax: Syntax, *, final: bool) -> tuple[Record, int] | None:
+    """Return the first row and where the next one begins; None when `data` ends before, and more may follow."""
+    # More than a window is not looked at, so that a first row without an end does not fill the memory.
+    return syntax.record_at(data, 0, final=final or len(data) > WINDOW_BYTES) if data else None
+
+
+def _names(record: Record) -> tuple[str, ...]:
+    """Return the fields of a row as names of columns; none when it cannot be read as text."""
+    try:
+        return () if isinstance(record, Reason) else tuple(field.decode().strip() for field in record)
+    except UnicodeDecodeError:
+        return ()
 
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
@@ -125,10 +141,11 @@ def _csv_rows(
     for chunk in _text(stream, partition.file):
         data += chunk
         if header is not None:
-            head = next((found for found in syntax.records(data, final=not chunk) if found[0] != []), None)
-            if head is None:
+            data = data.lstrip(b"\r\n")
+            first = _first_record(data, syntax, final=not chunk)
+            if first is None:
                 continue
-            record, _, end = head
+            record, end = first
             _check_header(record, header, partition.file)
             header, data = None, data[end:]
         blocks, end = csv_blocks.rows_of(data, syntax, len(columns), wanted) or _one_by_one(
@@ -142,13 +159,13 @@ def _csv_rows(
 def _one_by_one(
     data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int], *, final: bool
 ) -> tuple[list[Rows], int]:
-    """Return the complete rows of `data`, in one block, and where the last one ends."""
+    """Return the complete rows of `data`, in at most one block, and where the last one ends."""
     rows: list[Row] = []
     end = 0
     for record, start, end in syntax.records(data, final=final):
         if record != []:
             rows.append(_row(record, data[start:end], column_count, wanted))
-    return [rows], end
+    return [rows] if rows else [], end
 
 
 def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Sequence[int]) -> Row:
@@ -177,39 +194,54 @@ def _check_header(record: Record, header: list[str], file: SegmentFile) -> None:
 
 def _text(stream: BinaryIO, file: SegmentFile) -> Iterator[bytes]:
     """Yield the text of a file as UTF-8, without byte order mark, in chunks; the last one is empty, and only that."""
-    chunks = _chunks(stream)
+    start = stream.read(READ_BYTES)
+    compressed = start.startswith(_GZIP)
+    pieces = itertools.chain([start], _pieces(stream, READ_BYTES if compressed else CHUNK_BYTES))
+    chunks = _joined(_inflate(pieces, file) if compressed else pieces)
     first = next(chunks, b"")
-    if first.startswith(_GZIP):
-        chunks = _inflate(itertools.chain([first], chunks), file)
-        first = next(chunks, b"")
-        if first.startswith(_GZIP):
-            raise Stop("gzip_nested", f"{file.path} is a gzip file within a gzip file. Compress it once.")
-    chunks = itertools.chain([first], chunks)
+    if compressed and first.startswith(_GZIP):
+        raise Stop("gzip_nested", f"{file.path} is a gzip file within a gzip file. Compress it once.")
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        chunks = _from_utf16(chunks)
-    elif first.startswith(codecs.BOM_UTF8):
-        chunks = itertools.chain([first.removeprefix(codecs.BOM_UTF8)], itertools.islice(chunks, 1, None))
-    yield from filter(None, chunks)
+        chunks = _joined(_from_utf16(itertools.chain([first], chunks)))
+        first = next(chunks, b"")
+    yield from filter(None, itertools.chain([first.removeprefix(codecs.BOM_UTF8)], chunks))
     yield b""
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read(CHUNK_BYTES):
-        yield chunk
+def _pieces(stream: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    while piece := stream.read(size_bytes):
+        yield piece
 
 
-def _inflate(chunks: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces together where they are small: each chunk costs time, whatever its size."""
+    gathered: list[bytes] = []
+    size_bytes = 0
+    for piece in filter(None, pieces):
+        gathered.append(piece)
+        size_bytes += len(piece)
+        if size_bytes >= CHUNK_BYTES:
+            yield b"".join(gathered)
+            gathered, size_bytes = [], 0
+    if gathered:
+        yield b"".join(gathered)
+
+
+def _inflate(pieces: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
     """Yield what the members of a gzip file hold, bounded: https://www.rfc-editor.org/rfc/rfc1952."""
     most_bytes = MAX_INFLATED_BYTES + MAX_RATIO * file.size_bytes
     inflated_bytes = 0
     member = zlib.decompressobj(wbits=_GZIP_WBITS)
-    for chunk in chunks:
-        rest = chunk
-        while rest or not member.eof:
+    for piece in pieces:
+        rest = piece
+        while True:
             if member.eof:
+                rest = rest.lstrip(b"\0")  # zeros may fill up the space behind a member
+                if not rest:
+                    break
                 member = zlib.decompressobj(wbits=_GZIP_WBITS)
             try:
-                inflated = member.decompress(rest, CHUNK_BYTES)
+                inflated = member.decompress(rest, READ_BYTES)
             except zlib.error as error:
                 message = f"{file.path} is not a sound gzip file. Export the segment again."
                 raise Stop("gzip_damaged", message) from error
@@ -221,9 +253,8 @@ def _inflate(chunks: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
                     f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}; at most {MAX_RATIO}"
                     " times its size and 1 GiB are read. Export it uncompressed.",
                 )
-            # Zeros may fill up the space behind a member.
-            rest = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
-            if not rest and len(inflated) < CHUNK_BYTES:
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+            if not rest and len(inflated) < READ_BYTES:
                 break
     if not member.eof:
         raise Stop("gzip_truncated", f"{file.path} ends in the middle of its gzip data. Export the segment again.")
@@ -233,6 +264,7 @@ def _from_utf16(chunks: Iterable[bytes]) -> Iterator[bytes]:
     # What is no UTF-16 becomes bytes that are no UTF-8, so that it rejects its row.
     decoder = codecs.getincrementaldecoder("utf-16")(errors="surrogatepass")
     for chunk in chunks:
-        yield decoder.decode(chunk).encode(errors="surrogatepass")
+        for start in range(0, len(chunk), READ_BYTES):  # in pieces, since the text may be longer
+            yield decoder.decode(chunk[start : start + READ_BYTES]).encode(errors="surrogatepass")
     if decoder.getstate()[0]:
         yield b"\xff"

@@ -16,9 +16,7 @@ from exporter.formats.csv_records import MAX_ROW_BYTES, Syntax
 from exporter.formats.text_columns import without_empty
 from exporter.reasons import Reason
 
-PARSED_BYTES = (
-    1 << 19
-)  # what Arrow parses, and what is searched for quotes, at a time: it stays in the processor's cache
+PARSED_BYTES = 1 << 19  # what is parsed, or searched for quotes, at a time stays in the processor's cache
 MOST_FLAWED_ROWS = 16  # in a block; more of them are read faster one by one
 
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
@@ -85,8 +83,12 @@ def _rows_end(data: bytes, syntax: Syntax) -> int:
     if not syntax.quoted or b'"' not in data:
         return end
     text = np.frombuffer(data, np.uint8)
-    starts = range(0, len(text), PARSED_BYTES)
-    quotes = np.concatenate([np.flatnonzero(text[start : start + PARSED_BYTES] == _QUOTE) + start for start in starts])
+    quotes = np.concatenate(
+        [
+            (np.flatnonzero(text[start : start + PARSED_BYTES] == _QUOTE) + start).astype(np.int32)
+            for start in range(0, len(text), PARSED_BYTES)
+        ]
+    )
     before = int(np.searchsorted(quotes, end))
     while before % 2:  # within a quoted field, if all quotes are in order
         end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1

@@ -1,6 +1,6 @@
 """CSV text becomes rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and what to do where it is not kept.
 
-- A line ends with LF, CRLF or CR; a line without any character is no row.
+- A line ends with LF, CRLF or CR; a line without any character is no row, nor is what is between CR and LF.
 - A quote inside an unquoted field is text, as long as the row ends on the same line.
 - A row whose quotes do not come out right costs its first line only: reading goes on at the next line, so that a
   forgotten quote cannot swallow the rows that follow.
@@ -17,10 +17,12 @@ from exporter.reasons import Reason
 
 MAX_ROW_BYTES = 4 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
 WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first bytes of what follows it
+_NEAR_BYTES = 4_096
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
+_LINE_ENDS = re.compile(rb"[\r\n]+")
 
-Record = list[bytes] | Reason  # the fields of a row as bytes, or why it is none; a line without any character has none
+Record = list[bytes] | Reason  # the fields of a row as bytes, or why it is none; lines without any character have none
 
 
 class Syntax:
@@ -49,13 +51,18 @@ class Syntax:
 
         None: `data` ends before the record does, and more may follow (`final` is False).
         """
-        newline = data.find(b"\n", start, start + WINDOW_BYTES)
-        if newline >= 0:
-            line = data[start:newline].removesuffix(b"\r")
-            if b"\r" not in line and len(line) <= MAX_ROW_BYTES and not (self.quoted and b'"' in line):
-                return line.split(self.delimiter) if line else [], newline + 1
-        elif len(data) >= start + WINDOW_BYTES and data.find(b"\r", start, start + WINDOW_BYTES) < 0:
-            return _first_line(data, start, Reason.ROW_TOO_LARGE, final=final)
+        if blank := _LINE_ENDS.match(data, start):
+            return [], blank.end()
+        line_end = _line_end(data, start, WINDOW_BYTES)
+        if line_end < 0:
+            if len(data) >= start + WINDOW_BYTES:
+                return _first_line(data, start, Reason.ROW_TOO_LARGE, final=final)
+            if not final:
+                return None
+            line_end = len(data)
+        line = data[start:line_end]
+        if len(line) <= MAX_ROW_BYTES and not (self.quoted and b'"' in line):
+            return line.split(self.delimiter), min(line_end + 1, len(data))
         limit = min(len(data), start + WINDOW_BYTES)
         record, end = self._parse(data, start, limit)
         if end == limit < start + WINDOW_BYTES and not final:
@@ -85,15 +92,29 @@ class Syntax:
             position += 1
         if following not in (b"", b"\r", b"\n") or (quote_in_text and _LINE_END.search(data, start, position)):
             return Reason.MALFORMED_QUOTES, position
-        return fields if position > start else [], position
+        return fields, position
 
 
 def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[Record, int] | None:
     """Return `reason` for the line that begins at `start`, and where the next line begins; None as for `record_at`."""
-    line_end = _LINE_END.search(data, start, start + WINDOW_BYTES)
-    if line_end is None and len(data) >= start + WINDOW_BYTES:
+    line_end = _line_end(data, start, WINDOW_BYTES)
+    if line_end < 0 and len(data) >= start + WINDOW_BYTES:
         reason = Reason.ROW_TOO_LARGE
-        line_end = _LINE_END.search(data, start + WINDOW_BYTES)
-    if line_end is None:
+        line_end = _line_end(data, start + WINDOW_BYTES, len(data))
+    if line_end < 0:
         return (reason, len(data)) if final else None
-    return reason, line_end.end()
+    return reason, line_end + 1
+
+
+def _line_end(data: bytes, start: int, most_bytes: int) -> int:
+    """Return where the line that begins at `start` ends; -1 when it has more than `most_bytes`."""
+    # Not all of it at once: of LF and CR, most files have only one, and each line would be a search to the end.
+    size_bytes = _NEAR_BYTES
+    while True:
+        limit = start + min(size_bytes, most_bytes)
+        newline = data.find(b"\n", start, limit)
+        carriage_return = data.find(b"\r", start, limit if newline < 0 else newline)
+        end = newline if carriage_return < 0 else carriage_return
+        if end >= 0 or size_bytes >= most_bytes:
+            return end
+        size_bytes *= 16

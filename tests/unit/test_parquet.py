@@ -1,0 +1,133 @@
+"""Parquet: the right text for each type, refusals for what holds no text, bounded pieces."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from exporter.errors import Stop
+from exporter.formats import Row, parquet
+from exporter.ports import Changed, SegmentFile
+from exporter.readers import rows_at
+from exporter.reasons import Reason
+
+FILE = SegmentFile("segment.parquet", 0, "etag", 0.0)
+PLUS_TWO = dt.timezone(dt.timedelta(hours=2))
+
+
+def stored(columns: dict[str, object], **options: object) -> io.BytesIO:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, **options)
+    return file
+
+
+def read(file: io.BytesIO, *names: str) -> list[Row]:
+    found: list[Row] = []
+    for block in parquet.rows_of(file, FILE, names):
+        count = len(block) if isinstance(block, list) else block.num_rows
+        found += rows_at(block, list(range(count)), range(len(names)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array(["a", "", None]), ["a", "", ""]),
+        (pa.array(["a", None], pa.large_string()), ["a", ""]),
+        (pa.array([b"a", b"\xc3\xa4"]), ["a", "\u00e4"]),
+        (pa.array(["x", "y", "x"]).dictionary_encode(), ["x", "y", "x"]),
+        (pa.array([1, -20, None]), ["1", "-20", ""]),
+        (pa.array([7], pa.uint64()), ["7"]),
+        (pa.array([1.0, 0.1, 1e22, float("nan"), None]), ["1.0", "0.1", "1e+22", "", ""]),
+        (pa.array([True, False, None]), ["true", "false", ""]),
+        (pa.array([Decimal("1.50"), Decimal("-0.01")]), ["1.50", "-0.01"]),
+        (pa.array([dt.date(2026, 11, 3), None]), ["2026-11-03", ""]),
+        (pa.array([dt.time(1, 2, 3)]), ["01:02:03"]),
+        (pa.array([dt.datetime(2026, 1, 2, 3, 4, 5)], pa.timestamp("ns")), ["2026-01-02T03:04:05"]),  # noqa: DTZ001 - as it is
+        (pa.array([dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=PLUS_TWO)]), ["2026-01-02T01:04:05Z"]),
+        (pa.nulls(2), ["", ""]),
+    ],
+)
+def test_each_type_has_one_text(values: pa.Array, texts: list[str]) -> None:
+    assert read(stored({"c": values}), "c") == [(text,) for text in texts]
+
+
+def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
+    file = stored({"a": pa.array([b"x", b"\xff", b"z"]), "b": [1, 2, 3]})
+    assert read(file, "a", "b") == [("x", "1"), Reason.NOT_UTF8, ("z", "3")]
+
+
+@pytest.mark.parametrize("values", [[[1]], [{"x": 1}]])
+def test_a_mapped_column_that_is_nested_is_refused(values: list[object]) -> None:
+    file = stored({"a": ["x"], "b": values})
+    assert read(file, "a") == [("x",)]
+    with pytest.raises(Stop) as caught:
+        read(file, "b")
+    assert caught.value.code == "column_unreadable"
+
+
+def test_a_column_that_is_missing_is_refused() -> None:
+    with pytest.raises(Stop, match=r"segment\.parquet"):
+        read(stored({"a": ["x"]}), "b")
+
+
+@pytest.mark.parametrize("cut", [0, 4, 60, -1, -20])
+def test_a_truncated_file_is_refused(cut: int) -> None:
+    data = stored({"a": [f"{n}" for n in range(5_000)]}).getvalue()
+    with pytest.raises(Stop) as caught:
+        read(io.BytesIO(data[:cut]), "a")
+    assert caught.value.code == "parquet_damaged"
+
+
+def test_a_damaged_page_is_refused() -> None:
+    data = bytearray(stored({"a": [f"value {n * 7919}" for n in range(5_000)]}).getvalue())
+    data[40:4_000] = bytes(len(data[40:4_000]))
+    with pytest.raises(Stop) as caught:
+        read(io.BytesIO(bytes(data)), "a")
+    assert caught.value.code == "parquet_damaged"
+
+
+def test_a_replaced_file_is_noticed_and_not_taken_for_a_damaged_one() -> None:
+    class Replaced(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.reads += 1
+            if self.reads > 4:
+                raise Changed
+            return super().read(size)
+
+    data = stored({"a": [f"{n}" for n in range(200_000)]}, row_group_size=10_000).getvalue()
+    with pytest.raises(Changed):
+        read(Replaced(data), "a")
+
+
+def test_a_text_that_is_too_large_rejects_its_row_only() -> None:
+    file = stored({"a": ["x", "y" * (5 << 20), "z"], "b": [1, 2, 3]})
+    assert read(file, "a", "b") == [("x", "1"), Reason.ROW_TOO_LARGE, ("z", "3")]
+
+
+def test_a_dictionary_that_would_inflate_to_gigabytes_is_refused() -> None:
+    large = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), pa.array(["y" * (5 << 20)]))
+    file = stored({"a": large})
+    assert len(file.getvalue()) < 1 << 20
+    with pytest.raises(Stop) as caught:
+        read(file, "a")
+    assert caught.value.code == "texts_too_large"
+
+
+def test_pieces_are_bounded_whatever_the_row_group_holds() -> None:
+    file = stored({"a": ["y" * 100_000] * 100})
+    blocks = list(parquet.rows_of(file, FILE, ["a"]))
+    assert sum(block.num_rows for block in blocks if isinstance(block, pa.RecordBatch)) == 100
+    assert all(block.num_rows <= 11 for block in blocks if isinstance(block, pa.RecordBatch))
+
+
+def test_the_columns_have_the_common_data_models_types() -> None:
+    file = stored({"a": ["x"], "b": [1], "c": [[1]], "d": [dt.date(2026, 1, 1)]})
+    assert parquet.columns_of(file, FILE) == [("a", "string"), ("b", "int64"), ("c", "nested"), ("d", "date")]

@@ -1,0 +1,174 @@
+"""What is around the rows: compression, encodings, headers, and files that are meant to harm."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import io
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import pytest
+
+from exporter import readers
+from exporter.errors import Stop
+from exporter.ports import SegmentFile
+from exporter.readers import Column, Partition, read_head, read_rows
+from exporter.reasons import Reason
+from tests.unit.test_csv import OneFile, rows
+
+TABLE = b"1,J\xc3\xbcrgen\n2,Zo\xc3\xab\n"
+READ = [("1", "J\u00fcrgen"), ("2", "Zo\u00eb")]
+
+
+def read_with_header(data: bytes) -> list[object]:
+    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", has_header=True)
+    columns = [Column("Id", "string"), Column("Name", "string")]
+    return list(read_rows(OneFile(data), partition, columns, [0, 1]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE,
+        codecs.BOM_UTF8 + TABLE,
+        TABLE.decode().encode("utf-16"),
+        codecs.BOM_UTF16_BE + TABLE.decode().encode("utf-16-be"),
+        gzip.compress(TABLE),
+        gzip.compress(codecs.BOM_UTF8 + TABLE),
+        gzip.compress(TABLE[:9]) + gzip.compress(TABLE[9:]) + b"\0" * 7,
+    ],
+    ids=["plain", "bom", "utf-16-le", "utf-16-be", "gzip", "gzip with bom", "gzip members and padding"],
+)
+@pytest.mark.parametrize("read_bytes", [4, 1 << 16])
+def test_compression_and_encoding_do_not_change_what_is_read(
+    data: bytes, read_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "READ_BYTES", read_bytes)
+    assert rows(data, 2) == READ
+
+
+def test_half_a_utf16_character_rejects_its_row() -> None:
+    damaged = "1,a\n2,".encode("utf-16") + b"\x00\xd8"
+    assert rows(damaged, 2) == [("1", "a"), Reason.NOT_UTF8]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (gzip.compress(TABLE)[:-9], "gzip_truncated"),
+        (gzip.compress(TABLE)[:-4] + b"\1\2\3\4", "gzip_damaged"),
+        (gzip.compress(TABLE) + b"garbage", "gzip_damaged"),
+        (gzip.compress(gzip.compress(TABLE)), "gzip_nested"),
+    ],
+)
+def test_a_damaged_gzip_file_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(Stop) as caught:
+        rows(data, 2)
+    assert caught.value.code == code
+
+
+def test_a_gzip_bomb_is_refused_while_it_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MAX_INFLATED_BYTES", 1 << 20)
+    inflate = zlib.compressobj(9, wbits=31)
+    bomb = inflate.compress(b"\n" * (64 << 20)) + inflate.flush()
+    with pytest.raises(Stop) as caught:
+        rows(bomb, 2)
+    assert caught.value.code == "gzip_too_dense"
+
+
+def test_output_that_fills_a_piece_exactly_is_not_taken_for_a_truncated_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "READ_BYTES", 1_024)
+    data = b"a,b\n" * 256 * 3
+    assert len(rows(gzip.compress(data), 2)) == 768
+
+
+def test_the_header_row_is_skipped_in_any_case_of_letters() -> None:
+    (block,) = read_with_header(b"\n id,NAME \n1,a\n")
+    assert getattr(block, "num_rows", 0) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"Id,Name\n", b"Id,Name"])
+def test_a_file_without_rows_has_none(data: bytes) -> None:
+    assert [block for block in read_with_header(data) if block] == []
+
+
+@pytest.mark.parametrize("first", [b"1,Jane", b"Name,Id", b"Id", b'"Id"x,Name', b"\xff,Name"])
+def test_another_first_row_than_the_column_names_is_refused_without_showing_it(first: bytes) -> None:
+    with pytest.raises(Stop) as caught:
+        read_with_header(first + b"\n2,b\n")
+    assert caught.value.code == "header_differs"
+    assert "Jane" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "delimiter"),
+    [
+        (b"Id,Name;x\n", ("Id", "Name;x"), ","),
+        (b"Id;Name\n", ("Id", "Name"), ";"),
+        (b"Id\tName\n", ("Id", "Name"), "\t"),
+        (b'"Id, or";"Name, first";Phone\n', ("Id, or", "Name, first", "Phone"), ";"),
+        (b"\n\nId\n", ("Id",), ","),
+    ],
+)
+def test_the_delimiter_is_the_one_that_splits_the_header(data: bytes, names: tuple[str, ...], delimiter: str) -> None:
+    head = read_head(OneFile(data), SegmentFile("s", len(data), "e", 0.0))
+    assert head is not None
+    assert (head.names, head.delimiter) == (names, delimiter)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xff\n"])
+def test_there_is_no_head_where_nothing_can_be_read(data: bytes) -> None:
+    assert read_head(OneFile(data), SegmentFile("s", len(data), "e", 0.0)) is None
+
+
+SEGMENT_BYTES = 96 << 20
+
+
+class Endless(OneFile):
+    """A large file that is the same text again and again."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def open(self, file: SegmentFile) -> BinaryIO:
+        class Stream(io.BytesIO):
+            left = SEGMENT_BYTES
+
+            def read(stream, size: int | None = -1, /) -> bytes:  # noqa: N805 - `self` is the file
+                size = min(size or 0, stream.left)
+                stream.left -= size
+                return (self._text * (size // len(self._text) + 1))[:size]
+
+        return Stream()
+
+
+@pytest.fixture
+def peak_memory() -> Iterator[Callable[[], int]]:
+    """Return what was allocated at most, in bytes."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("has_header", [False, True])
+@pytest.mark.parametrize("text", [b"x", b'"', b"\n", b"\r", b"\0", b",", b'"",'])
+def test_memory_stays_bounded_when_nothing_is_as_expected(
+    *, text: bytes, has_header: bool, peak_memory: Callable[[], int]
+) -> None:
+    file = SegmentFile("s.csv", SEGMENT_BYTES, "e", 0.0)
+    partition = Partition(file, "csv", has_header=has_header)
+    with contextlib.suppress(Stop):
+        for _ in read_rows(Endless(text), partition, [Column("a", "string")], [0]):
+            pass
+    read_head(Endless(text), file)
+    assert peak_memory() < SEGMENT_BYTES
+
+
+def test_a_line_that_never_ends_is_one_row_that_is_too_large() -> None:
+    partition = Partition(SegmentFile("s.csv", SEGMENT_BYTES, "e", 0.0), "csv")
+    blocks = read_rows(Endless(b"x"), partition, [Column("a", "string")], [0])
+    assert [row for block in blocks for row in block] == [Reason.ROW_TOO_LARGE]
