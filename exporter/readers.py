@@ -22,9 +22,7 @@ from exporter.ports import SegmentFile, SegmentFiles
 from exporter.reasons import Reason
 
 READ_BYTES = 1 << 16  # of compressed data at a time: what follows a gzip member is copied, and a member can be tiny
-CHUNK_BYTES = (
-    MAX_ROW_BYTES - 2 * READ_BYTES
-)  # with what is left over, a block has at most MAX_ROW_BYTES: see csv_blocks
+CHUNK_BYTES = MAX_ROW_BYTES - 2 * READ_BYTES  # with what is left over, most chunks make one block of MAX_ROW_BYTES
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
 DELIMITERS = ",;\t|"

@@ -25,10 +25,12 @@ _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 def rows_of(data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int]) -> tuple[list[Rows], int] | None:
     """Return the wanted columns of the rows at the beginning of `data`, and where the last complete one ends.
 
-    An empty field is null. None: something is unusual in these rows, or none is complete.
+    An empty field is null. None: something is unusual in `data`, as a row that may be too large, or no row is complete.
     """
+    if len(data) > MAX_ROW_BYTES:
+        return None
     end = _rows_end(data, syntax)
-    if not 0 < end <= MAX_ROW_BYTES:
+    if not end:
         return None
     if b"\r" in data and data.count(b"\r", 0, end) != data.count(b"\r\n", 0, end):  # one ends a line
         return None
@@ -80,9 +82,9 @@ def _with_flawed(batch: pa.RecordBatch, flawed: list[int]) -> Iterator[Rows]:
 def _rows_end(data: bytes, syntax: Syntax) -> int:
     """Return where the last complete row ends; 0 when there is none, or when a quote is where it may not be."""
     end = data.rfind(b"\n") + 1
-    if not syntax.quoted or b'"' not in data:
+    if not syntax.quoted or data.find(b'"', 0, end) < 0:
         return end
-    text = np.frombuffer(data, np.uint8)
+    text = np.frombuffer(data, np.uint8, end)
     quotes = np.concatenate(
         [
             (np.flatnonzero(text[start : start + PARSED_BYTES] == _QUOTE) + start).astype(np.int32)
