@@ -1,6 +1,6 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench simulate soak package docs lock clean
+.PHONY: help setup demo serve test check bench simulate soak fuzz package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -38,6 +38,9 @@ simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEED
 
 soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 SEED=0
 	@$(RUN) -m tests.e2e.kills --kills $(or $(KILLS),1000) --seed $(or $(SEED),0)
+
+fuzz: $(INSTALLED) ## Read damaged files of every format: make fuzz MINUTES=10
+	@$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1) --jobs 2
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/
 	$(RUN) docs/generate.py

@@ -5,6 +5,7 @@ The result is that of csv_records, row by row, or none at all.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ def rows_of(data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int
 
     An empty field is null. None: something is unusual in `data`, as a row that may be too large, or no row is complete.
     """
-    if len(data) > MAX_ROW_BYTES:
+    if len(data) > MAX_ROW_BYTES or data.startswith(codecs.BOM_UTF8):  # which Arrow would leave out
         return None
     end = _rows_end(data, syntax)
     if not end:

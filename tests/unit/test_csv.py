@@ -179,6 +179,11 @@ def test_a_row_of_ten_thousand_columns_rejects_itself_only() -> None:
     assert rows(b"a,b\n" + b"," * 9_999 + b"\nc,d\n", 2) == [("a", "b"), Reason.WRONG_FIELD_COUNT, ("c", "d")]
 
 
+def test_a_byte_order_mark_within_the_text_is_text_even_where_a_block_begins() -> None:
+    with small_limits(chunk_bytes=4, read_bytes=4):
+        assert rows(b"a,b\n\xef\xbb\xbfc,d\n", 2) == [("a", "b"), ("\ufeffc", "d")]
+
+
 def test_many_flawed_rows_are_all_found() -> None:
     data = b"".join(b"%d,x\n" % n if n % 3 else b"%d\n" % n for n in range(1_000))
     assert rows(data, 2) == [(str(n), "x") if n % 3 else Reason.WRONG_FIELD_COUNT for n in range(1_000)]
