@@ -21,7 +21,7 @@ from exporter.segments import Refresh, find_refresh
 
 CLAIM_S = 90.0
 """A planner that gave no sign of life for so long counts as dead. It gives one about every 64,000 rows."""
-RETRY_WAIT_S = 60.0
+RETRY_WAIT_S = 45.0
 """Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 STALE_S = 8 * 86_400.0
 """A refresh that is older is pointed out: one that is scheduled comes every week at the least."""

@@ -40,8 +40,8 @@ CHECK_CANCEL_S = 10.0
 """How often a worker looks whether the run was canceled. With a turn of at most 20 s and a request of at most 60 s to
 finish, no new request begins later than 60 s after a cancel (promise P8)."""
 NAP_S = 10.0
-CREDENTIALS_WAIT_S = 60.0
-"""A refused key is tried again every minute: with the sweep's minute, a new key works within two (promise P7)."""
+CREDENTIALS_WAIT_S = 45.0
+"""A refused key is tried again so often: with the sweep's minute, a new key works within two (promise P7)."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
 """Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
 PATIENT_WAITS = 3

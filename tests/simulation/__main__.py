@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 
+from tests.simulation import recovery
 from tests.simulation.oracle import Broken
 from tests.simulation.world import World
 
@@ -29,6 +30,7 @@ class Result:
     schedules: int = 0
     calls: int = 0
     hidden: int = 0
+    latest_after_cancel_s: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     failures: dict[int, str] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class Result:
         self.schedules += other.schedules
         self.calls += other.calls
         self.hidden += other.hidden
+        self.latest_after_cancel_s = max(self.latest_after_cancel_s, other.latest_after_cancel_s)
         self.faults.update(other.faults)
         self.ends.update(other.ends)
         self.failures.update(other.failures)
@@ -55,6 +58,7 @@ def play(seeds: range) -> Result:
             result.failures[seed] = repr(error)
         result.calls += world.calls
         result.hidden += world.hidden
+        result.latest_after_cancel_s = max(result.latest_after_cancel_s, world.oracle.latest_after_cancel_s)
         result.faults.update(world.weather.seen)
         result.ends.update(run.record.get("end", {}).get("status", "-") for run in world.oracle.runs.values())
     return result
@@ -93,6 +97,7 @@ def show(total: Result, seconds: float) -> None:
     )
     print("faults:", *(f"\n  {count:9,} {kind}" for kind, count in total.faults.most_common()), sep="")
     print("runs:", *(f"\n  {count:9,} {status}" for status, count in total.ends.most_common()), sep="")
+    print(f"the last contacts sent after a cancel: {total.latest_after_cancel_s:.0f} s after it (promised: 60)")
     if total.failures:
         first = min(total.failures)
         print(f"the end of the history of seed {first}; python -m tests.simulation --tell {first} tells all of it:")
@@ -122,6 +127,7 @@ def main() -> None:
             done = f"{total.schedules:,} of {options.seeds:,} schedules, {len(total.failures)} failures"
             print(f"{shown - began:5.0f} s  {done}", flush=True)
     show(total, time.monotonic() - began)
+    print("work goes on by itself, in virtual time:", *recovery.figures(), sep="\n  ")
     if total.schedules < options.seeds:
         print(f"Stopped after {options.within_min:g} minutes: {options.seeds - total.schedules:,} were not played.")
     sys.exit(bool(total.failures))

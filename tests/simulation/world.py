@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -139,8 +139,15 @@ def _settings(changed: tuple[tuple[str, str], ...]) -> Settings:
 class World:
     """A schedule: everything in it follows from the seed."""
 
-    def __init__(self, seed: int, *, keep_history: bool = False, peaceful: bool = False) -> None:
-        """`peaceful`: one run and no faults, but for those that a test puts into `at_call`."""
+    def __init__(
+        self,
+        seed: int,
+        *,
+        keep_history: bool = False,
+        peaceful: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`peaceful`: one run and no faults, but for those that the caller makes; `settings` overrule those drawn."""
         self.seed = seed
         self.random = random.Random(seed)
         self.history: list[str] | None = [] if keep_history else None
@@ -153,6 +160,9 @@ class World:
         """Log lines, messages, texts of exceptions."""
         draw = self.random
         scenario = self.scenario = Scenario.draw(draw)
+        if peaceful:
+            scenario.defect, scenario.sabotage, scenario.rollout, scenario.skew_s = "", "", False, 0.0
+        scenario.settings.update(settings or {})
         self.clockwork = Clockwork(START + draw.random() * 60)
         self.began = self.clockwork.now
         self.calm_at = self.began + (0 if peaceful else draw.choice((60, 300, 1_200)))
