@@ -10,7 +10,7 @@ from exporter.runs import RunStatus
 from tests.simulation.people import NEW_KEY
 from tests.simulation.world import World
 
-WORLDS = 24
+WORLDS = 12
 NIGHT_S = 8 * 3_600.0
 KEYLESS_S = 1_800.0
 """How long nobody has put the new key into Key Vault."""
@@ -78,7 +78,7 @@ def _after(trouble: Callable[[World], object], lasts_s: float) -> Iterator[float
     """Play worlds with trouble at different moments of a run."""
     for number in range(WORLDS):
         world = World(number, peaceful=True, settings=SLOW)
-        at = 2.0 * (number + 1)
+        at = 4.0 * (number + 1)
         world.troubled(at + lasts_s)
         world.clockwork.later(at, partial(trouble, world))
         world.play()
