@@ -51,6 +51,11 @@ class Reason(StrEnum):
         Group.FILE,
         "The row is larger than 4 MiB; most often a quoted field that does not end.",
     )
+    DATE_OUT_OF_RANGE = (
+        "date_out_of_range",
+        Group.FILE,
+        "A mapped column holds a date outside of the years 1 to 9999, or a time that is none.",
+    )
 
     # The row was read, but the profile cannot be sent.
     MISSING_EMAIL = ("missing_email", Group.PROFILE, "The profile has no e-mail address.")

@@ -126,11 +126,11 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
     """Yield rows as columns of text in pieces of bounded size or, where one cannot be sent as it is, row by row."""
     try:
         texts = [_text(column) for column in columns]
-    except pa.ArrowInvalid:
+    except (ValueError, OverflowError):  # Arrow's are ValueErrors, too
         texts = []
     ends = np.cumsum(np.sum([lengths(text) for text in texts], axis=0)) if texts else np.empty(0)
     if not texts or np.diff(ends, prepend=0).max(initial=0) > MAX_ROW_BYTES:
-        yield [_row(values) for values in zip(*[_raw(column).to_pylist() for column in columns], strict=True)]
+        yield [_row(values) for values in zip(*[_values(column) for column in columns], strict=True)]
         return
     batch = pa.RecordBatch.from_arrays(texts, [str(number) for number in range(len(texts))])
     start = 0
@@ -142,7 +142,7 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
 
 
 def _text(column: pa.Array) -> pa.StringArray:
-    """Return a column as valid UTF-8, null where it is empty or absent. Raises `ArrowInvalid`."""
+    """Return a column as valid UTF-8, null where it is empty or absent. Raises `ValueError` and `OverflowError`."""
     if is_.is_string(column.type):
         text = column
     elif _data_type(column.type) in {"string", "boolean", "int64"}:
@@ -158,12 +158,30 @@ def _raw(column: pa.Array) -> pa.Array:
     if is_.is_dictionary(column.type):
         column = column.dictionary_decode()
     if is_.is_timestamp(column.type):
-        # In UTC, Python needs no time zone database.
-        return column.cast(pa.timestamp("us", "UTC" if column.type.tz else None), safe=False)
+        # In UTC, Python needs no time zone database. Other units stay, as they reach further than microseconds.
+        unit = "us" if column.type.unit == "ns" else column.type.unit
+        return column.cast(pa.timestamp(unit, "UTC" if column.type.tz else None), safe=False)
     return column.cast(pa.large_binary()) if _data_type(column.type) == "string" else column
 
 
+def _values(column: pa.Array) -> list[object]:
+    """Return the values of a column; `_OUT_OF_RANGE` for dates and times that Python cannot hold."""
+    return [_value(scalar) for scalar in _raw(column)]
+
+
+def _value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return _OUT_OF_RANGE
+
+
+_OUT_OF_RANGE = object()
+
+
 def _row(values: tuple[object, ...]) -> Row:
+    if _OUT_OF_RANGE in values:
+        return Reason.DATE_OUT_OF_RANGE
     if sum(len(value) for value in values if isinstance(value, bytes)) > MAX_ROW_BYTES:
         return Reason.ROW_TOO_LARGE
     try:

@@ -62,6 +62,21 @@ def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
     assert read(file, "a", "b") == [("x", "1"), Reason.NOT_UTF8, ("z", "3")]
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([0, 10**9, 0], pa.int32()).cast(pa.date32()),
+        pa.array([0, 10**13, 0]).cast(pa.timestamp("s")),
+        pa.array([0, 10**17, 0]).cast(pa.timestamp("ms", "UTC")),
+    ],
+)
+def test_a_date_beyond_the_calendar_rejects_its_row_only(column: pa.Array) -> None:
+    first, second, third = read(stored({"a": column}), "a")
+    assert second is Reason.DATE_OUT_OF_RANGE
+    assert first == third
+    assert str(first[0]).startswith("1970-01-01")
+
+
 @pytest.mark.parametrize("values", [[[1]], [{"x": 1}]])
 def test_a_mapped_column_that_is_nested_is_refused(values: list[object]) -> None:
     file = stored({"a": ["x"], "b": values})
