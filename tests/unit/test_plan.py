@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import orjson
 import pytest
@@ -18,11 +20,15 @@ from exporter.activecampaign.wire import Envelope, envelope
 from exporter.batches import MIN_CONTACTS, Limits, Planned, check_size, plan_batches
 from exporter.contacts import Contact, FieldMapping, Mapping, contact_of, match_columns
 from exporter.errors import Stop
-from exporter.ports import Changed
+from exporter.exports import DataMatching
+from exporter.pipeline.start import start_on_demand
+from exporter.ports import Changed, SegmentFile
 from exporter.readers import Column
 from exporter.reasons import Reason
+from exporter.runs import Run, RunStatus
 from exporter.segments import find_refresh
-from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+from tests.builders import SEGMENT, drive, make_export, run_export
+from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles, make_fakes
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")
 MAPPING = Mapping(
@@ -292,3 +298,88 @@ def test_a_contact_is_a_value_with_the_key_that_makes_two_equal() -> None:
     found = contact_of([" Ada@Example.COM "], matched)
     assert isinstance(found, Contact)
     assert found.key == "ada@example.com"
+
+
+# Whole runs.
+
+RUN_COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone")
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.just("id"), ADDRESSES, TEXTS, TEXTS, TEXTS), max_size=25))
+def test_what_activecampaign_stores_is_what_the_file_said(rows: list[Row]) -> None:
+    rows = [[field.replace("\x00", "").encode("utf-8", "ignore").decode() for field in row] for row in rows]
+    fakes = make_fakes()
+    fakes.segments.write(f"{SEGMENT}/1.csv", csv_file(rows, RUN_COLUMNS))
+    run = run_export(fakes, make_export(fakes), force=True)
+    mapping = Mapping("EMail", "FirstName", "LastName", "Telephone")
+    matched = match_columns(mapping, [Column(name, "string") for name in RUN_COLUMNS])
+    expected: dict[str, Row] = {}
+    for row in rows:
+        found = contact_of([row[place] for place in matched.wanted], matched)
+        if isinstance(found, Contact):
+            expected.setdefault(found.key, row)
+    assert run.end
+    assert run.end.account.confirmed == len(expected) == len(fakes.account.contacts())
+    assert run.end.account.adds_up
+    for key, row in expected.items():
+        stored = fakes.account.contact(key)
+        assert stored
+        for member, value in zip(("first_name", "last_name", "phone"), row[2:], strict=True):
+            assert stored[member] == (value if value.strip(" \t\r\n\u00a0") else "")
+
+
+def replaced_while_read(times: int) -> Run:
+    """Run an export whose file is replaced that often, each time when its rows are read."""
+    fakes = make_fakes()
+    fakes.segments.write(f"{SEGMENT}/1.csv", csv_file(people(5)))
+    export = make_export(fakes)
+    left = times
+    open_file = fakes.segments.open
+
+    def open_and_replace(file: SegmentFile) -> BinaryIO:
+        nonlocal left
+        reader = open_file(file)
+        if left and next(opened) % 2:  # the first look at a file is for its header
+            left -= 1
+            fakes.segments.write(file.path, csv_file(people(6)))
+        return reader
+
+    opened = itertools.count()
+    fakes.segments.open = open_and_replace  # type: ignore[method-assign]  # as if somebody else wrote
+    run = start_on_demand(fakes.services, export, "ada").run
+    return drive(fakes, run.run_id, 30)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again_once() -> None:
+    run = replaced_while_read(1)
+    assert run.end
+    assert run.end.account.confirmed == 6
+
+
+def test_a_file_that_is_replaced_again_and_again_is_waited_for() -> None:
+    run = replaced_while_read(2)
+    assert run.waiting
+    assert run.waiting.code == "source_changing"
+
+
+def test_a_refresh_that_never_completes_is_waited_for_and_then_named() -> None:
+    fakes = make_fakes(RETRY_FOR_S="3600")
+    model = {
+        "entities": [
+            {"name": "T", "attributes": [{"name": "EMail"}], "partitions": [{"location": "T/2026/11/18/0415/T_1.csv"}]}
+        ]
+    }
+    fakes.segments.write("x/model.json", orjson.dumps(model))
+    fakes.segments.write("x/T/2026/11/18/0415/T_1.csv", b"a@example.com\n")
+    fakes.segments.write("x/T/2026/11/18/1615/T_1.csv", b"a@example.com\n")
+    export = make_export(fakes, segments=("T",), data_matching=DataMatching(email="EMail"))
+    run = start_on_demand(fakes.services, export, "ada").run
+    waiting = drive(fakes, run.run_id, 600).waiting
+    assert waiting
+    assert waiting.code == "refresh_in_flight"
+    end = drive(fakes, run.run_id, 2 * 3_600).end
+    assert end
+    assert end.problem
+    assert (end.status, end.problem.code) == (RunStatus.FAILED, "refresh_in_flight")
+    assert not fakes.account.contacts()
