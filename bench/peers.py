@@ -68,7 +68,8 @@ def reference(task: Task, number: int, row: Any) -> bytes:
 
 def rows_with_csv(file: BinaryIO) -> Iterator[list[str]]:
     """Yield the rows of a file that is legal CSV in UTF-8."""
-    yield from filter(None, csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline="")))
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        yield from filter(None, csv.reader(text))
 
 
 def with_csv(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> list[str]:
@@ -149,11 +150,12 @@ def with_pandas(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> lis
             usecols=needed,
             dtype=str,
             keep_default_na=False,
-            na_values=[],
+            # Pandas does not tell a field that is not there from an empty one; in this data the last is never empty.
+            na_values={task.columns - 1: [""]},  # type: ignore[dict-item]  # columns are named by numbers here
             chunksize=100_000,
         ):
             number = chunk.index + 1
-            whole = chunk[task.columns - 1].notna()  # a field that is not there at all
+            whole = chunk[task.columns - 1].notna()
             email = chunk[task.email].fillna("").str.strip(BLANK)
             good = whole & email.str.fullmatch(ADDRESS)
             for at in sent:

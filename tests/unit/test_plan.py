@@ -9,6 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import orjson
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import plan as bench
 from exporter.activecampaign.wire import Envelope, envelope
 from exporter.batches import MIN_CONTACTS, Limits, Planned, check_size, plan_batches
 from exporter.contacts import Contact, FieldMapping, Mapping, contact_of, match_columns
@@ -383,3 +385,12 @@ def test_a_refresh_that_never_completes_is_waited_for_and_then_named() -> None:
     assert end.problem
     assert (end.status, end.problem.code) == (RunStatus.FAILED, "refresh_in_flight")
     assert not fakes.account.contacts()
+
+
+def test_the_benchmarks_peers_do_the_same_work(tmp_path: Path) -> None:
+    path = tmp_path / "segment.csv"
+    bench.write_csv(path, bench.rows(3_000))
+    ours = bench.exporter([str(path)])["digests"]
+    assert len(ours) == 12
+    assert ours == bench.csv_orjson([str(path)])["digests"]
+    assert ours == bench.pandas([str(path)])["digests"]
