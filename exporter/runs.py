@@ -46,12 +46,14 @@ STEPS: dict[RunStatus, frozenset[RunStatus]] = {
     _S.PLANNING: frozenset({_S.PLANNING, _S.WAITING, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.SKIPPED}),
     _S.WAITING: frozenset({_S.WAITING, _S.RUNNING, _S.FAILED, _S.CANCELED, _S.SKIPPED}),
     _S.RUNNING: frozenset({_S.RUNNING, _S.SUCCESSFUL, _S.COMPLETED_WITH_WARNINGS, _S.FAILED, _S.CANCELED}),
-    **{end: frozenset() for end in (_S.SUCCESSFUL, _S.COMPLETED_WITH_WARNINGS, _S.FAILED, _S.CANCELED, _S.SKIPPED)},
+    **{
+        end: frozenset({end}) for end in (_S.SUCCESSFUL, _S.COMPLETED_WITH_WARNINGS, _S.FAILED, _S.CANCELED, _S.SKIPPED)
+    },
 }
 """Which status may follow which in a run's record; `Run.then` is the only way. A status followed by itself means that
-another fact was recorded: a sign of life, a request to cancel. While all lanes of a run wait, the API shows a running
-one as waiting too."""
-TERMINAL = frozenset(status for status, following in STEPS.items() if not following)
+another fact was recorded: a sign of life, a request to cancel, an amendment. While all lanes of a run wait, the API
+shows a running one as waiting too."""
+TERMINAL = frozenset(status for status, following in STEPS.items() if following == {status})
 
 
 class Trigger(StrEnum):

@@ -113,7 +113,7 @@ def amend(services: Services, run_id: str) -> None:
                 services.blobs,
                 Run,
                 run_path(run_id),
-                lambda r: None if r.amended != before else r.model_copy(update={"amended": amended}),
+                lambda r: None if r.amended != before else r.then(amended=amended),
             )
             log.event("run_amended", runId=run_id, **account.model_dump(by_alias=True, exclude={"reasons"}))
     if run:

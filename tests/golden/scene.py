@@ -15,13 +15,15 @@ from exporter import connections, ledger
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.batches import Limits
 from exporter.pipeline import plan
+from exporter.pipeline.confirm import ASK_LATE_EVERY_S
 from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.pipeline.sweep import sweep
 from exporter.runs import lane_path
 from tests.api.client import CONNECTION, Api, principal
 from tests.builders import COLUMNS, deliver, drive, people, read_run, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
 
-CONTAINERS = ("records/", "working/", "rejects/")
+CONTAINERS = ("records/", "working/", "rejects/", "audit/")
 SETTINGS: dict[str, Any] = {"WEBSITE_AUTH_ENABLED": "True", "LANES": "2", "CONFIRM_WITHIN_S": "600"}
 EXPORT = {
     "displayName": "Newsletter",
@@ -98,8 +100,9 @@ def _runs_that_are_over(api: Api) -> None:
     _start(api, "newsletter", **{"Idempotency-Key": "second"})  # the other one is going: this one is skipped
     _script(fakes, REFUSED, REFUSED, REFUSED, LOST, NOT_SENT)
     fakes.account.end_next_imports("failed")
-    fakes.account.end_next_imports("stuck")
+    fakes.account.end_next_imports("stuck", 2)
     drive(fakes, first)
+    _end_one_late_import(fakes, first)
     resumed = str(api.post(f"/runs/{first}/resume").json["runId"])
     api.post(f"/runs/{first}/resume")  # refused: there is a newer run
     deliver(fakes)
@@ -110,6 +113,14 @@ def _runs_that_are_over(api: Api) -> None:
     for path in list(fakes.blobs.names("working/")):
         fakes.blobs.delete(path)
     drive(fakes, stopped)
+
+
+def _end_one_late_import(fakes: Fakes, run_id: str) -> None:
+    imports = fakes.account._state.imports
+    fakes.account.end_import(next(key for key, one in imports.items() if one.outcome == "stuck"), "completed")
+    fakes.clock.sleep(ASK_LATE_EVERY_S)
+    sweep(fakes.services)
+    assert read_run(fakes, run_id).amended
 
 
 def _run_that_meets_a_defect(api: Api) -> None:

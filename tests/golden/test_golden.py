@@ -20,7 +20,7 @@ from exporter.pipeline.finish import Report
 from exporter.pipeline.manifest import Manifest
 from exporter.pipeline.plan import plan_run
 from exporter.pipeline.start import Key, Slot, current_runs
-from exporter.pipeline.sweep import sweep
+from exporter.pipeline.sweep import WORKING_COPY_S, sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.records import VERSION, Record, load
 from exporter.runs import TERMINAL, Run
@@ -111,6 +111,8 @@ def test_the_runs_of_an_earlier_release_go_on_to_their_end(files: dict[str, byte
     for path in fakes.blobs.stored:
         if path.endswith("/run.json"):
             assert read_run(fakes, path.split("/")[2]).status in TERMINAL
+    fakes.clock.sleep(WORKING_COPY_S)
+    sweep(fakes.services)
     assert list(fakes.blobs.names("working/")) == []
 
 
@@ -142,7 +144,8 @@ def shapes(files: dict[str, bytes]) -> set[tuple[str, ...]]:
     found = set[tuple[str, ...]]()
     for path, data in files.items():
         if path.endswith((".json", ".jsonl")) and path != "now.json":
-            kind = path.rpartition("/")[2] if path.startswith("records/runs/") else path.split("/")[1]
+            names = path.split("/")
+            kind = names[-1] if path.startswith("records/runs/") else names[1] if names[0] == "records" else names[0]
             for line in map(orjson.loads, data.splitlines()):
                 found.update(walk(line, "lanes" if "/lanes/" in path else kind))
     return found

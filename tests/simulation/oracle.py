@@ -157,9 +157,10 @@ class Oracle:
         return self.runs[run_id]
 
     def _check_step(self, before: bytes | None, after: bytes) -> None:
-        now = load(Run, after).status
-        allowed = runs.STEPS[load(Run, before).status] if before else {RunStatus.QUEUED, RunStatus.SKIPPED}
-        self.require(now in allowed, "I7", f"a run cannot become {now}")
+        was, now = before and load(Run, before), load(Run, after)
+        allowed = runs.STEPS[was.status] if was else {RunStatus.QUEUED, RunStatus.SKIPPED}
+        self.require(now.status in allowed, "I7", f"a run cannot become {now.status}")
+        self.require(not was or was.end in (None, now.end), "I7", "a run ended twice")
 
     def _run_written(self, run_id: str, record: dict[str, Any]) -> None:
         run = self._run(run_id, record["exportId"])
@@ -482,7 +483,7 @@ class Oracle:
             for run in self.runs.values()
             for lane in run.lanes.values()
             for one in lane.imports.values()
-            if one.status is not ImportStatus.CONFIRMED
+            if one.status is not ImportStatus.CONFIRMED or one.reason  # late, it may overwrite what came after it
             for p in one.positions
         }
         for email, versions in newest.items():
