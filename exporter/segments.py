@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from exporter.errors import NotReady, Stop
-from exporter.ports import SegmentFile, SegmentFiles
+from exporter.ports import Changed, SegmentFile, SegmentFiles
 from exporter.readers import MAX_COLUMNS, Column, Partition, parquet_columns, read_head
 
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
@@ -57,7 +57,7 @@ class SegmentInfo:
 
 
 def list_segments(files: SegmentFiles, prefix: str) -> list[SegmentInfo]:
-    """Return the segments below the folder `prefix`, by name. What cannot be read at all is listed without columns."""
+    """Return the segments below the folder `prefix`, by name; what cannot be read, or not now, is without columns."""
     landing = _Landing(files, prefix)
     return [landing.info(name) for name in landing.names()]
 
@@ -152,7 +152,7 @@ class _Landing:
         """Describe a segment without asking whether it is complete."""
         try:
             refresh = self.refresh(name, now=math.inf, quiet_s=0)
-        except (Stop, NotReady):
+        except (Stop, NotReady, Changed):
             return SegmentInfo(name, 0.0, 0, 0, ())
         sizes = [partition.file.size_bytes for partition in refresh.partitions]
         return SegmentInfo(name, refresh.refreshed_at, len(sizes), sum(sizes), refresh.columns)

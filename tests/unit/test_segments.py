@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import NotReady, Stop
+from exporter.ports import Changed
 from exporter.readers import Column
 from exporter.segments import Refresh, find_refresh, list_segments, suggest_matching
 from sandbox.segment import COLUMNS, EXPORT, INSTANCE, Segment
@@ -359,6 +360,16 @@ def test_segments_are_listed_with_refresh_time_files_bytes_and_columns(landing: 
     assert (people.name, people.refreshed_at, people.files) == ("people", START, 1)
     assert [column.name for column in people.columns] == ["Id", "EMail"]
     assert (damaged.name, damaged.files, damaged.columns) == ("damaged", 0, ())
+
+
+def test_a_file_that_is_replaced_during_the_listing_does_not_spoil_it(landing: Landing) -> None:
+    class Replaced(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise Changed
+
+    landing.write("people.csv", "Id\n")
+    landing.files.open = lambda file: Replaced()  # type: ignore[method-assign]  # replaced since it was listed
+    assert [(segment.name, segment.columns) for segment in list_segments(landing.files, "")] == [("people.csv", ())]
 
 
 def test_the_files_of_a_described_export_are_no_segments_of_their_own(landing: Landing) -> None:
