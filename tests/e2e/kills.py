@@ -54,7 +54,7 @@ NO_TIMERS = {f"AzureWebJobs.{name}.Disabled": "true" for name in ("scheduled_ref
 HIDDEN_S = 7
 """More than twice `LANE_STALE_S`, as in Azure (600 s and 150 s): a message comes back after half of it at the earliest,
 and then finds its lane free."""
-LAST_STARTS = 0.75
+LAST_STARTS = 0.65
 """After this share of the kills no run is started any more: a killed planner is waited for 90 s, and once is enough."""
 PATIENCE_S = 4.0
 """A moment that does not come in this time is not waited for: the kill comes anyway, in silence."""
@@ -66,11 +66,10 @@ ANSWER_S = float(SETTINGS["REQUEST_DEADLINE_S"]) + 2
 type Step = Literal["planning", "uploading", "confirming", "finishing", "storage", "time"]
 STEPS: dict[Step, int] = {"planning": 2, "uploading": 5, "confirming": 2, "finishing": 3, "storage": 4, "time": 2}
 """Where kills are aimed at, and how often in proportion."""
-CALLS: dict[str, str] = {
+CALLS: dict[Step, str] = {
     "planning": r"GET .*/(users/me|lists/\d+|fields|settings/account)",
     "uploading": r"POST .*/import/bulk_import",
     "confirming": r"GET .*/import/info",
-    "finishing": r"GET .*/import/info",  # the one that tells of the last import of a run
 }
 
 
@@ -111,9 +110,9 @@ class Aim:
         where = {"storage": f"{self.nth} pieces of data", "time": f"{self.delay_s:.1f} s"}
         return f"{who} {self.when} {where.get(self.step, f'call {self.nth} of {self.step}')}"
 
-    def takes(self, call: str, *, last: bool) -> bool:
+    def takes(self, call: str) -> bool:
         """Whether this call is the one; counts it."""
-        if not re.fullmatch(CALLS.get(self.step, ""), call) or (self.step == "finishing" and not last):
+        if not re.fullmatch(CALLS.get(self.step, ""), call):
             return False
         self.nth -= 1
         return self.nth == 0
@@ -143,14 +142,14 @@ class Watched(Account):
         self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         call, aim = f"{method} {path}", self.aim
-        aimed = aim is not None and aim.step != "finishing" and aim.takes(call, last=False)
+        aimed = aim is not None and aim.takes(call)
         if aim and aimed and aim.when == "before":
             aim.die()
         answer = super().handle(method, path, query, headers, body)
-        last = self._note(call, query, body, answer)
+        was_last = self._note(call, query, body, answer)
         if aim and aimed and aim.when == "within":
             aim.die()
-        if aim and (aimed or (last and aim.takes(call, last=True))):
+        if aim and (aimed or (was_last and aim.step == "finishing")):
             aim.reached.set()
         return answer
 
@@ -176,7 +175,7 @@ class Watched(Account):
 
 @dataclass
 class Tally:
-    """What came of some rounds."""
+    """What came of a round."""
 
     kills: int = 0
     steps: Counter[str] = field(default_factory=Counter)
