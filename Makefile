@@ -18,7 +18,7 @@ serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key
 	@$(RUN) -m sandbox up
 
 test: $(INSTALLED) ## Run all tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED) ## Check style, types, architecture and that the docs are true
 	$(RUN) -m ruff format --check .
@@ -33,7 +33,7 @@ bench: $(INSTALLED) ## Measure speed and memory against named peers
 package: $(INSTALLED) ## Build the deployment package, build/package.zip
 	@$(RUN) -m infra.package
 
-simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=18
+simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=15
 	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --within-min $(or $(WITHIN_MIN),inf)
 
 soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 SEED=0
