@@ -305,6 +305,8 @@ class Oracle:
         self._check_rates()
         self._check_starts()
         self._check_privacy()
+        told = next((line for line in self._world.log if '"action":"defect"' in line), None)
+        self.require(self._world.scenario.defect or not told, "I9", f"something that nobody foresaw: {told}")
         for error in self._world.host.errors:
             self.require(type(error).__name__ == "Junk", "I9", f"a function raised {error!r}")
 

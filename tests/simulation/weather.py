@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply
 from exporter.errors import Unavailable
 from exporter.ports import Changed
+from tests.builders import SEGMENT
 
 if TYPE_CHECKING:
     from tests.simulation.host import Invocation
@@ -188,6 +189,7 @@ PLACES = (
     ("send", ""),
     ("read", "/manifest.json"),
     ("GET", "import/info"),
+    *(("read", f"{SEGMENT}/"),) * 2,
 )
 """Calls that the order of events hangs on, as operation and part of what it is about; the more, the oftener."""
 ON_MESSAGES = ("lost", "doubled", "late", "poisoned", "acknowledgement_lost")
@@ -211,7 +213,10 @@ class Weather:
                 rates[kind] *= 5
         self._calls = {port: _Lot({k: r for k, r in rates.items() if port in ON_CALLS[k]}) for port in EVERYWHERE}
         self._place = random.choice(PLACES)
-        self._here = _Lot(dict.fromkeys(random.sample(list(kinds), 3), random.choice((0.0, 0.05, 0.15))))
+        here = random.sample(list(kinds), 3)
+        if random.random() < 0.5:  # most of what can go wrong between two calls needs one of these between them
+            here[0] = random.choice((freeze_before, freeze_after))
+        self._here = _Lot(dict.fromkeys(here, random.choice((0.0, 0.05, 0.15))))
         """The faults of one place, which are more likely: a rare coincidence elsewhere becomes a common one."""
         self._messages = _Lot({k: random.choice((0.02, 0.1)) for k in ON_MESSAGES if random.random() < 0.3})
         self._timers = _Lot({k: random.choice((0.05, 0.2)) for k in ON_TIMERS if random.random() < 0.3})
