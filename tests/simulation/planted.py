@@ -149,7 +149,7 @@ def repeats_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def failures_of_imports_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """Everybody in a completed import counts as confirmed."""
-    patch.setattr(upload._Worker, "_failed", lambda self, one, failed_emails: ({}, 0))
+    patch.setattr(confirm.Inquiry, "_failed", lambda self, one, failed_emails: ({}, 0))
 
 
 @mistake

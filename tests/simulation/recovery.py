@@ -70,8 +70,13 @@ def after_a_new_key() -> Iterator[float]:
 
 
 def after_a_night_without(what: str) -> Iterator[float]:
-    """How long after the end of an outage a request to ActiveCampaign succeeds."""
-    return _after(lambda world: world.fail(what, NIGHT_S), NIGHT_S)
+    """How long after the end of an outage a request to ActiveCampaign succeeds; no process lives through the night."""
+
+    def fail(world: World) -> None:
+        world.people.cut_power()
+        world.fail(what, NIGHT_S)
+
+    return _after(fail, NIGHT_S)
 
 
 def _after(trouble: Callable[[World], object], lasts_s: float) -> Iterator[float]:
