@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, BlobType
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, BlobType, StorageErrorCode
 
 from exporter.errors import Stop, Unavailable
 from exporter.ports import Blob, BlobWriter, Changed, SegmentFile
@@ -48,7 +48,8 @@ class AzureBlobs:
             if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
                 return None  # a log is created, and then written: who died in between has left nothing
             return Blob(data, stream.properties.etag, _age_s(headers))
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
             return None
         except AzureError as error:
             raise _unavailable(error) from error
@@ -59,7 +60,8 @@ class AzureBlobs:
             return b""
         try:
             return self._client(path).download_blob(offset=offset, length=length, max_concurrency=1).readall()
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
             return None
         except HttpResponseError as error:
             if error.status_code == RANGE_NOT_SATISFIABLE:
@@ -145,7 +147,8 @@ class AzureBlobs:
         """Yield the bytes of a large blob in pieces, or None when there is none."""
         try:
             return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
             return None
         except AzureError as error:
             raise _unavailable(error) from error
@@ -189,6 +192,7 @@ class AzureBlobs:
                     return result
                 raise Changed from error
             except ResourceNotFoundError as error:
+                _refuse_missing_container(error)
                 raise Changed from error
             except HttpResponseError as error:
                 if error.status_code in (409, 412):
@@ -270,7 +274,8 @@ class AzureSegmentFiles:
                 )
             file = SegmentFile(path, properties.size, properties.etag.strip('"'), properties.last_modified.timestamp())
             return file, stream.readall()
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
             return None
         except AzureError as error:
             raise _unavailable(error) from error
@@ -331,6 +336,12 @@ def _age_s(headers: dict[str, str]) -> float:
     return max(0.0, (served - modified).total_seconds())
 
 
+def _refuse_missing_container(error: ResourceNotFoundError) -> None:
+    """Raise `Unavailable` where not only the blob is missing, but its container."""
+    if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
+        raise _unavailable(error) from error
+
+
 def _unavailable(error: AzureError | None) -> Unavailable:
     # The service's own error code is safe to show; its message may hold names of blobs.
     status = getattr(error, "status_code", None)
@@ -338,5 +349,5 @@ def _unavailable(error: AzureError | None) -> Unavailable:
     return Unavailable(
         "storage_unavailable",
         f"Blob storage did not answer as expected (status {status}, {code}). It is tried again; if it stays, check the"
-        " storage account, its network rules and the app's roles.",
+        " storage account, its containers, its network rules and the app's roles.",
     )

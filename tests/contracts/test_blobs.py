@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from exporter.errors import Unavailable
 from exporter.ports import Blobs, Changed
 from exporter.storage.blobs import AzureBlobs
 from sandbox.world import World
@@ -23,6 +24,22 @@ def test_what_is_not_there_is_none(blobs: Blobs, path: str) -> None:
     assert blobs.read_range(path, 0, 10) is None
     assert blobs.stream(path) is None
     blobs.delete(path)
+
+
+@pytest.mark.e2e
+def test_a_container_that_is_missing_is_not_taken_for_an_empty_one(azurite: World) -> None:
+    blobs, path = AzureBlobs(azurite.records), "missing/contracts/1.json"
+    for call in (
+        lambda: blobs.read(path),
+        lambda: blobs.read_range(path, 0, 10),
+        lambda: blobs.stream(path),
+        lambda: blobs.create(path, b"one"),
+        lambda: blobs.replace(path, b"one", "etag"),
+        lambda: blobs.append(path, b"one", 0),
+        lambda: list(blobs.names("missing/")),
+    ):
+        with pytest.raises(Unavailable, match="ContainerNotFound"):
+            call()
 
 
 def test_create_is_once_and_the_same_content_counts_as_done(blobs: Blobs, path: str) -> None:

@@ -64,6 +64,7 @@ def test_half_a_utf16_character_rejects_its_row() -> None:
         (gzip.compress(TABLE) + b"garbage", "gzip_damaged"),
         (gzip.compress(gzip.compress(TABLE)), "gzip_nested"),
     ],
+    ids=["cut", "other checksum", "more behind it", "twice"],
 )
 def test_a_damaged_gzip_file_is_refused(data: bytes, code: str) -> None:
     with pytest.raises(Stop) as caught:
