@@ -26,6 +26,7 @@ MOST_DECODED_BYTES = 4 << 30  # of a row group whose texts are too large to be s
 PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
 NESTED = "nested"
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last one: in the name of a column
 
 Row = tuple[str, ...] | Reason
 
@@ -48,7 +49,7 @@ def columns_of(stream: BinaryIO, file: SegmentFile) -> list[tuple[str, str]]:
 
     Raises `Stop` (`parquet_damaged`).
     """
-    return [(field.name, _data_type(field.type)) for field in _open(stream, file).schema_arrow]
+    return _columns(_open(stream, file), file)
 
 
 def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterator[pa.RecordBatch | list[Row]]:
@@ -57,7 +58,7 @@ def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterat
     Raises `Stop`: `parquet_damaged`, `column_unreadable`, `texts_too_large`.
     """
     parquet = _open(stream, file)
-    types = {field.name: _data_type(field.type) for field in parquet.schema_arrow}
+    types = dict(_columns(parquet, file))
     for name in names:
         if types.get(name, NESTED) == NESTED:
             raise Stop(
@@ -70,7 +71,14 @@ def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterat
             size = _rows_at_once(parquet, stream, file, group, names)
             for batch in parquet.iter_batches(size, row_groups=[group], columns=list(names), use_threads=False):
                 yield from _texts([batch.column(name) for name in names])
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGE as error:
+        raise _damaged(file) from error
+
+
+def _columns(parquet: pq.ParquetFile, file: SegmentFile) -> list[tuple[str, str]]:
+    try:
+        return [(field.name, _data_type(field.type)) for field in parquet.schema_arrow]
+    except _DAMAGE as error:
         raise _damaged(file) from error
 
 
@@ -81,7 +89,7 @@ def _open(
         return pq.ParquetFile(
             stream, metadata=metadata, read_dictionary=list(as_dictionary), pre_buffer=False, buffer_size=BUFFER_BYTES
         )
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGE as error:
         raise _damaged(file) from error
 
 

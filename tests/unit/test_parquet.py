@@ -107,6 +107,14 @@ def test_a_damaged_page_is_refused() -> None:
     assert caught.value.code == "parquet_damaged"
 
 
+def test_a_column_whose_name_is_no_text_is_refused() -> None:
+    data = stored({"na\u00efve": ["x"]}, store_schema=False).getvalue().replace(b"na\xc3\xafve", b"na\xc3.ve")
+    for look in (lambda: read(io.BytesIO(data), "a"), lambda: parquet.columns_of(io.BytesIO(data), FILE)):
+        with pytest.raises(Stop) as caught:
+            look()
+        assert caught.value.code == "parquet_damaged"
+
+
 def test_a_replaced_file_is_noticed_and_not_taken_for_a_damaged_one() -> None:
     class Replaced(io.BytesIO):
         reads = 0
