@@ -56,9 +56,6 @@ class Blobs(Protocol):
     def replace(self, path: str, data: bytes, etag: str) -> str:
         """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
 
-    def put(self, path: str, data: bytes) -> None:
-        """Write a blob, whatever was there."""
-
     def append(self, path: str, data: bytes, at: int) -> int:
         """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from exporter import log, runs, store
+from exporter import log, store
 from exporter.activecampaign import answers, wire
 from exporter.errors import ExporterError
 from exporter.ledger import Import, ImportStatus, Json, Lane, import_event
@@ -80,16 +80,15 @@ def ask_late(services: Services, run: Run) -> None:
     app's own storage.
     """
     manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
-    if run.plan is None or manifest is None:
+    if manifest is None:
         return finish.settle(services, run)
     lanes = [lane for lane, _ in finish.lanes(services, run)]
     late = [(number, one) for number, lane in enumerate(lanes) for one in lane.late()]
     now = services.clock.now()
     due = [(number, one) for number, one in late if now - one.asked_at >= ASK_LATE_EVERY_S][:LATE_QUESTIONS]
-    if late and not due and runs.account(run.plan, lanes) == run.account:
-        return None
     try:
-        _ask_each(services, run, manifest, lanes, due)
+        if due:
+            _ask_each(services, run, manifest, lanes, due)
     except ExporterError as error:
         log.event("late_imports_unanswered", level=logging.WARNING, runId=run.run_id, code=error.code)
     except Changed:
@@ -100,8 +99,6 @@ def ask_late(services: Services, run: Run) -> None:
 def _ask_each(
     services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, Import]]
 ) -> None:
-    if not due:
-        return None
     account = AccountCalls(services, run.host, services.secrets.get(run.secret_name))
     inquiry = Inquiry(services, account, manifest)
     for number, one in due:

@@ -13,9 +13,9 @@ from exporter.errors import Culprit, Stop
 from exporter.ledger import ImportStatus, Lane
 from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import LastSuccess, Slot, slot_path
-from exporter.ports import Changed, Services
+from exporter.ports import Blob, Changed, Services
 from exporter.reasons import BY_CODE, Reason
-from exporter.records import Record, Time
+from exporter.records import Record, Time, load
 from exporter.rejects import Reject
 from exporter.runs import Account, Amended, End, Problem, Run, RunStatus, lane_path, run_path
 
@@ -176,6 +176,9 @@ def settle(services: Services, run: Run) -> None:
     It follows from the records alone, so it may be done again. The working copy goes last, and only when no import is
     late and the account is up to date: as long as there is one, the sweep knows that something is left to do.
     """
+    # The report is read before the record: who is late with an old record does not overwrite a newer report.
+    told = services.blobs.read(run_path(run.run_id, "report.json"))
+    run = store.get(services.blobs, Run, run_path(run.run_id)) or run
     account = run.account
     if run.end is None or account is None:
         return
@@ -191,15 +194,18 @@ def settle(services: Services, run: Run) -> None:
         warnings=run.plan.warnings if run.plan else (),
         resends=run.end.resends,
     )
-    services.blobs.put(run_path(run.run_id, "report.json"), report.to_json())
+    try:
+        _tell(services, report, told)
+    except Changed:
+        return
     if manifest and run.end.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
         success = LastSuccess(
             run_id=run.run_id,
             fingerprint=manifest.fingerprint,
-            rows_read=account.rows_read,
+            rows_read=run.end.account.rows_read,
             at=run.end.at,
             host=run.host,
-            confirmed=account.confirmed,
+            confirmed=run.end.account.confirmed,
         )
         store.change(
             services.blobs,
@@ -207,7 +213,7 @@ def settle(services: Services, run: Run) -> None:
             slot_path(run.export_id),
             lambda s: (
                 None
-                if s.last_success and (s.last_success.at > success.at or s.last_success == success)
+                if s.last_success and s.last_success.at >= success.at
                 else s.model_copy(update={"last_success": success})
             ),
         )
@@ -216,6 +222,15 @@ def settle(services: Services, run: Run) -> None:
         return
     for path in list(services.blobs.names(f"working/{run.run_id}/")):
         services.blobs.delete(path)
+
+
+def _tell(services: Services, report: Report, told: Blob | None) -> None:
+    """Write the report if it is news. Raises `Changed` when somebody else has written one since `told` was read."""
+    path = run_path(report.run_id, "report.json")
+    if told is None:
+        services.blobs.create(path, report.to_json())
+    elif load(Report, told.data) != report:
+        services.blobs.replace(path, report.to_json(), told.etag)
 
 
 def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iterator[Reject]:

@@ -96,13 +96,6 @@ class AzureBlobs:
             stored,
         )
 
-    def put(self, path: str, data: bytes) -> None:
-        """Write a blob, whatever was there."""
-        try:
-            self._client(path).upload_blob(data, overwrite=True)
-        except AzureError as error:
-            raise _unavailable(error) from error
-
     def append(self, path: str, data: bytes, at: int) -> int:
         """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
         end = at + len(data)

@@ -72,14 +72,6 @@ def test_replace_does_not_bring_back_what_was_deleted(blobs: Blobs, path: str) -
         blobs.replace(path, b"two", etag)
 
 
-def test_put_writes_whatever_was_there(blobs: Blobs, path: str) -> None:
-    blobs.put(path, b"one")
-    blobs.put(path, b"two")
-    found = blobs.read(path)
-    assert found
-    assert found.data == b"two"
-
-
 def test_an_append_is_the_fence(blobs: Blobs, path: str) -> None:
     assert blobs.append(path, b"abc", 0) == 3
     assert blobs.append(path, b"de", 3) == 5
@@ -92,7 +84,7 @@ def test_an_append_is_the_fence(blobs: Blobs, path: str) -> None:
 
 
 def test_a_range_is_cut_at_the_end(blobs: Blobs, path: str) -> None:
-    blobs.put(path, b"0123456789")
+    blobs.create(path, b"0123456789")
     assert blobs.read_range(path, 2, 3) == b"234"
     assert blobs.read_range(path, 8, 10) == b"89"
     assert blobs.read_range(path, 20, 5) == b""
@@ -101,7 +93,7 @@ def test_a_range_is_cut_at_the_end(blobs: Blobs, path: str) -> None:
 def test_names_are_listed_by_prefix_in_order(blobs: Blobs, path: str) -> None:
     folder = path.removesuffix(".json")
     for name in ("b", "a", "c/d"):
-        blobs.put(f"{folder}/{name}", b"")
+        blobs.create(f"{folder}/{name}", b"{}")
     assert list(blobs.names(f"{folder}/")) == [f"{folder}/a", f"{folder}/b", f"{folder}/c/d"]
 
 

@@ -151,3 +151,21 @@ def test_a_sweep_that_read_the_ledgers_before_another_one_changes_nothing(fakes:
     assert account
     assert (account.confirmed, account.unconfirmed) == (600, 0)
     assert working_copies(fakes) == []
+
+
+def test_what_follows_from_the_end_does_not_wait_for_a_late_import(fakes: Fakes) -> None:
+    class Died(BaseException):
+        pass
+
+    def die(operation: str, path: str) -> None:
+        if path.endswith("report.json"):
+            fakes.blobs.before = lambda operation, path: None
+            raise Died
+
+    fakes.blobs.before = die
+    with pytest.raises(Died):
+        ended_with_stuck_imports(fakes)
+    sweep(fakes.services)
+    (run_id,) = {path.split("/")[2] for path in fakes.blobs.names("records/runs/")}
+    assert run_path(run_id, "report.json") in fakes.blobs.stored
+    assert working_copies(fakes) != []

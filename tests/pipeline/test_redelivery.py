@@ -150,7 +150,7 @@ def test_what_follows_from_the_end_is_made_good_when_the_process_died_before_it(
         pass
 
     def die(operation: str, path: str) -> None:
-        if operation == "put" and path.endswith("report.json"):
+        if operation == "create" and path.endswith("report.json"):
             fakes.blobs.before = lambda operation, path: None
             raise Died
 

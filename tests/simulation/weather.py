@@ -180,7 +180,7 @@ PLACES = (
     ("create", "/manifest.json"),
     ("replace", "/slots/"),
     ("extend", "rejects/"),
-    ("put", "/report.json"),
+    ("create", "/report.json"),
     ("delete", "working/"),
     ("read", "/run.json"),
     ("read", "/lanes/"),
