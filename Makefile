@@ -47,8 +47,8 @@ docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and 
 	$(VENV)/bin/mkdocs build --quiet --strict
 
 lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade requirements.in -o requirements.txt
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --upgrade requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove everything that was installed or built
 	rm -rf $(VENV) node_modules build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
