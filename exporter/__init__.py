@@ -11,6 +11,7 @@ distinct               one contact an address, over a million of them in little 
 batches                contacts become requests of at most 250 contacts and 399,999 bytes; `rejects` lists the others
 pacing                 when the next request may go: the rate budget of an ActiveCampaign account
 ledger                 what happened to each batch, in order; folded into its state
+fates                  what became of each contact: for the count, the reject report and the lookup
 runs                   the run record, its statuses and the accounting
 activecampaign         requests and answers as values (wire, answers, refusals), and HTTPS (client)
 ports                  what the steps need from outside

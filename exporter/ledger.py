@@ -75,6 +75,8 @@ class Portion:
     handed_over: int = 0
     failed_imports: int = 0
     """How many imports of these contacts ActiveCampaign has failed."""
+    left_by: Import | None = None
+    """The newest of those imports."""
     resends: int = 0
     """Requests that were sent again because the outcome of the one before was unknown."""
     doubtful: bool = False
@@ -86,11 +88,24 @@ class Portion:
         return len(self.positions) - self.handed_over - len(self.refused)
 
     @property
-    def unknown(self) -> int:
-        """How many of those may have reached ActiveCampaign all the same."""
+    def unknown(self) -> Sequence[int]:
+        """The positions of those that may have reached ActiveCampaign all the same."""
         if self.failed_imports:
-            return self.open
-        return len(self.to_send) if self.status is PortionStatus.SENDING or self.doubtful else 0
+            return self._open_positions()
+        return self.to_send if self.status is PortionStatus.SENDING or self.doubtful else ()
+
+    @property
+    def unsent(self) -> Sequence[int]:
+        """The positions of the others: they certainly did not reach it."""
+        unknown = set(self.unknown)
+        return [position for position in self._open_positions() if position not in unknown]
+
+    def _open_positions(self) -> Sequence[int]:
+        if not self.open or not self.verdicts:
+            return self.positions if self.open else ()
+        found = refusals.search(self.positions, self.verdicts)
+        decided = found.bad.keys() | {position for sent in found.accepted for position in sent}
+        return [position for position in self.positions if position not in decided]
 
 
 @dataclass(slots=True)
@@ -181,7 +196,7 @@ class Lane:
             case "opened":
                 check_version(event["v"], "ledger")
                 for batch, count in event["batches"]:
-                    self._add_portion(batch, range(count), failed_imports=0)
+                    self.portions[batch, 0] = Portion(batch, 0, range(count), range(count))
             case "claimed":
                 self.holder = event["by"]
             case "released":
@@ -195,10 +210,13 @@ class Lane:
             case _:
                 raise _unreadable(f"the event {name!r}")
 
-    def _add_portion(self, batch: int, positions: Sequence[int], failed_imports: int) -> None:
-        number = sum(1 for key in self.portions if key[0] == batch) if failed_imports else 0
-        portion = Portion(batch, number, positions, positions, failed_imports=failed_imports)
-        self.portions[batch, number] = portion
+    def _portion_of(self, failed: Import) -> Portion:
+        """Make a portion of what a failed import left over."""
+        number = sum(1 for batch, _ in self.portions if batch == failed.batch)
+        failures = failed.failed_imports + 1
+        return Portion(
+            failed.batch, number, failed.positions, failed.positions, failed_imports=failures, left_by=failed
+        )
 
     def _apply_to_portion(self, name: str, event: Json, portion: Portion, at: float) -> None:
         match name:
@@ -242,7 +260,8 @@ class Lane:
                 self.expect_s = max(0.98 * self.expect_s, FASTEST_ASK_S)
             case "importFailed":
                 one.status = ImportStatus.FAILED
-                self._add_portion(one.batch, one.positions, one.failed_imports + 1)
+                portion = self._portion_of(one)
+                self.portions[portion.batch, portion.number] = portion
             case "gaveUp":
                 one.status, one.reason = ImportStatus.GIVEN_UP, event["reason"]
 

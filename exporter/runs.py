@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
@@ -18,7 +18,8 @@ from pydantic import Field
 
 from exporter.errors import Culprit, ExporterError
 from exporter.exports import ExportDefinition
-from exporter.ledger import ImportStatus, Lane
+from exporter.fates import Bucket, Fate, fates
+from exporter.ledger import Lane
 from exporter.reasons import Reason
 from exporter.records import Record, Time, Value, to_epoch, to_text
 
@@ -258,57 +259,45 @@ def account(plan: Plan, lanes: Iterable[Lane]) -> Account:
     """Add up the run from its plan and its ledgers."""
     reasons = Counter(plan.rejected)
     reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
-    confirmed = refused = unconfirmed = 0
+    rows = Counter[Bucket]()
     if plan.carried:
-        confirmed, refused = plan.carried.confirmed, plan.carried.rejected_by_active_campaign
+        rows[Bucket.CONFIRMED] = plan.carried.confirmed
+        rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN] = plan.carried.rejected_by_active_campaign
         reasons.update(plan.carried.reasons)
-    for lane in lanes:
-        for portion in lane.portions.values():
-            refused += len(portion.refused)
-            reasons[Reason.REFUSED_BY_ACTIVECAMPAIGN] += len(portion.refused)
-            unconfirmed += portion.open
-            reasons[Reason.OUTCOME_UNKNOWN] += portion.unknown
-            reasons[Reason.NOT_SENT] += portion.open - portion.unknown
-        for one in lane.imports.values():
-            match one.status:
-                case ImportStatus.CONFIRMED:
-                    confirmed += len(one.positions) - len(one.rejected)
-                    refused += len(one.rejected)
-                    reasons.update(one.rejected.values())
-                case ImportStatus.ACCEPTED | ImportStatus.GIVEN_UP:
-                    unconfirmed += len(one.positions)
-                    reasons[one.reason or Reason.OUTCOME_UNKNOWN] += len(one.positions)
+    _count(fates(lanes), rows, reasons)
     return Account(
         rows_read=plan.rows_read,
-        confirmed=confirmed,
+        confirmed=rows[Bucket.CONFIRMED],
         duplicates=plan.duplicates,
         rejected=sum(plan.rejected.values()),
-        rejected_by_active_campaign=refused,
-        unconfirmed=unconfirmed,
+        rejected_by_active_campaign=rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN],
+        unconfirmed=rows[Bucket.UNCONFIRMED],
         reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
     )
 
 
-def carry_over(run: Run, lanes: list[Lane]) -> tuple[frozenset[int], Carried]:
-    """Divide a run that ended too early: the batches with contacts without an outcome, and what the others came to."""
-    portions = [portion for lane in lanes for portion in lane.portions.values()]
-    imports = [one for lane in lanes for one in lane.imports.values()]
-    undecided = (ImportStatus.ACCEPTED, ImportStatus.GIVEN_UP)
-    left = frozenset(p.batch for p in portions if p.open) | {i.batch for i in imports if i.status in undecided}
-    decided = Lane(
-        portions={(p.batch, p.number): p for p in portions if p.batch not in left},
-        imports={i.import_id: i for i in imports if i.batch not in left},
-    )
+def _count(found: Iterable[Fate], rows: Counter[Bucket], reasons: Counter[str]) -> None:
+    for fate in found:
+        rows[fate.bucket] += len(fate.positions)
+        if fate.reason:
+            reasons[fate.reason] += len(fate.positions)
+
+
+def carry_over(run: Run, found: Collection[Fate]) -> tuple[frozenset[int], Carried]:
+    """Divide a run that ended too early: the batches with contacts without an outcome, and what the others came to.
+
+    `found`: all fates of the run.
+    """
+    left = frozenset(fate.batch for fate in found if fate.bucket is Bucket.UNCONFIRMED)
     before = run.plan.carried if run.plan else None
-    nothing = Plan(
-        rows_read=0, contacts=0, duplicates=0, rejected={}, batches=0, lanes=0, carried=before, at=run.requested_utc
-    )
-    result = account(nothing, [decided])
+    rows, reasons = Counter[Bucket](), Counter(before.reasons if before else {})
+    _count((fate for fate in found if fate.batch not in left), rows, reasons)
     return left, Carried(
         run_id=run.run_id,
-        confirmed=result.confirmed,
-        rejected_by_active_campaign=result.rejected_by_active_campaign,
-        reasons=result.reasons,
+        confirmed=rows[Bucket.CONFIRMED] + (before.confirmed if before else 0),
+        rejected_by_active_campaign=rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN]
+        + (before.rejected_by_active_campaign if before else 0),
+        reasons={str(reason): count for reason, count in sorted(reasons.items())},
     )
 
 

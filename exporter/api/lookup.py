@@ -8,9 +8,9 @@ from exporter.api.access import Context
 from exporter.api.exports import check_usable
 from exporter.api.http import Json
 from exporter.api.runs import find_run
+from exporter.fates import Bucket
 from exporter.ledger import ImportStatus
 from exporter.pipeline import lookup
-from exporter.pipeline.lookup import Bucket
 from exporter.records import Value
 
 PARTIAL = (
@@ -71,19 +71,14 @@ def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]
 
 
 def _view(row: lookup.Row) -> RowView:
-    fate = row.fate
-    answer = (
-        ImportView(import_id=fate.import_id, status=fate.import_status)
-        if fate.import_id and fate.import_status
-        else None
-    )
+    newest = row.newest
     return RowView(
         file=row.path,
         row=row.row,
-        bucket=fate.bucket,
-        reason=fate.reason,
-        explanation=fate.reason.explanation if fate.reason else None,
+        bucket=row.bucket,
+        reason=row.reason,
+        explanation=row.reason.explanation if row.reason else None,
         batch=row.batch,
         run_id=row.run_id,
-        active_campaign=answer,
+        active_campaign=ImportView(import_id=newest.import_id, status=newest.status) if newest else None,
     )

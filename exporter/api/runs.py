@@ -190,22 +190,31 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
 
 
 def rejects(context: Context, run_id: str) -> Response:
-    """Return every row that did not become a confirmed contact, with its reason, as CSV."""
+    """Return every row that did not become a confirmed contact, with its reason, as CSV.
+
+    Of a run that is going: the rows that were set aside before anything was sent.
+    """
     run = find_run(context, run_id)
     check_usable(context, run.export)
     manifest = store.get(context.services.blobs, Manifest, manifest_path(run_id)) if run.plan else None
     pieces = context.services.blobs.stream(manifest.rejects) if manifest else None
     if pieces is None:
-        raise Refusal(
-            404,
-            "rejects_not_found",
-            "The run has no reject report: it was not planned yet, or the report was deleted after its retention.",
-        )
+        raise Refusal(404, "rejects_not_found", _no_rejects(context, run))
     headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{run_id}.csv"'}
     if "gzip" in context.request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
         pieces = _gzip(pieces)
     return Response(200, {**headers, "Vary": "Accept-Encoding", **NEVER_KEPT}, _joined(pieces))
+
+
+def _no_rejects(context: Context, run: Run) -> str:
+    if run.plan:
+        days = context.services.settings.rejects_retention_days
+        return f"The reject report is gone: it holds addresses, and is deleted {days} days after the run."
+    if run.end is None:
+        return "There is no reject report yet: the run has not read its segments. Try again when it is running."
+    why = f" {run.end.problem.message}" if run.end.problem else ""
+    return f"There is no reject report: the run ended before anybody was sent ({run.status}).{why}"
 
 
 def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:

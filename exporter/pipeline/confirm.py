@@ -12,6 +12,7 @@ from exporter.ledger import Import, ImportStatus, Json, Lane, import_event
 from exporter.pipeline import finish, preflight
 from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.manifest import Manifest, manifest_path
+from exporter.pipeline.working import read_batch
 from exporter.ports import Changed, Services
 from exporter.reasons import Reason
 from exporter.runs import Run
@@ -35,7 +36,7 @@ class Inquiry:
     def ask(self, one: Import) -> Json | answers.ErrorOutcome:
         """Ask for an import once; return the event to append to the ledger, or why there was no answer.
 
-        Raises `Wait` and `Stop` as `AccountCalls.call` and `finish.read_batch` do.
+        Raises `Wait` and `Stop` as `AccountCalls.call` and `read_batch` do.
         """
         outcome = answers.import_outcome(self.account.call(wire.import_info(one.import_id)))
         now = self.services.clock.now()
@@ -59,7 +60,7 @@ class Inquiry:
         """Return the reason code by position of those who failed, and how many failed addresses were not sent."""
         if not failed_emails:
             return {}, 0
-        body, _ = finish.read_batch(self.services, self.manifest, self.manifest.batches[one.batch])
+        body, _ = read_batch(self.services, self.manifest.payload, self.manifest.batches[one.batch])
         everybody = wire.addresses(body)
         found, unmatched = wire.failed_positions(failed_emails, [everybody[p] for p in one.positions])
         positions = [one.positions[i] for i in found]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
 from exporter import ledger, log, rejects, runs, store
 from exporter.activecampaign import wire
-from exporter.errors import Culprit, Stop
-from exporter.ledger import ImportStatus, Lane
-from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry, manifest_path
+from exporter.errors import Culprit, ExporterError, Stop
+from exporter.fates import fates
+from exporter.ledger import Lane
+from exporter.pipeline.manifest import Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import LastSuccess, Slot, slot_path
+from exporter.pipeline.working import read_batches
 from exporter.ports import Blob, Changed, Services
 from exporter.reasons import BY_CODE, Reason
 from exporter.records import Record, Time, load
@@ -126,6 +129,10 @@ def _list_rejects(services: Services, run_id: str, manifest: Manifest, folded: l
     except Stop as error:
         # Without its working copy, a run can still be counted, but the people in it have no names any more.
         log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
+    except ExporterError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a run that cannot name its people still has to end
+        log.defect(error, runId=run_id)
 
 
 def _end(services: Services, run: Run, account: Account, resends: int, may_end: Callable[[Run], bool] = bool) -> None:
@@ -234,44 +241,22 @@ def _tell(services: Services, report: Report, told: Blob | None) -> None:
 
 
 def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iterator[Reject]:
-    by_batch: dict[int, dict[int, str]] = {}
-    for lane in folded:
-        for portion in lane.portions.values():
-            refused = dict.fromkeys(portion.refused, Reason.REFUSED_BY_ACTIVECAMPAIGN)
-            by_batch.setdefault(portion.batch, {}).update(refused)
-        for one in lane.imports.values():
-            given_up = one.positions if one.status is ImportStatus.GIVEN_UP else ()
-            by_batch.setdefault(one.batch, {}).update(one.rejected)
-            by_batch[one.batch].update(dict.fromkeys(given_up, one.reason or Reason.OUTCOME_UNKNOWN))
-    for number, reasons in sorted(by_batch.items()):
-        if not reasons:
-            continue
-        body, references = read_batch(services, manifest, manifest.batches[number])
-        emails, rows = wire.addresses(body), orjson.loads(references)
-        for position, reason in sorted(reasons.items()):
-            row, customer_id, *_ = rows[position]
-            why = BY_CODE[reason]
-            yield Reject(*manifest.locate(row), customer_id or "", emails[position], why, why.explanation)
+    """Yield every contact of the run's batches that is not confirmed, with its reason."""
+    reasons: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
+    for fate in fates(folded):
+        if fate.reason:
+            reasons[fate.batch].update(dict.fromkeys(fate.positions, fate.reason))
+    numbers = sorted(reasons)
+    copies = read_batches(services, manifest.payload, (manifest.batches[number] for number in numbers))
+    for number, (body, references) in zip(numbers, copies, strict=True):
+        yield from contact_rejects(manifest, body, references, reasons[number])
 
 
-def read_batch(services: Services, manifest: Manifest, batch: BatchEntry) -> tuple[bytes, bytes]:
-    """Return the request body of a batch and its row references, exactly as planned.
-
-    Raises `Stop` ("working_copy_missing", "working_copy_altered").
-    """
-    data = services.blobs.read_range(manifest.payload, batch.offset, batch.length + batch.rows_length)
-    if data is None or len(data) != batch.length + batch.rows_length:
-        raise Stop(
-            "working_copy_missing",
-            "The run's working copy is gone (it is deleted after a day at most). Start the export again.",
-            Culprit.SYSTEM,
-        )
-    body = data[: batch.length]
-    if not batch.matches(body):
-        raise Stop(
-            "working_copy_altered",
-            "The run's working copy is not what was planned, so it is not sent. Find out who may write to the container"
-            " `working`, then start the export again.",
-            Culprit.SYSTEM,
-        )
-    return body, data[batch.length :]
+def contact_rejects(
+    manifest: Manifest, body: bytes, references: bytes, reasons: Mapping[int, Reason]
+) -> Iterator[Reject]:
+    """Yield the contacts of a batch at these positions as lines of the reject report."""
+    emails, rows = wire.addresses(body), orjson.loads(references)
+    for position, reason in sorted(reasons.items()):
+        row, customer_id, *_ = rows[position]
+        yield Reject(*manifest.locate(row), customer_id or "", emails[position], reason, reason.explanation)

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import orjson
 
 from exporter import store
 from exporter.activecampaign import wire
 from exporter.errors import Stop
-from exporter.ledger import ImportStatus, Lane
+from exporter.fates import BUCKETS, Bucket, Fate, fates
+from exporter.ledger import Import, Lane
 from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.reading import Discarded, read_again, reject_rows
+from exporter.pipeline.working import read_batches
 from exporter.ports import Services
-from exporter.reasons import BY_CODE, Group, Reason
+from exporter.reasons import Reason
 from exporter.runs import Run, run_path
-
-
-class Bucket(StrEnum):
-    """Where a row is in the account of its run."""
-
-    CONFIRMED = "confirmed"
-    DUPLICATE = "duplicate"
-    REJECTED = "rejected"
-    REJECTED_BY_ACTIVECAMPAIGN = "rejectedByActiveCampaign"
-    UNCONFIRMED = "unconfirmed"
-    OPEN = "open"  # the run is going, and has no answer for this row yet
-
-
-BUCKETS = {
-    Group.FILE: Bucket.REJECTED,
-    Group.PROFILE: Bucket.REJECTED,
-    Group.DUPLICATE: Bucket.DUPLICATE,
-    Group.ACTIVECAMPAIGN: Bucket.REJECTED_BY_ACTIVECAMPAIGN,
-    Group.UNCONFIRMED: Bucket.UNCONFIRMED,
-}
-NOT_SENT_AS_CONTACT = (Group.FILE, Group.PROFILE, Group.DUPLICATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a contact; `import_id` is ActiveCampaign's `batchId` of the newest import that held it."""
-
-    bucket: Bucket
-    reason: Reason | None = None
-    import_id: str | None = None
-    import_status: ImportStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +31,12 @@ class Row:
 
     path: str
     row: int
-    fate: Fate
+    bucket: Bucket
+    reason: Reason | None = None
     batch: int | None = None
     run_id: str | None = None
+    newest: Import | None = None
+    """The newest import that held the contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +65,18 @@ def look_up(services: Services, run: Run, address: str) -> Found:
         raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
     key = address.strip().lower()
     contact, set_aside, complete = _search(services, run, manifest, key)
-    rows = [
-        Row(*place, Fate(BUCKETS[reason.group], reason))
-        for place, reason in set_aside.items()
-        if contact is None or reason.group in NOT_SENT_AS_CONTACT
-    ]
+    rows = {place: Row(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
     if contact:
-        lanes = [lane for lane, _ in finish.lanes(services, run)]
-        fate = fate_of(lanes, contact.batch, contact.position, over=run.end is not None)
-        rows.append(Row(*manifest.locate(contact.row), fate, contact.batch, run.run_id))
+        place = manifest.locate(contact.row)
+        fate = fate_of([lane for lane, _ in finish.lanes(services, run)], contact.batch, contact.position)
+        is_open = fate.open and run.end is None
+        bucket, reason = (Bucket.OPEN, None) if is_open else (fate.bucket, fate.reason)
+        rows[place] = Row(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
     elif run.resumes and (earlier := store.get(services.blobs, Run, run_path(run.resumes))):
         before = look_up(services, earlier, address)
-        rows += [row for row in before.rows if row.batch is not None]
+        rows |= {(row.path, row.row): row for row in before.rows if row.batch is not None}
         complete = complete and before.complete
-    return Found(tuple(sorted(rows, key=lambda row: (row.path, row.row))), complete)
+    return Found(tuple(rows[place] for place in sorted(rows)), complete)
 
 
 type _SetAside = dict[tuple[str, int], Reason]
@@ -114,10 +86,12 @@ def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple
     """Return the contact with the address, the rows with it that were set aside, and whether every row was seen."""
     report = services.blobs.stream(manifest.rejects)
     set_aside = _set_aside(report or (), key)
-    batches = _working_copy(services, manifest)
-    if batches is not None:
-        found = (_contact_in(number, body, references, key) for number, body, references in batches)
-        return next(filter(None, found), None), set_aside, report is not None
+    with suppress(Stop):  # the working copy is there no more, or not what it was
+        copies = enumerate(read_batches(services, manifest.payload, manifest.batches))
+        found = (_contact_in(number, body, references, key) for number, (body, references) in copies)
+        here = next(filter(None, found), None)
+        if here or report is not None:
+            return here, set_aside, report is not None
     contacts, rejects = _Contacts(key), _Rejects(key)
     planned = read_again(services, run, manifest, contacts, rejects)
     numbers = {batch.sha256: number for number, batch in enumerate(manifest.batches)}
@@ -133,23 +107,6 @@ def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
     # An address that a spreadsheet would run has an apostrophe before it.
     same = (row for row in reject_rows(report) if row.email.removeprefix("'").strip().lower() == key)
     return {(row.path, row.row): row.reason for row in same}
-
-
-def _working_copy(services: Services, manifest: Manifest) -> Iterator[tuple[int, bytes, bytes]] | None:
-    """Yield number, request body and row references of each batch, or return None when the copy is not there."""
-    pieces = services.blobs.stream(manifest.payload)
-    return None if pieces is None else _batches(pieces, manifest)
-
-
-def _batches(pieces: Iterator[bytes], manifest: Manifest) -> Iterator[tuple[int, bytes, bytes]]:
-    data, start = b"", 0
-    for number, batch in enumerate(manifest.batches):
-        end = batch.offset + batch.length + batch.rows_length
-        while start + len(data) < end:
-            used = min(len(data), max(0, batch.offset - start))
-            data, start = data[used:] + next(pieces), start + used
-        at = batch.offset - start
-        yield number, data[at : at + batch.length], data[at + batch.length : end - start]
 
 
 def _contact_in(batch: int, body: bytes, references: bytes, key: str) -> _Contact | None:
@@ -191,29 +148,7 @@ class _Rejects(Discarded):
         self.found.update(_set_aside([data], self._key))
 
 
-def fate_of(lanes: Iterable[Lane], batch: int, position: int, *, over: bool) -> Fate:
-    """Say what the ledgers tell of the contact at a position of a batch; `over`: the run has ended."""
-    last = Fate(Bucket.UNCONFIRMED, Reason.NOT_SENT) if over else Fate(Bucket.OPEN)
-    for lane in lanes:
-        for portion in lane.portions.values():
-            if portion.batch == batch and position in portion.refused:
-                return Fate(Bucket.REJECTED_BY_ACTIVECAMPAIGN, Reason.REFUSED_BY_ACTIVECAMPAIGN)
-            doubtful = portion.positions if portion.failed_imports else portion.to_send if portion.unknown else ()
-            if portion.batch == batch and position in doubtful and over:
-                last = Fate(Bucket.UNCONFIRMED, Reason.OUTCOME_UNKNOWN)
-        for one in lane.imports.values():
-            if one.batch != batch or position not in one.positions:
-                continue
-            about = (one.import_id, one.status)
-            match one.status:
-                case ImportStatus.CONFIRMED if position in one.rejected:
-                    return Fate(Bucket.REJECTED_BY_ACTIVECAMPAIGN, BY_CODE[one.rejected[position]], *about)
-                case ImportStatus.CONFIRMED:
-                    return Fate(Bucket.CONFIRMED, None, *about)
-                case ImportStatus.GIVEN_UP:
-                    return Fate(Bucket.UNCONFIRMED, BY_CODE[one.reason or Reason.OUTCOME_UNKNOWN], *about)
-                case ImportStatus.ACCEPTED if over:
-                    return Fate(Bucket.UNCONFIRMED, Reason.OUTCOME_UNKNOWN, *about)
-                case _:
-                    last = Fate(last.bucket, last.reason, *about)
-    return last
+def fate_of(lanes: Iterable[Lane], batch: int, position: int) -> Fate:
+    """Return the fate of the contact at a position of a batch; nothing was sent where no ledger knows the batch yet."""
+    found = (fate for fate in fates(lanes) if fate.batch == batch and position in fate.positions)
+    return next(found, Fate(batch, (position,), Reason.NOT_SENT, open=True))

@@ -19,6 +19,11 @@ class BatchEntry(Value):
     count: int
     sha256: str
 
+    @property
+    def end(self) -> int:
+        """Where the next batch begins, if there is one."""
+        return self.offset + self.length + self.rows_length
+
     def matches(self, body: bytes) -> bool:
         """Whether this is the request body that was planned."""
         return hashlib.sha256(body).hexdigest() == self.sha256

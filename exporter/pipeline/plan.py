@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from exporter import ledger, log, runs, store
 from exporter.activecampaign.answers import AccountLimits
@@ -11,11 +13,15 @@ from exporter.batches import Batch, Limits, Planned, check_size, plan_batches
 from exporter.contacts import FieldMapping, Mapping
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.exports import ExportDefinition
+from exporter.fates import fates
 from exporter.pipeline import finish, preflight
 from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
+from exporter.pipeline.working import read_batches
 from exporter.ports import Changed, Services
+from exporter.reasons import Reason
+from exporter.rejects import lines as reject_lines
 from exporter.runs import Attempts, Carried, Claim, Plan, Problem, Run, RunStatus, Trigger, Waiting, lane_path, run_path
 from exporter.segments import Refresh, find_refresh
 
@@ -205,12 +211,22 @@ def _not_resumable() -> Stop:
     )
 
 
-def _what_is_left(
-    services: Services, run: Run, planned: Planned, identity: str
-) -> tuple[tuple[Batch, ...], Carried | None]:
-    """Return the batches to send: all of them, or those of which the run that is resumed has no outcome."""
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a run sends of what it planned. `carried` and `refused` are of the run that it resumes, if it does.
+
+    `refused`: the other batches with contacts that did not arrive for good, with the reasons by position.
+    """
+
+    batches: tuple[Batch, ...]
+    carried: Carried | None = None
+    refused: tuple[tuple[Batch, dict[int, Reason]], ...] = ()
+
+
+def _what_is_left(services: Services, run: Run, planned: Planned, identity: str) -> _Left:
+    """Return all batches, or those of which the run that is resumed has no outcome."""
     if run.resumes is None:
-        return planned.batches, None
+        return _Left(planned.batches)
     earlier = store.get(services.blobs, Run, run_path(run.resumes))
     manifest = store.get(services.blobs, Manifest, manifest_path(run.resumes))
     by_content = {batch.sha256: batch for batch in planned.batches}
@@ -218,8 +234,19 @@ def _what_is_left(
         raise _not_resumable()
     if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
         raise _not_resumable()  # a release in between reads the same files in another way
-    left, carried = runs.carry_over(earlier, [lane for lane, _ in finish.lanes(services, earlier)])
-    return tuple(by_content[manifest.batches[number].sha256] for number in sorted(left)), carried
+    found = list(fates(lane for lane, _ in finish.lanes(services, earlier)))
+    left, carried = runs.carry_over(earlier, found)
+    here = [by_content[batch.sha256] for batch in manifest.batches]
+    refused: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
+    for fate in found:
+        if fate.reason and fate.batch not in left:
+            refused[fate.batch].update(dict.fromkeys(fate.positions, fate.reason))
+    before = _what_is_left(services, earlier, planned, identity).refused
+    return _Left(
+        tuple(here[number] for number in sorted(left)),
+        carried,
+        (*before, *((here[number], reasons) for number, reasons in sorted(refused.items()))),
+    )
 
 
 def _last_success(services: Services, run: Run) -> LastSuccess | None:
@@ -252,14 +279,14 @@ def _read(
         heartbeat,
     )
     identity = _identity(run.host, run.export, refreshes)
-    batches, carried = _what_is_left(services, run, planned, identity)
+    left = _what_is_left(services, run, planned, identity)
+    batches, carried = left.batches, left.carried
     last = _last_success(services, run)
     known = max(last.known_to(run.host) if last else 0, carried.confirmed if carried else 0)
     preflight.check_contact_limit(limits, planned.contacts, known)
     if not run.force:
         check_size(planned.rows_read, last.rows_read if last else None, services.settings.size_change_factor)
     payload.commit()
-    rejects.commit()
     now = services.clock.now()
     manifest = Manifest(
         payload=payload_path,
@@ -269,10 +296,7 @@ def _read(
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
         fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
         envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
-        batches=tuple(
-            BatchEntry(offset=b.offset, length=b.length, rows_length=b.rows_length, count=b.count, sha256=b.sha256)
-            for b in batches
-        ),
+        batches=tuple(map(_entry, batches)),
         plan=Plan(
             rows_read=planned.rows_read,
             contacts=planned.contacts,
@@ -285,6 +309,10 @@ def _read(
             at=now,
         ),
     )
+    copies = read_batches(services, payload_path, (_entry(batch) for batch, _ in left.refused))
+    for (body, references), (_, reasons) in zip(copies, left.refused, strict=True):
+        rejects.write(reject_lines(finish.contact_rejects(manifest, body, references, reasons)))
+    rejects.commit()
     try:
         services.blobs.create(manifest_path(run.run_id), manifest.to_json())
     except Changed:
@@ -294,6 +322,16 @@ def _read(
         return store.get(services.blobs, Manifest, manifest_path(run.run_id)) or manifest
     log.event("planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(batches))
     return manifest
+
+
+def _entry(batch: Batch) -> BatchEntry:
+    return BatchEntry(
+        offset=batch.offset,
+        length=batch.length,
+        rows_length=batch.rows_length,
+        count=batch.count,
+        sha256=batch.sha256,
+    )
 
 
 def lanes_for(batches: int, most: int) -> int:

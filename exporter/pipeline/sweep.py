@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import inf
 
 from exporter import audit, ledger, log, store
-from exporter.errors import ExporterError
+from exporter.errors import Culprit, ExporterError
 from exporter.pipeline import confirm, finish
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.plan import CLAIM_S, dispatch
 from exporter.pipeline.start import PLAN_QUEUE, SLOT_PREFIX, UPLOAD_QUEUE, Slot, active_run, send_quietly
 from exporter.ports import Services
 from exporter.records import to_epoch
-from exporter.runs import Run, lane_path, run_path
+from exporter.runs import Problem, Run, lane_path, run_path
 
 GRACE_S = 30.0
 """A message that was just sent gets this long to arrive before another is sent."""
@@ -24,6 +25,9 @@ SILENT_S = 900.0
 """A lane that should work and has been silent for so long is worth an alert; the sweep has tried to wake it by then."""
 WORKING_COPY_S = 86_400.0
 """A working copy holds personal data and is deleted after a day at most, whatever became of its run."""
+LAST_CALL_S = WORKING_COPY_S - 3_600.0
+"""A run that has not ended by then is stopped: the hour is for the outcomes of what it sent, and for its reject report,
+which takes the names from the working copy."""
 _RUN_TIME = re.compile(r"\.(\d{8}T\d{6})Z\.")
 
 
@@ -63,7 +67,10 @@ def _drive(services: Services, run: Run) -> None:
         if not (asked_recently or planning or waits):
             send_quietly(services, PLAN_QUEUE, {"runId": run.run_id})
         return None
-    for number in range(run.plan.lanes):
+    lanes = run.plan.lanes
+    if now - run.plan.at > LAST_CALL_S and not run.halted:
+        run = _stop(services, run) or run
+    for number in range(lanes):
         blob = services.blobs.read(lane_path(run.run_id, number))
         if blob is None:
             if manifest := store.get(services.blobs, Manifest, manifest_path(run.run_id)):
@@ -80,26 +87,52 @@ def _drive(services: Services, run: Run) -> None:
     return finish.finish(services, run.run_id)
 
 
+def _stop(services: Services, run: Run) -> Run | None:
+    """Stop a run whose working copy is about to be deleted; the cause is what it waits for, if it does."""
+    waits = [lane.waiting for lane, _ in finish.lanes(services, run) if lane.waiting and not lane.finished]
+    if waits:
+        problem = Problem(code=waits[0]["code"], message=waits[0]["message"], culprit=waits[0]["culprit"])
+    else:
+        problem = Problem(
+            code="run_too_long",
+            message=f"Expected all contacts to be sent within {LAST_CALL_S / 3_600:.0f} hours, as the working copy with"
+            " their data is deleted after a day; some are left. Resume the run, or start the export again. If that is"
+            " so each time: do other exports or integrations use the account's rate limit?",
+            culprit=Culprit.EXTERNAL,
+        )
+    log.event("run_stopped", level=logging.ERROR, runId=run.run_id, code=problem.code)
+    return store.change(services.blobs, Run, run_path(run.run_id), lambda r: None if r.halted else r.then(stop=problem))
+
+
 def _expire(services: Services) -> None:
     now = services.clock.now()
     keep_rejects_s = services.settings.rejects_retention_days * 86_400.0
-    for prefix, keep_s in (("working/", WORKING_COPY_S), ("rejects/", keep_rejects_s)):
-        for path in list(services.blobs.names(prefix)):
-            requested = _RUN_TIME.search(path)
-            if requested is None:
-                continue
-            run_id = path.split("/")[1]
-            if now - _epoch(requested.group(1)) > keep_s:
-                services.blobs.delete(path)
-                log.event("expired", runId=run_id, kind=prefix.rstrip("/"))
-            elif prefix == "working/":
-                with _alone(path):
-                    run = store.get(services.blobs, Run, run_path(run_id))
-                    if run and run.end:
-                        confirm.ask_late(services, run)
+    for path in list(services.blobs.names("rejects/")):
+        if now - _requested_at(path) > keep_rejects_s:
+            _delete(services, path)
+    for path in list(services.blobs.names("working/")):
+        with _alone(path):
+            run = store.get(services.blobs, Run, run_path(path.split("/")[1]))
+            if now - (_copied_at(run) if run else _requested_at(path)) > WORKING_COPY_S:
+                _delete(services, path)
+            elif run and run.end:
+                confirm.ask_late(services, run)
     with _alone(audit.PREFIX):
         audit.expire(services.blobs, now, services.settings.audit_retention_days)
 
 
-def _epoch(compact: str) -> float:
-    return datetime.strptime(compact, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+def _copied_at(run: Run) -> float:
+    """Return when the run's working copy was written, or may have been at the latest."""
+    return run.plan.at if run.plan else run.claim.at if run.claim else run.requested_utc
+
+
+def _delete(services: Services, path: str) -> None:
+    services.blobs.delete(path)
+    kind, run_id, _ = path.split("/")
+    log.event("expired", runId=run_id, kind=kind)
+
+
+def _requested_at(path: str) -> float:
+    """Return when the run of a blob was requested (epoch seconds); never, so to speak, for a blob of no run."""
+    requested = _RUN_TIME.search(path)
+    return datetime.strptime(requested.group(1), "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp() if requested else inf

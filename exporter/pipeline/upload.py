@@ -32,6 +32,7 @@ from exporter.pipeline.account import CALLED_OFF, AccountCalls
 from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
+from exporter.pipeline.working import read_batch
 from exporter.ports import Changed, Services
 from exporter.records import to_epoch, to_text
 from exporter.runs import Problem, Run, lane_path, run_path
@@ -219,7 +220,7 @@ class _Worker:
 
     def _body(self, portion: Portion) -> bytes:
         batch = self.manifest.batches[portion.batch]
-        body, _ = finish.read_batch(self.services, self.manifest, batch)
+        body, _ = read_batch(self.services, self.manifest.payload, batch)
         if len(portion.to_send) == batch.count:
             return body
         return wire.select(body, self.manifest.around, portion.to_send)

@@ -28,7 +28,9 @@ from exporter.errors import ExporterError
 from exporter.ledger import ImportStatus, Lane, fold
 from exporter.pipeline.finish import Report
 from exporter.pipeline.manifest import Manifest, manifest_path
+from exporter.pipeline.reading import reject_rows
 from exporter.pipeline.start import Slot
+from exporter.reasons import Group
 from exporter.records import load
 from exporter.runs import Run, RunStatus, Trigger
 from sandbox.activecampaign.contacts import UNSUBSCRIBED
@@ -336,6 +338,7 @@ class Oracle:
         self.require(run.manifest and record.plan == run.manifest.plan, "I1", "the plan is not that of the manifest")
         account = runs.account(record.plan, run.lanes.values())
         self.require(record.account == account, "I1", f"the account is not up to date: {record.account}, now {account}")
+        self._check_rejects(run, account)
         amended = record.amended is None or end.account.unconfirmed > 0
         self.require(amended, "I7", "amended, though every contact had its outcome")
         report = self._world.stored(runs.run_path(run.run_id, "report.json"))
@@ -348,6 +351,28 @@ class Oracle:
             self.require(not unsent and not record.plan.rejected, "I7", "successful without all contacts")
         for lane in run.lanes.values():
             self._check_lane(run, lane)
+
+    def _check_rejects(self, run: RunSeen, account: runs.Account) -> None:
+        """The reject report names everybody but the confirmed, with the reasons that the account counts."""
+        assert run.manifest
+        if self._world.scenario.sabotage:
+            return  # the names were in the working copy
+        report = self._world.stored(run.manifest.rejects)
+        self.require(report, "I1", "there is no reject report")
+        listed = list(reject_rows([report or b""]))
+        reasons = Counter(row.reason.value for row in listed)
+        self.require(reasons == account.reasons, "I1", f"the report lists {reasons}, the account {account.reasons}")
+        named = {row.email for row in listed if row.reason.group in (Group.ACTIVECAMPAIGN, Group.UNCONFIRMED)}
+        confirmed = {
+            run.batches[one.batch][position]
+            for lane in run.lanes.values()
+            for one in lane.imports.values()
+            if one.status is ImportStatus.CONFIRMED
+            for position in one.positions
+            if position not in one.rejected
+        }
+        planned = {email for batch in run.batches for email in batch}
+        self.require(planned - named == confirmed, "I1", "not named in the report and confirmed are others")
 
     def _check_failure(self, record: Run) -> None:
         assert record.end

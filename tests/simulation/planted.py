@@ -6,6 +6,7 @@ Each function makes one; its first line is what was done wrong. A mistake that h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from exporter import batches, ledger, log, pacing, records, runs, store, trigger
 from exporter.activecampaign import answers, refusals, wire
 from exporter.api import runs as runs_api
 from exporter.errors import Stop, Unavailable
+from exporter.fates import Fate, fates
 from exporter.ledger import Lane, lane_event, portion_event
 from exporter.pipeline import confirm, finish, plan, start, sweep, upload
 from exporter.pipeline.account import CALLED_OFF, AccountCalls
@@ -401,7 +403,20 @@ def rejected_rows_are_left_out(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def unknown_is_not_sent(patch: pytest.MonkeyPatch) -> None:
     """Contacts whose request got no answer are reported as not sent."""
-    patch.setattr(ledger.Portion, "unknown", property(lambda self: 0))
+    patch.setattr(ledger.Portion, "unknown", property(lambda self: ()))
+
+
+@mistake
+def who_was_not_sent_is_not_named(patch: pytest.MonkeyPatch) -> None:
+    """The reject report names only those of whom ActiveCampaign said something."""
+    patch.setattr(finish, "fates", lambda lanes: (fate for fate in fates(lanes) if not fate.open))
+
+
+@mistake
+def refusals_of_the_run_before_are_not_named(patch: pytest.MonkeyPatch) -> None:
+    """The reject report of a run that resumes another names only whom that run sent itself."""
+    original = plan._what_is_left
+    patch.setattr(plan, "_what_is_left", lambda *arguments: replace(original(*arguments), refused=()))
 
 
 @mistake
@@ -559,11 +574,11 @@ def what_got_no_outcome_is_not_resumed(patch: pytest.MonkeyPatch) -> None:
     """A run that is resumed goes on only with what was not sent, not with what was sent and not confirmed."""
     original = runs.carry_over
 
-    def carry_over(run: Run, lanes: list[Lane]) -> Any:
-        for one in (one for lane in lanes for one in lane.imports.values()):
-            if one.status is ledger.ImportStatus.GIVEN_UP:
-                one.status = ledger.ImportStatus.CONFIRMED
-        return original(run, lanes)
+    def carry_over(run: Run, found: list[Fate]) -> Any:
+        given_up = ledger.ImportStatus.GIVEN_UP
+        return original(
+            run, [replace(f, reason=None) if f.newest and f.newest.status is given_up else f for f in found]
+        )
 
     patch.setattr(runs, "carry_over", carry_over)
 
@@ -574,7 +589,7 @@ def everything_is_sent_again(patch: pytest.MonkeyPatch) -> None:
     original = plan._what_is_left
 
     def what_is_left(services: Any, run: Run, planned: Any, identity: str) -> Any:
-        return planned.batches, original(services, run, planned, identity)[1]
+        return replace(original(services, run, planned, identity), batches=planned.batches)
 
     patch.setattr(plan, "_what_is_left", what_is_left)
 

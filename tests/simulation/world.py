@@ -20,7 +20,7 @@ import orjson
 from exporter import batches, bootstrap, pacing, triggers
 from exporter.activecampaign.wire import Answer, Reply, Request
 from exporter.pacing import Pace
-from exporter.pipeline import finish, plan
+from exporter.pipeline import plan, working
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S
 from exporter.ports import Services
 from exporter.settings import Settings
@@ -410,7 +410,7 @@ def _patched(world: World) -> Iterator[None]:
             patch.object(plan, "Limits", lambda: limits),
             patch.object(plan, "BATCHES_A_LANE", 2),
             patch.object(plan, "plan_batches", defective("planning", batches.plan_batches)),
-            patch.object(finish, "read_batch", defective("uploading", finish.read_batch)),
+            patch.object(working, "_read", defective("uploading", working._read)),
         ):
             yield
     finally:
