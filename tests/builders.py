@@ -96,8 +96,11 @@ def deliver(fakes: Fakes) -> bool:
     return False
 
 
-def drive(fakes: Fakes, run_id: str, limit_s: float = 3_600) -> Run:
-    """Deliver messages and sweep every minute until the run is over or `limit_s` of virtual time has passed."""
+def drive(fakes: Fakes, run_id: str, limit_s: float = 3_600, step_s: float = 1) -> Run:
+    """Deliver messages and sweep every minute until the run is over or `limit_s` of virtual time has passed.
+
+    `step_s`: how long to look away when there is no message; more than a second where days have to pass.
+    """
     end = fakes.clock.now() + limit_s
     swept = fakes.clock.now()
     while fakes.clock.now() < end:
@@ -108,7 +111,7 @@ def drive(fakes: Fakes, run_id: str, limit_s: float = 3_600) -> Run:
             swept = fakes.clock.now()
             sweep(fakes.services)
         if not deliver(fakes):
-            fakes.clock.sleep(1)
+            fakes.clock.sleep(step_s)
     return read_run(fakes, run_id)
 
 
