@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, BlobType, StorageErrorCode
+from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, BlobType, StorageErrorCode
 
 from exporter.errors import Stop, Unavailable
 from exporter.ports import Blob, BlobWriter, Changed, SegmentFile
@@ -39,20 +39,24 @@ class AzureBlobs:
 
     def read(self, path: str) -> Blob | None:
         """Return the whole blob, or None when there is none."""
-        headers: dict[str, str] = {}
         try:
-            stream = self._client(path).download_blob(
-                max_concurrency=1, raw_response_hook=lambda r: headers.update(r.http_response.headers)
-            )
-            data = stream.readall()
-            if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
-                return None  # a log is created, and then written: who died in between has left nothing
-            return Blob(data, stream.properties.etag, _age_s(headers))
+            for _ in range(MAX_TRIES):
+                served: list[Mapping[str, str]] = []
+                stream = self._client(path).download_blob(
+                    max_concurrency=1, raw_response_hook=lambda r, served=served: served.append(r.http_response.headers)
+                )
+                data = stream.readall()
+                if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
+                    return None  # a log is created, and then written: who died in between has left nothing
+                if served:
+                    return Blob(data, stream.properties.etag, _age_s(served[0]["date"], stream.properties))
+                # The SDK forgets the hook when its first try raises, and no other way leads to the service's clock.
         except ResourceNotFoundError as error:
             _refuse_missing_container(error)
             return None
         except AzureError as error:
             raise _unavailable(error) from error
+        raise _unavailable(None)
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
         """Return `length` bytes from `offset` on, or None when there is no such blob."""
@@ -322,11 +326,9 @@ class _BlobFile(io.RawIOBase):
         return len(data)
 
 
-def _age_s(headers: dict[str, str]) -> float:
+def _age_s(served: str, properties: BlobProperties) -> float:
     # Both times are the service's own: clocks of instances may differ.
-    lower = {name.lower(): value for name, value in headers.items()}
-    served, modified = (parsedate_to_datetime(lower[name]) for name in ("date", "last-modified"))
-    return max(0.0, (served - modified).total_seconds())
+    return max(0.0, (parsedate_to_datetime(served) - properties.last_modified).total_seconds())
 
 
 def _refuse_missing_container(error: ResourceNotFoundError) -> None:
