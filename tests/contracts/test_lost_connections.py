@@ -31,7 +31,7 @@ AT_ONCE = dict.fromkeys(BACKOFF, 0)
 _numbers = itertools.count()
 
 
-class Breaking(RequestsTransport):
+class Breaking(RequestsTransport):  # type: ignore[misc]  # azure.core re-exports it without its type
     """Breaks off the first try of each request since it was armed: before it left, or before its answer came."""
 
     def __init__(self, world: World, *, leaves: bool, through_proxy: bool = False) -> None:
