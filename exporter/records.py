@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from exporter.errors import Culprit, Stop, Wait
@@ -79,9 +87,18 @@ def to_epoch(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _epoch(value: object) -> float:
-    return to_epoch(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]  # pydantic reports the rest
+def _epoch(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return to_epoch(value)
+    if info.mode == "json":
+        raise ValueError("a time is a text such as 2026-11-23T16:05:00.000Z")
+    return value
 
 
-Time = Annotated[float, BeforeValidator(_epoch), PlainSerializer(to_text, return_type=str, when_used="json")]
+Time = Annotated[
+    float,
+    BeforeValidator(_epoch),
+    PlainSerializer(to_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """Seconds since the epoch in Python, RFC 3339 in JSON."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from exporter import connections, exports, log, store
 from exporter.activecampaign import wire
@@ -31,14 +31,9 @@ class ConnectionBody(Value):
     secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
     """Instead of `apiKey`: the name of an existing secret in the app's Key Vault."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
-    consent: bool = False
-    """True: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign."""
-
-    @model_validator(mode="after")
-    def _one_key(self) -> Self:
-        if self.api_key and self.secret_name:
-            raise ValueError("give apiKey or secretName, not both")
-        return self
+    consent: bool | Consent = False
+    """True: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign. A consent
+    that is shown may stay: it is valid for its host."""
 
 
 class ConnectionView(History):
@@ -46,7 +41,7 @@ class ConnectionView(History):
 
     id: str
     display_name: str
-    type: str = "ActiveCampaign"
+    type: Literal["ActiveCampaign"] = "ActiveCampaign"
     host: str | None = None
     account: str | None = None
     """The account's name as ActiveCampaign gave it; absent where only keys of administrators may ask."""
@@ -113,15 +108,18 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
     resources.check_id(connection_id)
     existing = resources.read(services.blobs, Connection, connections.PREFIX, connection_id)
     resources.check_match(headers, existing, required=True)
-    if not body.consent:
+    shown = _view(context, existing) if existing else ConnectionView(id=connection_id, display_name=body.display_name)
+    resources.check_read_only(body, ConnectionBody, shown)
+    body = _without_shown_secret(body, existing)
+    host = wire.check_host(body.host, (*wire.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
+    same_account = existing if existing and existing.host == host else None
+    if body.consent is not True and (same_account is None or body.consent != same_account.consent):
         raise Refusal(
             422,
             "consent_missing",
             "Expected consent: true. With it you agree that personal data of customers leaves your compliance boundary"
-            " for ActiveCampaign; without it there is no connection.",
+            " for ActiveCampaign; without it there is no connection. A consent that is shown is for its host alone.",
         )
-    host = wire.check_host(body.host, (*wire.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
-    same_account = existing if existing and existing.host == host else None
     secret_name = _secret_name(connection_id, host, body, same_account)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
     account = preflight.test_connection(AccountCalls(services, host, key))
@@ -143,6 +141,16 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
     return _answer(context, connection, 200 if existing else 201)
 
 
+def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> ConnectionBody:
+    """Return the body without a `secretName` that is as shown: it says no more than one that is left out."""
+    if existing and body.secret_name == existing.secret_name:
+        return body.model_copy(update={"secret_name": None})
+    if body.api_key and body.secret_name:
+        problem = "apiKey, secretName: give one of them, not both"
+        raise Refusal(422, "invalid_body", f"{problem}.", members=[problem])
+    return body
+
+
 def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_account: Connection | None) -> str:
     if body.secret_name:
         return body.secret_name
@@ -154,7 +162,7 @@ def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_accou
     raise Refusal(
         422,
         "api_key_missing",
-        "Expected apiKey (it goes to Key Vault) or the secretName of an existing secret: connection or host is new.",
+        "Expected apiKey (it goes to Key Vault) or the secretName of another secret: connection or host is new.",
     )
 
 

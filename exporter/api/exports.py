@@ -47,6 +47,7 @@ class ExportView(History, ExportDefinition):
     id: str
     state: State
     last_run: LastRun | None = None
+    """Changes by itself, so that it is not compared when it is sent back."""
 
 
 class SaveQuery(Value):
@@ -70,7 +71,7 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[ExportView]]:
 
     def show(export_id: str) -> ExportView | None:
         export = resources.read(blobs, Export, exports.PREFIX, export_id)
-        return _view(context, export) if export else None
+        return _view_with_run(context, export) if export else None
 
     return Json(resources.page(context, resources.ids_below(blobs, exports.PREFIX), query, show))
 
@@ -89,6 +90,9 @@ def put(
     if existing:
         check_usable(context, existing)
     resources.check_match(headers, existing, required=True)
+    # Where nothing is stored, only the id can differ: what was shown once restores what has been removed.
+    shown = _view(existing) if existing else ExportView.model_construct(id=export_id)
+    resources.check_read_only(body, ExportDefinition, shown)
     if body.connection_id is not None:
         connections.find(context, body.connection_id)
     if query.validated:
@@ -219,17 +223,16 @@ def _changed(context: Context, export: Export | None) -> Json[ExportView]:
 
 
 def _answer(context: Context, export: Export, status: int = 200) -> Json[ExportView]:
-    return Json(_view(context, export), status, {"ETag": resources.etag(export)})
+    return Json(_view_with_run(context, export), status, {"ETag": resources.etag(export)})
 
 
-def _view(context: Context, export: Export) -> ExportView:
+def _view_with_run(context: Context, export: Export) -> ExportView:
+    return _view(export).model_copy(update={"last_run": _last_run(context, export.id)})
+
+
+def _view(export: Export) -> ExportView:
     state = State.ACTIVE if export.scheduled else State.INACTIVE
-    return ExportView(
-        id=export.id,
-        state=state if export.connection_id else State.NO_CONNECTION,
-        last_run=_last_run(context, export.id),
-        **_members(export),
-    )
+    return ExportView(id=export.id, state=state if export.connection_id else State.NO_CONNECTION, **_members(export))
 
 
 def _members(export: Export) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from copy import copy
+from functools import cache
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from exporter.api.http import Refusal, Request
 
@@ -61,6 +63,21 @@ def read_headers[M: BaseModel](kind: type[M], request: Request) -> M:
         raise _refusal("invalid_header", kind, error) from None
 
 
+@cache
+def with_read_only[M: BaseModel](kind: type[M], shown: type[BaseModel]) -> type[M]:
+    """Return `kind` with the members that only `shown` has: what GET shows can be edited and sent back as a whole.
+
+    `resources.check_read_only` refuses those that are not as shown.
+    """
+    further: dict[str, Any] = {}
+    for name, field in shown.model_fields.items():
+        if name not in kind.model_fields:
+            optional = copy(field)
+            optional.default = None
+            further[name] = (field.annotation, optional)
+    return create_model(kind.__name__, __base__=kind, **further)
+
+
 def _refusal(code: str, kind: type[BaseModel], error: ValidationError) -> Refusal:
     found = error.errors(include_url=False, include_input=False)
     problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in found]
@@ -68,25 +85,29 @@ def _refusal(code: str, kind: type[BaseModel], error: ValidationError) -> Refusa
 
 
 def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, message: str) -> str:
-    # Names come from the caller and are repeated only where they look like names: they could be anything.
-    parts = [str(part) if _SHOWN_NAME.fullmatch(str(part)) else "(a name)" for part in where]
-    name = ".".join(parts) or "the whole"
     if problem == "extra_forbidden":
-        near = difflib.get_close_matches(str(where[-1]), _known_names(kind, where[:-1]), n=1, cutoff=0.5)
-        return f"{name}: unknown" + (f", did you mean {near[0]}?" if near else "")
+        names, owner = _walk(kind, where[:-1])
+        # The name comes from the caller and is repeated only where it looks like a name: it could be anything.
+        unknown = str(where[-1]) if _SHOWN_NAME.fullmatch(str(where[-1])) else "(a name)"
+        known = [str(field.alias or name) for name, field in owner.model_fields.items()]
+        near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
+        return ".".join([*names, unknown]) + ": unknown" + (f", did you mean {near[0]}?" if near else "")
+    name = ".".join(_walk(kind, where)[0]) or "the whole"
     if problem == "missing":
         return f"{name}: is required"
     return f"{name}: {message.removeprefix('Value error, ').rstrip('.')}"
 
 
-def _known_names(kind: type[BaseModel], where: Sequence[int | str]) -> list[str]:
-    """Return the names that the object at `where` may have."""
+def _walk(kind: type[BaseModel], where: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
+    """Return the names on the way to a place, without the choices of unions, and the model of the object there."""
+    names: list[str] = []
     for part in where:
         if isinstance(part, int):
-            continue
-        field = next(f for name, f in kind.model_fields.items() if part in (f.alias, name))
-        kind = next(_models_in(field.annotation))
-    return [str(field.alias or name) for name, field in kind.model_fields.items()]
+            names.append(str(part))
+        elif field := next((f for name, f in kind.model_fields.items() if part in (f.alias, name)), None):
+            names.append(part)
+            kind = next(_models_in(field.annotation), kind)
+    return names, kind
 
 
 def _models_in(annotation: Any) -> Any:  # noqa: ANN401 - any annotation

@@ -90,6 +90,9 @@ def document(routes: Iterable[Route]) -> Schema:
     refs: Refs = {kind: schema for (kind, _), schema in found.items()}
     for kind in bodies:
         _refuse_unknown(refs[kind], schemas)
+    for route in routes:
+        if shown := shown_beside(route):
+            _add_read_only(_resolved(refs[inputs_of(route)["body"]], schemas), _resolved(refs[shown], schemas))
     paths: dict[str, Schema] = {}
     for route in routes:
         paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})[route.method.lower()] = _operation(route, refs)
@@ -185,6 +188,17 @@ def _success(route: Route, status: int, refs: Refs) -> Schema:
     return success
 
 
+def _add_read_only(body: Schema, shown: Schema) -> None:
+    """Say of a body that what GET shows may stay in it."""
+    for name, member in shown["properties"].items():
+        body["properties"].setdefault(name, {**member, "readOnly": True})
+
+
+def _resolved(ref: Schema, schemas: Schema) -> Schema:
+    found: Schema = schemas[ref["$ref"].rpartition("/")[2]]
+    return found
+
+
 def _refuse_unknown(schema: Schema, schemas: Schema) -> None:
     """Say of each object in a body that it has no other members."""
     for found in _REFERENCE.findall(orjson.dumps(schema).decode()):
@@ -197,6 +211,11 @@ def inputs_of(route: Route) -> dict[str, type[BaseModel]]:
     """Return the models of `body`, `query` and `headers` that the handler takes."""
     parameters = route.signature.parameters
     return {name: parameters[name].annotation for name in ("body", "query", "headers") if name in parameters}
+
+
+def shown_beside(route: Route) -> type[BaseModel] | None:
+    """Return the model whose further members a body may have, too: what GET shows can be edited and PUT back."""
+    return answer_of(route) if route.method == "PUT" else None
 
 
 def answer_of(route: Route) -> type[BaseModel] | None:

@@ -132,6 +132,22 @@ def check_match(headers: MatchHeaders, existing: Audited | None, *, required: bo
         )
 
 
+def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseModel) -> None:
+    """Refuse a body in which members that are not of the definition differ from what is shown.
+
+    They are compared where `shown` was given them, and may be left out.
+    """
+    names = shown.model_fields_set - definition.model_fields.keys()
+    changed = sorted(
+        str(type(shown).model_fields[name].alias)
+        for name in names
+        if getattr(body, name, None) not in (None, getattr(shown, name))
+    )
+    if changed:
+        problems = [f"{name}: read-only; leave it as GET shows it, or out" for name in changed]
+        raise Refusal(422, "invalid_body", f"{'; '.join(problems)}.", members=problems)
+
+
 def save(blobs: Blobs, path: str, resource: Audited, existing: Audited | None) -> None:
     """Store the next version of a resource; a change in between is refused, never overwritten."""
     try:

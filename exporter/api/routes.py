@@ -21,7 +21,7 @@ from exporter import audit, log
 from exporter.api import connections, exports, health, lookup, openapi, preview, runs, segments, trail
 from exporter.api.access import Caller, Context, Role, caller, came_from
 from exporter.api.http import Json, Refusal, Request, Response, answer_error, answer_refusal
-from exporter.api.inputs import read_body, read_headers, read_query
+from exporter.api.inputs import read_body, read_headers, read_query, with_read_only
 from exporter.errors import Culprit, ExporterError
 from exporter.ports import Services
 
@@ -142,7 +142,9 @@ def _inputs(route: Route, request: Request) -> dict[str, Any]:
     parameters = route.signature.parameters
     if body := parameters.get("body"):
         default = None if body.default is body.empty else body.default
-        inputs["body"] = read_body(body.annotation, request, default)
+        shown = openapi.shown_beside(route)
+        kind = with_read_only(body.annotation, shown) if shown else body.annotation
+        inputs["body"] = read_body(kind, request, default)
     if query := parameters.get("query"):
         inputs["query"] = read_query(query.annotation, request)
     if headers := parameters.get("headers"):

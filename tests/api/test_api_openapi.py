@@ -51,3 +51,18 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 def test_no_answer_has_a_member_for_an_api_key(document: dict[str, Any]) -> None:
     with_key = [name for name, schema in document["components"]["schemas"].items() if "apiKey" in str(schema)]
     assert with_key == ["ConnectionBody"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("exports/{export_id}", "ExportView"), ("connections/{connection_id}", "ConnectionView")]
+)
+def test_a_body_of_put_has_the_further_members_that_get_shows_as_read_only(
+    document: dict[str, Any], path: str, shown: str
+) -> None:
+    schemas, operation = document["components"]["schemas"], document["paths"][f"/{path}"]["put"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    taken = schemas[body]["properties"]
+    assert schemas[shown]["properties"].keys() <= taken.keys()
+    read_only = {name for name, member in taken.items() if member.get("readOnly")}
+    assert read_only >= {"id", "version", "createdBy", "createdUtc", "updatedBy", "updatedUtc"}
+    assert not read_only & set(schemas[body]["required"])
