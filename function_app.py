@@ -6,7 +6,7 @@ import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
-ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+ANY_METHOD = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 """Every HTTP function takes every method, so that a wrong one is answered with a problem and not by the host's 404."""
 
 
@@ -85,5 +85,5 @@ def api(req: func.HttpRequest) -> func.HttpResponse:
 def _answer(req: func.HttpRequest) -> func.HttpResponse:
     from exporter import triggers
 
-    status, headers, body = triggers.answer(req.method, req.url, dict(req.params), dict(req.headers), req.get_body())
+    status, headers, body = triggers.answer(req.method, req.url, dict(req.headers), req.get_body())
     return func.HttpResponse(body, status_code=status, headers=headers)

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 
@@ -105,14 +105,18 @@ def decode(body: bytes, members: set[str]) -> dict[str, Any]:
     return message
 
 
-def answer(
-    method: str, url: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
-) -> tuple[int, Mapping[str, str], bytes]:
-    """Answer an HTTP request: status, headers, body."""
+def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+    """Answer an HTTP request: status, headers, body.
+
+    The query is read from the URL: the host's own reading of it joins the values of a repeated parameter and loses
+    parameters without a value (azure-functions-host, GrpcMessageConversionExtensions).
+    """
     from exporter.api.http import Request  # noqa: PLC0415
     from exporter.api.routes import answer as route  # noqa: PLC0415
 
-    path = unquote(re.sub(r"^/api(?=/|$)", "", urlsplit(url).path)) or "/"
+    parts = urlsplit(url)
+    path = unquote(re.sub(r"^/api(?=/|$)", "", parts.path)) or "/"
+    query = parse_qsl(parts.query, keep_blank_values=True)
     lower = {name.lower(): value for name, value in headers.items()}
     response = route(bootstrap.services, Request(method.upper(), path, query, lower, body))
     return response.status, response.headers, response.body

@@ -107,11 +107,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
+        # An answer to HEAD may tell the length of the body that GET would get.
+        length = str(len(answer.body))
         for name, value in answer.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
+            elif self.command == "HEAD":
+                length = value
         if answer.status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)

@@ -10,8 +10,8 @@ from exporter import connections, exports, log, store
 from exporter.activecampaign import wire
 from exporter.api import resources
 from exporter.api.access import Context, Role
-from exporter.api.http import Json, Refusal
-from exporter.api.resources import History, MatchHeaders, Page, PageQuery
+from exporter.api.http import Json, Refusal, unfit
+from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
 from exporter.connections import Connection, Consent, DisplayName, UsableBy
 from exporter.exports import Export
 from exporter.pipeline import preflight
@@ -53,7 +53,7 @@ class ConnectionView(History):
 class DeleteQuery(Value):
     """How to remove a connection that exports use."""
 
-    detach: bool = False
+    detach: Switch = False
     """True: those exports keep their definition and have no connection; their runs are canceled."""
 
 
@@ -146,8 +146,7 @@ def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> 
     if existing and body.secret_name == existing.secret_name:
         return body.model_copy(update={"secret_name": None})
     if body.api_key and body.secret_name:
-        problem = "apiKey, secretName: give one of them, not both"
-        raise Refusal(422, "invalid_body", f"{problem}.", members=[problem])
+        raise unfit(["apiKey, secretName: give one of them, not both"], code="invalid_body")
     return body
 
 

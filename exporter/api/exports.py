@@ -11,7 +11,7 @@ from exporter import exports, log, store
 from exporter.api import connections, resources
 from exporter.api.access import Context
 from exporter.api.http import Json, Refusal, Response
-from exporter.api.resources import History, MatchHeaders, Page, PageQuery
+from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
 from exporter.connections import ID_PATTERN, DisplayName
 from exporter.contacts import match_columns
 from exporter.exports import Export, ExportDefinition
@@ -53,7 +53,7 @@ class ExportView(History, ExportDefinition):
 class SaveQuery(Value):
     """How to save an export."""
 
-    validated: bool = Field(default=True, alias="validate")
+    validated: Switch = Field(default=True, alias="validate")
     """False: save without looking at segments and ActiveCampaign, to define an export ahead of time."""
 
 

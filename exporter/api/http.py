@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -13,6 +13,8 @@ from exporter.errors import Culprit, ExporterError, Wait
 from exporter.records import Value
 
 DEFAULT_RETRY_S = 30
+MAX_PROBLEMS = 20
+"""What is wrong with an input is told up to here; a request of 64 KiB could name thousands of unknown members."""
 NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """On every answer: what is shown here changes, and no browser should guess what it is."""
 
@@ -23,7 +25,7 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)  # may hold a key or personal data
 
@@ -37,6 +39,10 @@ class Response:
     body: bytes = field(repr=False)  # may hold personal data
     code: str | None = None
     """Of a problem."""
+
+    def without_body(self) -> Response:
+        """Return the answer to HEAD: the headers tell the length of what GET would get."""
+        return replace(self, headers={**self.headers, "Content-Length": str(len(self.body))}, body=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,12 @@ class Refusal(Exception):
         super().__init__(detail)
         self.status, self.code, self.detail, self.culprit = status, code, detail, culprit
         self.headers, self.members = headers or {}, members
+
+
+def unfit(problems: Sequence[str], *, code: str, more: int = 0) -> Refusal:
+    """Return the refusal of an input by what is wrong with it; `more` is how many further problems are not told."""
+    rest = (f"and {more} more",) if more else ()
+    return Refusal(422, code, f"{'; '.join([*problems, *rest])}.", members=[*problems, *rest])
 
 
 class ProblemAnswer(Value):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError, create_model
+from werkzeug.http import parse_options_header
 
-from exporter.api.http import Refusal, Request
+from exporter.api.http import MAX_PROBLEMS, Refusal, Request, unfit
+from exporter.records import Value
 
 MAX_BODY_BYTES = 64 * 1024
 """An export with all its mapped columns is a few kilobytes."""
@@ -20,21 +23,25 @@ NOT_OURS = frozenset({"code", "clientId"})
 _SHOWN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+class NoQuery(Value):
+    """The query of an operation that takes none."""
+
+
 def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None = None) -> M:
     """Read a JSON body; `default` is what no body means.
 
-    Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body") that names every member
-    that does not fit; values are not repeated.
+    Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body") that names the members
+    that do not fit; values are not repeated.
     """
     if len(request.body) > MAX_BODY_BYTES:
         raise Refusal(413, "body_too_large", f"Expected at most {MAX_BODY_BYTES} bytes, found {len(request.body)}.")
     if not request.body and default is not None:
         return default
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise Refusal(415, "wrong_content_type", "Expected a body with Content-Type: application/json.")
+    content_type, options = parse_options_header(request.headers.get("content-type"))
+    if content_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
+        raise Refusal(415, "wrong_content_type", "Expected a body in UTF-8 with Content-Type: application/json.")
     try:
-        return kind.model_validate_json(request.body, strict=True, extra="forbid", by_alias=True, by_name=False)
+        body = kind.model_validate_json(request.body, strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
@@ -42,15 +49,25 @@ def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None =
         if not first["loc"] and first["type"] == "model_type":
             raise Refusal(400, "malformed_body", "Expected a JSON object.") from None
         raise _refusal("invalid_body", kind, error) from None
+    _check_once(_names_in(request.body), code="invalid_body")
+    return body
+
+
+def read_no_body(request: Request) -> None:
+    """Refuse a body where the operation takes none."""
+    if request.body:
+        raise unfit(["the whole: expected no body; this operation takes none"], code="invalid_body")
 
 
 def read_query[M: BaseModel](kind: type[M], request: Request) -> M:
     """Read the query. Raises `Refusal` ("invalid_query")."""
-    values = {name: value for name, value in request.query.items() if name not in NOT_OURS}
+    given = [(name, value) for name, value in request.query if name not in NOT_OURS]
     try:
-        return kind.model_validate_strings(values, strict=True, extra="forbid", by_alias=True, by_name=False)
+        query = kind.model_validate_strings(dict(given), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
         raise _refusal("invalid_query", kind, error) from None
+    _check_once([[name for name, _ in given]], code="invalid_query")
+    return query
 
 
 def read_headers[M: BaseModel](kind: type[M], request: Request) -> M:
@@ -78,10 +95,25 @@ def with_read_only[M: BaseModel](kind: type[M], shown: type[BaseModel]) -> type[
     return create_model(kind.__name__, __base__=kind, **further)
 
 
+def _check_once(objects: Iterable[Sequence[str]], *, code: str) -> None:
+    """Refuse names that an object has more than once: readers disagree on which value counts."""
+    repeated = {name for names in objects for name in names if names.count(name) > 1}
+    if repeated:
+        raise unfit([f"{name}: is given more than once" for name in sorted(repeated)], code=code)
+
+
+def _names_in(body: bytes) -> list[list[str]]:
+    """Return the names of the members of each object in a body that has been found valid."""
+    found: list[list[str]] = []
+    json.loads(body, object_pairs_hook=lambda members: found.append([name for name, _ in members]))
+    return found
+
+
 def _refusal(code: str, kind: type[BaseModel], error: ValidationError) -> Refusal:
     found = error.errors(include_url=False, include_input=False)
-    problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in found]
-    return Refusal(422, code, f"{'; '.join(problems)}.", members=problems)
+    told = found[:MAX_PROBLEMS]
+    problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in told]
+    return unfit(problems, code=code, more=len(found) - len(told))
 
 
 def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, message: str) -> str:

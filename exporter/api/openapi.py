@@ -36,7 +36,7 @@ _PARAMETER = re.compile(r"<(?:path:)?(\w+)>")
 DESCRIPTION = """Customer segments onto an ActiveCampaign list: connections, exports, runs.
 
 Times are RFC 3339 in UTC. Errors are `application/problem+json` with a stable `code`. Unknown members and parameters
-are refused."""
+are refused. HEAD answers as GET without the body; OPTIONS names the methods of a path in `Allow`."""
 
 
 class _Described(GenerateJsonSchema):

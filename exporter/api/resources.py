@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from exporter import store
 from exporter.api.access import Context
-from exporter.api.http import Refusal
+from exporter.api.http import Refusal, unfit
 from exporter.connections import ID_PATTERN, Audited
 from exporter.ports import Blobs, Changed
 from exporter.records import Time, Value, load
 
 MAX_PAGE = 100
+
+
+def _switch(value: object) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return value == "true"
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
+"""A boolean of a query: as in JSON, and nothing else that may be meant."""
 
 
 class Page[T](Value):
@@ -145,7 +155,7 @@ def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseMod
     )
     if changed:
         problems = [f"{name}: read-only; leave it as GET shows it, or out" for name in changed]
-        raise Refusal(422, "invalid_body", f"{'; '.join(problems)}.", members=problems)
+        raise unfit(problems, code="invalid_body")
 
 
 def save(blobs: Blobs, path: str, resource: Audited, existing: Audited | None) -> None:

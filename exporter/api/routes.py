@@ -15,13 +15,13 @@ from functools import cached_property, partial
 from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, RequestRedirect, Rule
+from werkzeug.routing import Map, Rule
 
 from exporter import audit, log
 from exporter.api import connections, exports, health, lookup, openapi, preview, runs, segments, trail
 from exporter.api.access import Caller, Context, Role, caller, came_from
-from exporter.api.http import Json, Refusal, Request, Response, answer_error, answer_refusal
-from exporter.api.inputs import read_body, read_headers, read_query, with_read_only
+from exporter.api.http import NEVER_KEPT, Json, Refusal, Request, Response, answer_error, answer_refusal
+from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
 from exporter.errors import Culprit, ExporterError
 from exporter.ports import Services
 
@@ -99,18 +99,22 @@ ROUTES: tuple[Route, ...] = (
     Route("getHealth", "GET", "/health", health.get, None, (200, 503)),
     Route("getOpenApi", "GET", "/openapi.json", _openapi, Role.VIEWER),
 )
-_URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES]).bind("app")
+_URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES], merge_slashes=False).bind("app")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
 
 
 def answer(services: Callable[[], Services], request: Request) -> Response:
     """Answer a request. Never raises: what goes wrong is a problem answer, and a defect is logged without its data."""
-    return _rendered(lambda: _serve(services, request))
+    response = _rendered(lambda: _serve(services, request))
+    return response.without_body() if request.method == "HEAD" else response
 
 
 def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Response:
+    if request.method == "OPTIONS":  # takes no role: the methods of a path are in the documentation
+        return Response(204, {"Allow": _allowed(request.path), **NEVER_KEPT}, b"")
     route, parts = _find(request)
     if route.role is None:
+        _inputs(route, request)
         return route.handler(services)
     available = services()
     who = caller(request.headers, signed_in_by_platform=available.settings.signed_in_by_platform)
@@ -120,24 +124,36 @@ def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Re
             403, "role_missing", f"Expected the role {route.role.name.title()}; yours is {who.role.name.title()}."
         )
     call = partial(route.handler, Context(available, request, who), **parts, **_inputs(route, request))
-    return _audited(available, request, who, route, call) if route.audited else call()
+    audited = route.audited and request.method != "HEAD"  # which changes nothing and shows nobody
+    return _audited(available, request, who, route, call) if audited else call()
 
 
 def _find(request: Request) -> tuple[Route, dict[str, str]]:
+    """Find the operation; HEAD finds that of GET."""
     try:
         route, parts = _URLS.match(request.path, request.method)
-    except MethodNotAllowed as error:
-        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+    except MethodNotAllowed:
+        allowed = _allowed(request.path)
         raise Refusal(405, "method_not_allowed", f"Expected one of {allowed} here.", {"Allow": allowed}) from None
-    except (NotFound, RequestRedirect):
-        raise Refusal(
-            404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists what there is."
-        ) from None
+    except NotFound:
+        raise _no_such_path() from None
     return route, dict(parts)
 
 
+def _allowed(path: str) -> str:
+    """Return the methods of a path, as in `Allow`."""
+    methods = _URLS.allowed_methods(path)
+    if not methods:
+        raise _no_such_path()
+    return ", ".join(sorted({*methods, "OPTIONS"}))
+
+
+def _no_such_path() -> Refusal:
+    return Refusal(404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists what there is.")
+
+
 def _inputs(route: Route, request: Request) -> dict[str, Any]:
-    """Read what the handler's signature names."""
+    """Read what the handler's signature names, and refuse what it does not take."""
     inputs: dict[str, Any] = {}
     parameters = route.signature.parameters
     if body := parameters.get("body"):
@@ -145,8 +161,12 @@ def _inputs(route: Route, request: Request) -> dict[str, Any]:
         shown = openapi.shown_beside(route)
         kind = with_read_only(body.annotation, shown) if shown else body.annotation
         inputs["body"] = read_body(kind, request, default)
-    if query := parameters.get("query"):
-        inputs["query"] = read_query(query.annotation, request)
+    else:
+        read_no_body(request)
+    query = parameters.get("query")
+    found = read_query(query.annotation if query else NoQuery, request)
+    if query:
+        inputs["query"] = found
     if headers := parameters.get("headers"):
         inputs["headers"] = read_headers(headers.annotation, request)
     return inputs

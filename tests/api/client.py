@@ -73,7 +73,9 @@ class Api:
         sent = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         all_headers = {**self.headers, **({"content-type": "application/json"} if sent else {}), **(headers or {})}
         lower = {name.lower(): value for name, value in all_headers.items()}
-        return Answer(answer(lambda: self.fakes.services, Request(method, path, query or {}, lower, sent)))
+        return Answer(
+            answer(lambda: self.fakes.services, Request(method, path, tuple((query or {}).items()), lower, sent))
+        )
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import orjson
 import pytest
 
+from exporter import audit
 from exporter.api import access
-from exporter.api.routes import ROUTES
+from exporter.api.routes import ROUTES, Route
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
 from tests.builders import people, write_segment
 
@@ -64,15 +65,14 @@ def test_every_operation_is_in_the_table() -> None:
     assert [row[0] for row in ROWS[1:]] == [route.name for route in ROUTES]
 
 
-@pytest.mark.parametrize(("operation", "caller", "result"), CASES)
-def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: str, result: str) -> None:
+def prepared(operation: str, caller: str) -> tuple[Api, Route, str]:
+    """Return a caller, the operation and its path, in a world that has what it needs."""
     api = CALLERS[caller]()
     admin = Api(api.fakes, principal("Admin"))
     write_segment(api.fakes, people(3))
     admin.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
     admin.put("/exports/newsletter", EXPORT)
     run_id = admin.post("/exports/newsletter/runs").json["runId"]
-    before = dict(api.fakes.blobs.stored)
     route = next(route for route in ROUTES if route.name == operation)
     path = route.path
     for parameter, value in (
@@ -83,6 +83,13 @@ def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: 
         ("<day>", "2026-11-18"),
     ):
         path = path.replace(parameter, value)
+    return api, route, path
+
+
+@pytest.mark.parametrize(("operation", "caller", "result"), CASES)
+def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: str, result: str) -> None:
+    api, route, path = prepared(operation, caller)
+    before = dict(api.fakes.blobs.stored)
     bodies = {
         "saveConnection": CONNECTION,
         "saveExport": EXPORT,
@@ -100,6 +107,26 @@ def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: 
     else:
         assert answer.status == int(result)
         assert api.fakes.blobs.stored == before, "who is refused changes nothing"
+
+
+READS = [route.name for route in ROUTES if route.method == "GET"]
+
+
+@pytest.mark.parametrize(("operation", "caller"), [case[:2] for case in CASES if case[0] in READS])
+def test_head_takes_the_role_of_get_and_leaves_no_audit_entry(operation: str, caller: str) -> None:
+    api, _, path = prepared(operation, caller)
+    before = list(api.fakes.blobs.names(audit.PREFIX))
+    head = api.call("HEAD", path)
+    assert list(api.fakes.blobs.names(audit.PREFIX)) == before
+    got = api.get(path)
+    assert (head.status, head.code, head.response.body) == (got.status, got.code, b"")
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_options_takes_no_role(caller: str) -> None:
+    api = CALLERS[caller]()
+    assert api.call("OPTIONS", "/connections/main").status == 204
+    assert api.fakes.blobs.stored == {}
 
 
 def test_without_app_service_authentication_a_principal_header_is_not_believed() -> None:

@@ -155,6 +155,13 @@ def test_a_lost_update_is_refused(api: Api) -> None:
     assert api.delete("/connections/main", headers={"If-Match": seen}).code == "changed_meanwhile"
 
 
+def test_an_etag_counts_in_a_list_and_not_when_somebody_weakened_it(api: Api) -> None:
+    seen = api.put("/connections/main", CONNECTION).headers["ETag"]
+    for wrong in (f"W/{seen}", seen.strip('"'), "", " , "):
+        assert api.put("/connections/main", CONNECTION, headers={"If-Match": wrong}).code == "changed_meanwhile"
+    assert api.put("/connections/main", CONNECTION, headers={"If-Match": f'"other", {seen}'}).status == 200
+
+
 def test_a_connection_made_anew_under_the_same_id_is_not_the_one_that_was_seen(api: Api) -> None:
     seen = api.put("/connections/main", CONNECTION).headers["ETag"]
     assert api.delete("/connections/main").status == 200

@@ -29,7 +29,7 @@ def wsgi(fakes: Fakes) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iter
             start_response("401 -", [])  # as the Functions host does
             return []
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").removeprefix("/api")
-        query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
+        query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         response = answer(lambda: fakes.services, Request(environ["REQUEST_METHOD"], path, query, headers, body))
         start_response(f"{response.status} -", list(response.headers.items()))

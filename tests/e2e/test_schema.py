@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
@@ -31,3 +32,19 @@ def test_every_operation_that_reads_answers_as_documented(world: World, app: App
             case.call_and_validate(headers=key)
 
         answers_as_documented()
+
+
+def test_head_and_options_reach_the_app_through_the_host(world: World, app: App) -> None:
+    got, head = app.call("GET", "/health"), app.call("HEAD", "/health")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(got.content))
+    found = app.call("OPTIONS", "/exports/any/runs")
+    assert (found.status_code, found.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    without_key = requests.options(f"{world.url}/api/exports", timeout=60)
+    assert without_key.status_code == 401, "the host wants a key whatever the method"
+
+
+@pytest.mark.parametrize("query", ["top=5&top=5", "dry=", "dry"])
+def test_a_query_reaches_the_app_as_it_was_sent(app: App, query: str) -> None:
+    refused = app.call("GET", f"/exports?{query}")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_query")

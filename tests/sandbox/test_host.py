@@ -62,6 +62,11 @@ def test_headers_of_the_app_reach_the_caller(host: World) -> None:
     assert call(host, "GET", "/api/things/7").headers["ETag"] == '"1"'
 
 
+def test_an_answer_to_head_keeps_the_length_that_the_app_tells(host: World) -> None:
+    answer = call(host, "HEAD", "/api/long")
+    assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "4711", b"")
+
+
 @pytest.mark.parametrize(
     ("path", "key", "status"),
     [

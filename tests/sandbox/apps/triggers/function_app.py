@@ -32,6 +32,11 @@ def anything(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(f"rest {req.route_params['path']}")
 
 
+@app.route("long", methods=["HEAD"])
+def long(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(headers={"Content-Length": "4711"})
+
+
 @app.route("for-admins", auth_level=func.AuthLevel.ADMIN)
 def for_admins(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("welcome")
