@@ -19,6 +19,11 @@ PARTIAL = (
     " segment, or is in what could not be looked at."
 )
 
+NOBODY = (
+    "No row of the segments that the run read holds this address. Check its spelling. If it is right, the person was"
+    " not in the segments; the first run after they join one sends them."
+)
+
 
 class LookupBody(Value):
     """Whom to look for."""
@@ -56,6 +61,7 @@ class LookupView(Value):
     complete: bool
     """Whether every row was looked at: then no row means that the address was not in the segments."""
     note: str | None = None
+    """Where no row was found, or where not every row could be looked at: what that means, and what to do."""
 
 
 def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]:
@@ -63,11 +69,8 @@ def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]
     run = find_run(context, run_id)
     check_usable(context, run.export)
     found = lookup.look_up(context.services, run, body.email)
-    return Json(
-        LookupView(
-            rows=tuple(map(_view, found.rows)), complete=found.complete, note=None if found.complete else PARTIAL
-        )
-    )
+    note = (None if found.rows else NOBODY) if found.complete else PARTIAL
+    return Json(LookupView(rows=tuple(map(_view, found.rows)), complete=found.complete, note=note))
 
 
 def _view(row: lookup.Row) -> RowView:

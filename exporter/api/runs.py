@@ -106,13 +106,27 @@ class RunAllItem(Value):
     """Why it was not started."""
 
 
+class AllStarted(Value):
+    """What became of each export that has an active schedule."""
+
+    value: tuple[RunAllItem, ...]
+    note: str | None = None
+    """Where there is no such export: what that means, and what to do."""
+
+
+NONE_ACTIVE = (
+    "No export has an active schedule and a connection, so nothing was started. POST /exports/{id}/activate lets the"
+    " schedule start an export; POST /exports/{id}/runs runs one now."
+)
+
+
 def start_run(context: Context, export_id: str, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[StartedRun]:
     """Run an export now. While a run of the export is going, that one is the answer."""
     export = find_usable(context, export_id)
     return _started(context, _start(context, export, Trigger.ON_DEMAND, headers, body))
 
 
-def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[Page[RunAllItem]]:
+def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[AllStarted]:
     """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
     items = []
     for path in list(context.services.blobs.names(exports.PREFIX)):
@@ -125,7 +139,7 @@ def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCE
             items.append(RunAllItem(export_id=export_id, run_id=started.run.run_id, outcome=started.outcome))
         except ExporterError as error:
             items.append(RunAllItem(export_id=export_id, problem=Problem.of(error)))
-    return Json(Page(value=tuple(items)), 202)
+    return Json(AllStarted(value=tuple(items), note=None if items else NONE_ACTIVE), 202)
 
 
 def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeaders, body: StartBody) -> Started:

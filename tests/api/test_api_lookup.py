@@ -57,6 +57,7 @@ def test_a_confirmed_person_is_found_with_row_batch_and_import(api: Api) -> None
     assert row["activeCampaign"]["status"] == ImportStatus.CONFIRMED
     assert row["activeCampaign"]["importId"]
     assert found["complete"] is True
+    assert "note" not in found
 
 
 def test_a_duplicate_is_shown_with_the_row_that_was_sent_instead(api: Api) -> None:
@@ -86,7 +87,10 @@ def test_an_address_that_a_spreadsheet_would_run_is_found(api: Api) -> None:
 
 
 def test_who_was_not_in_the_segment_is_not_found_and_that_is_sure(api: Api) -> None:
-    assert look_up(api, finished(api), "nobody@example.com") == {"rows": [], "complete": True}
+    found = look_up(api, finished(api), "nobody@example.com")
+    assert (found["rows"], found["complete"]) == ([], True)
+    assert "Check its spelling" in found["note"]
+    assert "nobody@example.com" not in str(found)
 
 
 def test_while_a_run_is_going_the_answer_comes_from_its_working_copy() -> None:

@@ -91,8 +91,19 @@ def test_run_all_runs_the_exports_with_an_active_schedule(api: Api) -> None:
     assert started.status == 202
     (item,) = started.json["value"]
     assert (item["exportId"], item["outcome"]) == ("active", "started")
+    assert "note" not in started.json
     run = drive(api.fakes, item["runId"])
     assert run.trigger == "runAll"
+
+
+def test_run_all_says_so_when_there_is_nothing_to_run(api: Api) -> None:
+    api.put("/exports/active", EXPORT | {"scheduled": True})
+    api.post("/exports/active/deactivate")
+    api.put("/exports/detached", EXPORT | {"scheduled": True})
+    api.post("/exports/detached/detach")
+    started = api.post("/runs")
+    assert (started.status, started.json["value"]) == (202, [])
+    assert "POST /exports/{id}/activate" in started.json["note"]
 
 
 def test_run_all_with_the_same_key_starts_nothing_twice(api: Api) -> None:
