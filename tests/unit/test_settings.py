@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from exporter.errors import Stop
@@ -30,9 +32,86 @@ def test_an_empty_setting_counts_as_not_set() -> None:
     assert Settings.from_environ(SETTINGS | {"LANES": ""}).lanes == 6
 
 
-def test_a_worker_cannot_be_taken_for_dead_while_it_waits_for_an_answer() -> None:
-    with pytest.raises(Stop, match="LANE_STALE_S"):
-        Settings.from_environ(SETTINGS | {"LANE_STALE_S": "100", "REQUEST_DEADLINE_S": "60"})
+BOUNDS = [
+    # setting, below the least, the least, the most, above the most
+    ("SEGMENT_QUIET_S", "-0.1", "0", "86400", "86400.1"),
+    ("BULK_REQUESTS_PER_MINUTE", "5", "6", "96", "97"),
+    ("REQUEST_DEADLINE_S", "0.9", "1", "120", "120.1"),
+    ("LANES", "0", "1", "8", "9"),
+    ("LANE_TIME_BUDGET_S", "4.9", "5", "480", "480.1"),
+    ("LANE_STALE_S", "2.9", "3", "600", "600.1"),
+    ("CONFIRM_WITHIN_S", "9.9", "10", "86400", "86400.1"),
+    ("RETRY_FOR_S", "59.9", "60", "604800", "604800.1"),
+    ("REJECTS_RETENTION_DAYS", "0", "1", "365", "366"),
+    ("AUDIT_RETENTION_DAYS", "0", "1", "3650", "3651"),
+    ("SIZE_CHANGE_FACTOR", "1.09", "1.1", "1000000", "1000000.1"),
+]
+
+
+def with_setting(name: str, value: str) -> Settings:
+    """Read settings with this one; what has to fit to it does."""
+    fitting = {
+        "REQUEST_DEADLINE_S": {"LANE_STALE_S": "241"},
+        "LANE_STALE_S": {"REQUEST_DEADLINE_S": "1"},
+    }
+    return Settings.from_environ(SETTINGS | fitting.get(name, {}) | {name: value})
+
+
+@pytest.mark.parametrize(("name", "below", "least", "most", "above"), BOUNDS, ids=[bound[0] for bound in BOUNDS])
+def test_a_number_is_taken_up_to_its_bounds_and_refused_beyond_them(
+    name: str, below: str, least: str, most: str, above: str
+) -> None:
+    for value in (least, most):
+        assert with_setting(name, value).model_dump(by_alias=True)[name] == float(value)
+    for value in (below, above):
+        with pytest.raises(Stop, match=f"1 unusable.*{name} Input should be"):
+            with_setting(name, value)
+
+
+def test_every_setting_with_a_bound_is_in_the_table() -> None:
+    bounded = {str(f.alias) for f in Settings.model_fields.values() if f.annotation in (int, float)}
+    assert {bound[0] for bound in BOUNDS} == bounded
+
+
+@pytest.mark.parametrize(("length", "taken"), [(512, True), (513, False)])
+def test_a_folder_has_at_most_512_characters(length: int, *, taken: bool) -> None:
+    with nullcontext() if taken else pytest.raises(Stop, match="SEGMENT_PREFIX"):
+        Settings.from_environ(SETTINGS | {"SEGMENT_PREFIX": "x" * length})
+
+
+@pytest.mark.parametrize(("length", "taken"), [(2, False), (3, True), (63, True), (64, False)])
+def test_a_container_has_3_to_63_characters(length: int, *, taken: bool) -> None:
+    """As Azure has it: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers."""
+    with nullcontext() if taken else pytest.raises(Stop, match="SEGMENT_CONTAINER"):
+        Settings.from_environ(SETTINGS | {"SEGMENT_CONTAINER": "x" * length})
+
+
+@pytest.mark.parametrize(("deadline_s", "stale_s", "taken"), [(60, 121, True), (60, 120.9, False), (1, 3, True)])
+def test_a_worker_cannot_be_taken_for_dead_while_it_waits_for_two_answers(
+    deadline_s: float, stale_s: float, *, taken: bool
+) -> None:
+    with nullcontext() if taken else pytest.raises(Stop, match="LANE_STALE_S must be more than twice"):
+        Settings.from_environ(SETTINGS | {"LANE_STALE_S": f"{stale_s}", "REQUEST_DEADLINE_S": f"{deadline_s}"})
+
+
+def test_the_defaults_are_those_of_the_reference() -> None:
+    shown = Settings.from_environ(SETTINGS | {"SEGMENT_QUIET_S": ""}).model_dump(by_alias=True)
+    assert {name: value for name, value in shown.items() if name not in SETTINGS or name == "SEGMENT_QUIET_S"} == {
+        "SEGMENT_PREFIX": "",
+        "SEGMENT_QUIET_S": 300,
+        "ACTIVECAMPAIGN_HOST_SUFFIXES": "",
+        "BULK_REQUESTS_PER_MINUTE": 96,
+        "REQUEST_DEADLINE_S": 60,
+        "LANES": 6,
+        "LANE_TIME_BUDGET_S": 240,
+        "LANE_STALE_S": 150,
+        "CONFIRM_WITHIN_S": 7_200,
+        "RETRY_FOR_S": 86_400,
+        "REJECTS_RETENTION_DAYS": 30,
+        "AUDIT_RETENTION_DAYS": 400,
+        "SIZE_CHANGE_FACTOR": 10,
+        "WEBSITE_AUTH_ENABLED": False,
+    }
 
 
 @pytest.mark.parametrize("value", ["api-eu1.com, x.com", "*.com", "com", ".com", "a..b"])
