@@ -1,0 +1,114 @@
+"""Where batches are cut, and where a plan gives a sign of life or gives up: each limit at both of its sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.activecampaign.wire import envelope
+from exporter.batches import HEARTBEAT_ROWS, Limits, plan_batches
+from exporter.contacts import Mapping
+from exporter.errors import Stop
+from exporter.segments import find_refresh
+from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+from tests.unit.test_plan import Row, csv_file, plan
+
+ADDRESS = Mapping("EMail", first_name="FirstName")
+COLUMNS = ("EMail", "FirstName")
+
+
+def table(rows: list[Row]) -> dict[str, bytes]:
+    return {"1.csv": csv_file(rows, COLUMNS)}
+
+
+def people(count: int) -> list[Row]:
+    return [(f"p{n}@x.org", "") for n in range(count)]
+
+
+def test_a_request_has_at_most_250_contacts_and_399_999_bytes() -> None:
+    assert Limits() == Limits(max_contacts=250, max_bytes=399_999)
+
+
+@pytest.mark.parametrize(("count", "counts"), [(249, [249]), (250, [250]), (251, [241, 10]), (500, [250, 250])])
+def test_the_251st_contact_begins_another_batch(count: int, counts: list[int]) -> None:
+    assert [batch.count for batch in plan(table(people(count)), mapping=ADDRESS).planned.batches] == counts
+
+
+# The second name has a character that JSON escapes, so that its row is read the careful way.
+@pytest.mark.parametrize("name", ["Ada", 'A"a'])
+def test_a_contact_that_fills_a_request_to_the_last_byte_is_sent_and_one_byte_more_is_too_large(name: str) -> None:
+    files = table([("p0@x.org", ""), ("ada@example.com", name * 50), ("p1@x.org", "")])
+    (fitting,) = plan(table([("ada@example.com", name * 50)]), mapping=ADDRESS).bodies
+    full = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(fitting)))
+    assert full.planned.rejected == {}
+    assert fitting in full.bodies
+    assert full.planned.contacts == 3
+    less = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(fitting) - 1))
+    assert less.planned.rejected == {"contact_too_large": 1}
+    assert [row["email"] for row in less.rejects] == ["ada@example.com"]
+    assert less.planned.contacts == 2
+
+
+def test_a_batch_is_filled_to_the_last_byte_and_not_beyond_it() -> None:
+    files = table(people(5))
+    (together,) = plan(files, mapping=ADDRESS).bodies
+    exactly = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(together)))
+    assert exactly.bodies == [together]
+    less = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(together) - 1))
+    assert sorted(batch.count for batch in less.planned.batches) == [2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 250, 600])
+def test_a_run_of_exactly_as_many_profiles_as_allowed_sends_each_of_them(count: int) -> None:
+    files = {f"{n}.csv": csv_file(people(count)[start : start + 100], COLUMNS) for n, start in enumerate((0, 100))}
+    files["9.csv"] = csv_file([*people(count)[200:], *people(5)[:1]], COLUMNS)  # the last row repeats the first one
+    done = plan(files, mapping=ADDRESS, most=count)
+    assert done.planned.contacts == sum(batch.count for batch in done.planned.batches) == count
+    assert b"".join(done.bodies).count(b"@x.org") == count
+    assert done.bodies == plan(files, mapping=ADDRESS).bodies
+
+
+def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> None:
+    with pytest.raises(Stop, match="hold 601 contacts; at most 600") as caught:
+        plan(table([*people(601), ("nobody", "")]), mapping=ADDRESS, most=600)
+    assert caught.value.code == "too_many_profiles"
+
+
+def beats(*rows_of_files: int) -> list[int]:
+    """Plan files of so many rows; return after how many rows a sign of life was given."""
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    for number, count in enumerate(rows_of_files):
+        landing.write(f"people/{number}.csv", csv_file([(f"p{n}@x.org",) for n in range(count)], ("EMail",)))
+    refresh = find_refresh(landing, "", "people", START, 0)
+    opened: list[int] = []
+    found: list[int] = []
+    original = landing.open
+
+    def open_file(file: object) -> object:
+        opened.append(1)
+        return original(file)  # type: ignore[arg-type]  # passed on
+
+    landing.open = open_file  # type: ignore[method-assign,assignment]  # counted
+    plan_batches(
+        [refresh],
+        landing,
+        Mapping("EMail"),
+        envelope(1, run_automations=False),
+        Limits(),
+        blobs.writer("p"),
+        blobs.writer("r"),
+        1_000_000,
+        lambda: found.append(sum(rows_of_files[: len(opened)])),
+    )
+    return found
+
+
+def test_a_sign_of_life_comes_with_the_65536th_row_and_not_before() -> None:
+    assert HEARTBEAT_ROWS == 65_536
+    assert beats(65_535) == []
+    assert beats(65_535, 1) == [65_536]
+
+
+def test_a_sign_of_life_comes_again_after_as_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
+    assert beats(99, 1, 99, 1, 250, 49, 1) == [100, 200, 450, 500]
