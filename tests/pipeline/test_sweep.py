@@ -1,0 +1,167 @@
+"""What the sweep wakes, what it tells and what it deletes: each limit at both of its sides."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+import pytest
+
+from exporter import ledger, store
+from exporter.pipeline import finish
+from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
+from exporter.pipeline.sweep import sweep
+from exporter.records import to_text
+from exporter.runs import Claim, Run, Waiting, run_path
+from tests.builders import deliver, make_export, people, read_run, write_segment
+from tests.fakes import START, Fakes, make_fakes
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    fakes = make_fakes()
+    write_segment(fakes, people(30))
+    return fakes
+
+
+@pytest.fixture
+def started(fakes: Fakes) -> str:
+    """Start a run whose message is lost; return its id."""
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    fakes.messages.queues.clear()
+    return run_id
+
+
+@pytest.fixture
+def planned(fakes: Fakes) -> str:
+    """Plan a run of one lane whose message is lost; return its id."""
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)
+    fakes.messages.queues.clear()
+    return run_id
+
+
+def hints(fakes: Fakes) -> dict[str, int]:
+    """Sweep; return how many messages each queue has then, and take them away."""
+    sweep(fakes.services)
+    found = {queue: len(messages) for queue, messages in fakes.messages.queues.items() if messages}
+    fakes.messages.queues.clear()
+    return found
+
+
+def record(fakes: Fakes, run_id: str, **facts: object) -> None:
+    store.change(fakes.blobs, Run, run_path(run_id), lambda run: run.then(**facts))
+
+
+def note(fakes: Fakes, run_id: str, name: str, **data: object) -> None:
+    """Append an event to the run's only lane, now."""
+    ((lane, _),) = finish.lanes(fakes.services, read_run(fakes, run_id))
+    finish.append(fakes.services, run_id, 0, lane, ledger.lane_event(fakes.clock.now(), name, **data))
+
+
+def told(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, Any]]:
+    lines = [orjson.loads(record.getMessage()) for record in caplog.records]
+    return [line for line in lines if line["action"] == action]
+
+
+def test_a_message_to_plan_has_30_seconds_to_arrive_before_another_is_sent(fakes: Fakes, started: str) -> None:
+    fakes.clock.sleep(29.875)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.125)
+    assert hints(fakes) == {PLAN_QUEUE: 1}
+
+
+def test_a_planner_has_90_seconds_for_a_sign_of_life(fakes: Fakes, started: str) -> None:
+    record(fakes, started, claim=Claim(by="a planner", at=START))
+    fakes.clock.sleep(89.875)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.125)
+    assert hints(fakes) == {PLAN_QUEUE: 1}
+
+
+def test_a_run_that_waits_is_planned_again_when_its_time_has_come(fakes: Fakes, started: str) -> None:
+    record(fakes, started, claim=Claim(by="a planner", at=START))
+    waiting = Waiting(code="x", message="x", culprit="external", since=START, until=START + 45)
+    record(fakes, started, waiting=waiting, claim=None)
+    fakes.clock.sleep(44.875)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.125)
+    assert hints(fakes) == {PLAN_QUEUE: 1}
+
+
+def test_a_message_to_upload_has_30_seconds_to_arrive_before_another_is_sent(fakes: Fakes, planned: str) -> None:
+    fakes.clock.sleep(29.875)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.125)
+    assert hints(fakes) == {UPLOAD_QUEUE: 1}
+
+
+def test_a_worker_has_150_seconds_for_a_sign_of_life(fakes: Fakes, planned: str) -> None:
+    note(fakes, planned, "claimed", by="a worker")
+    fakes.clock.sleep(149.875)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.125)
+    assert hints(fakes) == {UPLOAD_QUEUE: 1}
+
+
+def test_a_lane_that_waits_is_woken_when_its_time_has_come_without_any_grace(fakes: Fakes, planned: str) -> None:
+    until = fakes.clock.now() + 15
+    note(fakes, planned, "waiting", code="x", message="x", culprit="external", until=to_text(until))
+    fakes.clock.sleep(until - fakes.clock.now() - 0.125)
+    assert hints(fakes) == {}
+    fakes.clock.sleep(0.25)
+    assert hints(fakes) == {UPLOAD_QUEUE: 1}
+
+
+def test_a_lane_that_is_silent_for_more_than_15_minutes_is_worth_an_alert(
+    fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fakes.clock.sleep(900)
+    sweep(fakes.services)
+    assert told(caplog, "run_silent") == []
+    fakes.clock.sleep(0.125)
+    sweep(fakes.services)
+    assert told(caplog, "run_silent") == [{"action": "run_silent", "runId": planned, "lane": 0, "silentS": 900}]
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+def test_a_lane_whose_waiting_time_is_not_over_is_not_silent(
+    fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = to_text(fakes.clock.now() + 2_000)
+    note(fakes, planned, "waiting", code="x", message="x", culprit="external", until=until)
+    fakes.clock.sleep(1_000)
+    sweep(fakes.services)
+    assert told(caplog, "run_silent") == []
+
+
+def test_a_worker_that_died_leaves_its_lane_silent(
+    fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    note(fakes, planned, "claimed", by="a worker that dies")
+    fakes.clock.sleep(901)
+    sweep(fakes.services)
+    assert [line["silentS"] for line in told(caplog, "run_silent")] == [901]
+
+
+def test_a_working_copy_is_kept_for_a_day_and_not_longer_whatever_became_of_its_run(
+    fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "exporter")
+    (copy,) = fakes.blobs.names("working/")
+    fakes.clock.sleep(START + 86_400 - fakes.clock.now())
+    sweep(fakes.services)
+    assert list(fakes.blobs.names("working/")) == [copy]
+    fakes.clock.sleep(0.125)
+    sweep(fakes.services)
+    assert list(fakes.blobs.names("working/")) == []
+    assert told(caplog, "expired") == [{"action": "expired", "runId": planned, "kind": "working"}]
+    assert read_run(fakes, planned).end is None
+
+
+def test_what_is_no_run_of_ours_is_left_where_it_is(fakes: Fakes) -> None:
+    fakes.blobs.put("working/somebody/elses.txt", b"")
+    fakes.clock.sleep(1_000 * 86_400)
+    sweep(fakes.services)
+    assert list(fakes.blobs.names("working/")) == ["working/somebody/elses.txt"]
