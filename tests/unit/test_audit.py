@@ -40,6 +40,21 @@ def test_an_entry_is_not_deleted_while_storage_protects_it(second_of_day: int, b
     assert len(blobs.stored) == 1
 
 
+def test_the_last_entry_of_a_day_is_kept_until_its_outcome_is_as_old_as_the_policy_keeps_it() -> None:
+    """The next day's first sweep looks at the day after which nothing is protected any more, and not at one before."""
+    last = WRITTEN.timestamp() + DAY_S - 1
+    blobs = trail_of(datetime.fromtimestamp(last, UTC))
+    midnight = WRITTEN.timestamp() + (RETENTION_DAYS + 1) * DAY_S
+
+    sweep_every_minute(blobs, midnight, DAY_S)
+    assert len(blobs.stored) == 1
+
+    audit.expire(blobs, midnight + DAY_S - 0.125, RETENTION_DAYS)
+    assert len(blobs.stored) == 1
+    audit.expire(blobs, midnight + DAY_S, RETENTION_DAYS)
+    assert blobs.stored == {}
+
+
 @given(st.integers(0, DAY_S - 1), st.integers(0, 3 * 365))
 def test_an_entry_is_deleted_by_a_day_of_sweeps_whenever_the_app_runs_again(second_of_day: int, late_days: int) -> None:
     written = WRITTEN + timedelta(seconds=second_of_day)

@@ -154,3 +154,67 @@ def test_pieces_are_bounded_whatever_the_row_group_holds() -> None:
 def test_the_columns_have_the_common_data_models_types() -> None:
     file = stored({"a": ["x"], "b": [1], "c": [[1]], "d": [dt.date(2026, 1, 1)]})
     assert parquet.columns_of(file, FILE) == [("a", "string"), ("b", "int64"), ("c", "nested"), ("d", "date")]
+
+
+def rows_at_once(file: io.BytesIO, *names: str) -> int:
+    return parquet._rows_at_once(pq.ParquetFile(file), file, FILE, 0, names)
+
+
+def dictionary(text: str, count: int) -> pa.DictionaryArray:
+    """Return a column in which each row refers to the same text."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([text]))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rows"),
+    [([1], 8_192), ([4_096], 8_192), ([4_097], 8_190), ([4_096, 4_096], 4_096), ([1 << 20], 32)],
+)
+def test_at_most_8192_rows_and_32_mib_are_decoded_at_once(lengths: list[int], rows: int) -> None:
+    columns = {f"{number}": dictionary("y" * length, 100) for number, length in enumerate(lengths)}
+    assert rows_at_once(stored(columns), *columns) == rows
+
+
+@pytest.mark.parametrize(("length", "rows"), [(1_000, 2), (1_001, 1), (2_000, 1), (2_001, 1)])
+def test_a_row_that_is_larger_than_that_is_decoded_alone(
+    length: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "BYTES_AT_ONCE", 2_000)
+    assert rows_at_once(stored({"a": dictionary("y" * length, 100)}), "a") == rows
+
+
+def test_columns_that_are_not_wanted_do_not_count() -> None:
+    assert rows_at_once(stored({"a": dictionary("y", 100), "b": dictionary("y" * (1 << 20), 100)}), "a") == 8_192
+
+
+@pytest.mark.parametrize(
+    ("length", "rows", "fits"), [(20, 50, True), (20, 51, False), (10, 101, True), (11, 91, False)]
+)
+def test_a_row_group_is_decoded_up_to_a_limit_where_its_texts_are_too_large_to_be_sent(
+    length: int, rows: int, *, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert parquet.MOST_DECODED_BYTES == 4_294_967_296
+    monkeypatch.setattr(parquet, "MOST_DECODED_BYTES", 1_000)
+    monkeypatch.setattr(parquet, "MAX_ROW_BYTES", 10)
+    monkeypatch.setattr(parquet, "BYTES_AT_ONCE", 1)
+    file = stored({"a": dictionary("y" * length, rows)})
+    if fits:
+        assert len(read(file, "a")) == rows
+    else:
+        with pytest.raises(Stop, match=f"texts of {length} bytes for {rows} rows") as caught:
+            read(file, "a")
+        assert caught.value.code == "texts_too_large"
+
+
+@pytest.mark.parametrize(
+    ("length", "counts"), [(1 << 19, [2, 2]), ((1 << 19) + 1, [1] * 4), ((1 << 20) + 1, [1] * 4), (1 << 18, [4])]
+)
+def test_rows_come_in_pieces_of_1_mib(length: int, counts: list[int]) -> None:
+    blocks = list(parquet.rows_of(stored({"a": ["y" * length] * 4}), FILE, ["a"]))
+    assert [block.num_rows if isinstance(block, pa.RecordBatch) else len(block) for block in blocks] == counts
+
+
+def test_a_row_of_4_mib_over_all_columns_is_read_and_one_byte_more_rejects_it() -> None:
+    half = "y" * (2 << 20)
+    first, second = read(stored({"a": [half, half], "b": [half, half + "y"]}), "a", "b")
+    assert first == (half, half)
+    assert second is Reason.ROW_TOO_LARGE

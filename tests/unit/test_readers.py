@@ -81,6 +81,18 @@ def test_a_gzip_bomb_is_refused_while_it_is_inflated(monkeypatch: pytest.MonkeyP
     assert caught.value.code == "gzip_too_dense"
 
 
+@pytest.mark.parametrize(("spare_bytes", "fits"), [(0, True), (-1, False)])
+def test_a_gzip_file_holds_at_most_1_gib_and_a_hundred_times_its_size(
+    spare_bytes: int, *, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (readers.MAX_INFLATED_BYTES, readers.MAX_RATIO) == (1_073_741_824, 100)
+    text = b"\n" * (1 << 20)
+    packed = gzip.compress(text)
+    monkeypatch.setattr(readers, "MAX_INFLATED_BYTES", len(text) - 100 * len(packed) + spare_bytes)
+    with contextlib.nullcontext() if fits else pytest.raises(Stop, match="at most 100 times its size and 1 GiB"):
+        assert rows(packed, 1) == []
+
+
 def test_output_that_fills_a_piece_exactly_is_not_taken_for_a_truncated_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "READ_BYTES", 1_024)
     data = b"a,b\n" * 256 * 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -259,10 +261,47 @@ def test_a_table_that_is_not_described_as_specified_is_refused(landing: Landing,
     assert MODEL in error.message
 
 
-def test_a_table_with_too_many_columns_is_refused(landing: Landing) -> None:
-    landing.model(attributes=[{"name": f"c{number}"} for number in range(10_000)], partitions=[])
-    error = landing.stop("T")
-    assert (error.code, "10000 columns; at most 2000" in error.message) == ("too_many_columns", True)
+def test_a_segment_has_at_most_2000_columns(landing: Landing) -> None:
+    names = [f"c{number}" for number in range(2_001)]
+    landing.model(attributes=[{"name": name} for name in names[:2_000]], partitions=[])
+    landing.write("people.csv", ",".join(names[:2_000]) + "\n")
+    assert len(landing.find("T").columns) == len(landing.find("people.csv").columns) == 2_000
+    landing.model(attributes=[{"name": name} for name in names], partitions=[])
+    landing.write("people.csv", ",".join(names) + "\n")
+    for segment in ("T", "people.csv"):
+        error = landing.stop(segment)
+        assert (error.code, "2001 columns; at most 2000" in error.message) == ("too_many_columns", True)
+
+
+@pytest.fixture
+def in_new_york() -> Iterator[None]:
+    """Set the machine's own time zone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_refresh_time_without_a_zone_is_utc(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    found = {}
+    for text in ("2026-11-18T04:15:00", "2026-11-18T04:15:00Z", "2026-11-18T06:15:00+02:00", "2026-11-18"):
+        landing.model(partitions=[{"location": "T/T_1.csv", "refreshTime": text}])
+        found[text] = landing.find("T").refreshed_at
+    assert list(found.values()) == [REFRESHED.timestamp()] * 3 + [datetime(2026, 11, 18, tzinfo=UTC).timestamp()]
+
+
+def test_the_latest_refresh_time_of_the_files_counts_and_else_their_last_write(landing: Landing) -> None:
+    for name in ("1", "2"):
+        landing.write(f"{PREFIX}/T/T_{name}.csv", "1,a@example.com\n")
+    times = ["2026-11-18T04:15:00Z", "2026-11-17T04:15:00Z"]
+    listed = [{"location": f"T/T_{n}.csv", "refreshTime": t} for n, t in enumerate(times, 1)]
+    landing.model(partitions=listed)
+    assert landing.find("T").refreshed_at == REFRESHED.timestamp()
+    landing.model(partitions=[{"location": one["location"]} for one in listed])
+    assert landing.find("T").refreshed_at == START
 
 
 # Plain layouts.
@@ -309,6 +348,13 @@ def test_files_with_different_columns_are_refused(landing: Landing) -> None:
     landing.write("people/1.csv", "Id,EMail\n")
     landing.write("people/2.csv", "Id,Email\n")
     assert landing.stop("people").code == "columns_differ"
+
+
+def test_the_name_of_a_column_has_at_most_128_characters(landing: Landing) -> None:
+    landing.write("people.csv", f"Id,{'x' * 128}\n")
+    assert [len(column.name) for column in landing.find("people.csv").columns] == [2, 128]
+    landing.write("people.csv", f"Id,{'x' * 129}\n")
+    assert landing.stop("people.csv").code == "header_missing"
 
 
 @pytest.mark.parametrize("first", ["1,jane@example.com", "", "1,2", "Id," + "x" * 200, "\x01Id,EMail"])
