@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.errors import Stop
-from exporter.pipeline.start import Outcome, start_on_demand, start_once, start_scheduled
+from exporter.errors import Stop, Unavailable
+from exporter.pipeline.start import Outcome, slot_path, start_on_demand, start_once, start_scheduled
 from exporter.pipeline.sweep import sweep
 from exporter.runs import Run, RunStatus, Trigger, run_path
 from tests.builders import SEGMENT, drive, make_export, people, read_run, run_export, write_segment
@@ -86,6 +86,28 @@ def test_an_idempotency_key_is_good_for_one_request_only(fakes: Fakes) -> None:
     start_once(fakes.services, export, "ada", "key", b"{}")
     with pytest.raises(Stop, match="different request"):
         start_once(fakes.services, export, "ada", "key", b'{"force":true}')
+
+
+@pytest.mark.parametrize(("lost", "starts"), [(19, True), (20, False)])
+def test_a_start_is_tried_20_times_against_other_writers_of_the_slot(fakes: Fakes, lost: int, *, starts: bool) -> None:
+    export = make_export(fakes)
+    run_export(fakes, export)
+    attempts: list[str] = []
+
+    def somebody_is_faster(operation: str, path: str) -> None:
+        if (operation, path) == ("replace", slot_path(export.id)):
+            attempts.append(path)
+            if len(attempts) <= lost:
+                fakes.blobs.put(path, fakes.blobs.stored[path].data)
+
+    fakes.blobs.before = somebody_is_faster
+    if starts:
+        assert start_on_demand(fakes.services, export, "ada").outcome is Outcome.STARTED
+    else:
+        with pytest.raises(Unavailable) as caught:
+            start_on_demand(fakes.services, export, "ada")
+        assert caught.value.code == "storage_contention"
+    assert len(attempts) == 20
 
 
 def test_a_start_that_died_before_the_record_was_written_is_completed_by_the_sweep(fakes: Fakes) -> None:
