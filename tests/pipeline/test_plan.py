@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from exporter import store
-from exporter.errors import Unavailable
+from exporter.errors import Culprit, Unavailable
 from exporter.pipeline import plan, preflight
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.plan import lanes_for, plan_run, stale
@@ -153,7 +153,7 @@ def test_what_a_run_waits_for_is_waited_for_a_day_and_not_longer(
 
 
 def test_a_wait_that_is_over_is_not_counted_in_the_next_one(fakes: Fakes, run_id: str) -> None:
-    waiting = Waiting(code="x", message="x", culprit="external", since=START - A_DAY_S, until=START)
+    waiting = Waiting(code="x", message="x", culprit=Culprit.EXTERNAL, since=START - A_DAY_S, until=START)
     record(fakes, run_id, claim=Claim(by="a", at=START - A_DAY_S))
     record(fakes, run_id, waiting=waiting)
     plan_run(fakes.services, run_id)

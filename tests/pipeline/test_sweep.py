@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from exporter import ledger, store
+from exporter.errors import Culprit
 from exporter.pipeline import finish
 from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
 from exporter.pipeline.sweep import sweep
@@ -82,7 +83,7 @@ def test_a_planner_has_90_seconds_for_a_sign_of_life(fakes: Fakes, started: str)
 
 def test_a_run_that_waits_is_planned_again_when_its_time_has_come(fakes: Fakes, started: str) -> None:
     record(fakes, started, claim=Claim(by="a planner", at=START))
-    waiting = Waiting(code="x", message="x", culprit="external", since=START, until=START + 45)
+    waiting = Waiting(code="x", message="x", culprit=Culprit.EXTERNAL, since=START, until=START + 45)
     record(fakes, started, waiting=waiting, claim=None)
     fakes.clock.sleep(44.875)
     assert hints(fakes) == {}

@@ -71,7 +71,7 @@ def test_a_message_lives_for_an_hour_after_it_is_visible(delay_s: int, lives_s: 
 def test_a_message_is_the_base64_of_its_json_as_the_host_expects_it() -> None:
     wire = Wire()
     messages(wire).send("upload-lane", {"runId": "x", "lane": 3})
-    text = ET.fromstring(wire.requests[0].body).findtext("MessageText")
+    text = ET.fromstring(cast("bytes", wire.requests[0].body)).findtext("MessageText")
     assert orjson.loads(base64.b64decode(str(text))) == {"runId": "x", "lane": 3}
 
 

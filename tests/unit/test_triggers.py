@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -180,7 +181,7 @@ def test_whatever_a_step_ends_in_is_told_and_burns_no_attempt_of_its_message(
         raise error
 
     fakes.blobs.before = fail
-    steps = {
+    steps: dict[str, Callable[[], None]] = {
         "sweep": triggers.sweep,
         "plan_run": lambda: triggers.plan_run(orjson.dumps({"runId": RUN_ID})),
         "upload_lane": lambda: triggers.upload_lane(orjson.dumps({"runId": RUN_ID, "lane": 0})),
