@@ -7,6 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+import pytest
+
 from exporter import connections, exports, store
 from exporter.connections import Connection, Consent
 from exporter.exports import DataMatching, Export
@@ -125,3 +128,9 @@ def rejects_of(fakes: Fakes, run_id: str) -> list[dict[str, str]]:
     """Return the reject report of a run."""
     (path,) = fakes.blobs.names(f"rejects/{run_id}/")
     return list(csv.DictReader(io.StringIO(fakes.blobs.stored[path].data.decode("utf-8-sig"))))
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what was logged: level, action and the other fields of each event."""
+    lines = [(record.levelname, orjson.loads(record.getMessage())) for record in caplog.records]
+    return [(level, line.pop("action"), line) for level, line in lines]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
-import orjson
 import pytest
 
 from exporter import store
@@ -14,7 +12,7 @@ from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import start_on_demand
 from exporter.runs import RunStatus
-from tests.builders import deliver, drive, make_export, people, write_segment
+from tests.builders import deliver, drive, logged, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
 
 
@@ -68,11 +66,6 @@ def test_a_working_copy_that_is_gone_lacks_every_batch(fakes: Fakes, manifest: M
     assert [stop(fakes, manifest, number) for number in range(3)] == ["working_copy_missing"] * 3
 
 
-def told(caplog: pytest.LogCaptureFixture, action: str) -> list[tuple[int, dict[str, object]]]:
-    lines = [(record.levelno, orjson.loads(record.getMessage())) for record in caplog.records]
-    return [(level, line) for level, line in lines if line["action"] == action]
-
-
 @pytest.mark.parametrize(
     ("edit", "code"),
     [
@@ -96,5 +89,4 @@ def test_a_run_whose_working_copy_is_lost_ends_and_tells_that_nobody_is_named(
     assert run.end.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert run.end.account.adds_up
     assert run.end.account.reasons == {"not_confirmed_in_time": 600}
-    ((level, line),) = told(caplog, "rejects_not_listed")
-    assert (level, line["runId"], line["code"]) == (logging.ERROR, run.run_id, code)
+    assert ("ERROR", "rejects_not_listed", {"runId": run.run_id, "code": code}) in logged(caplog)

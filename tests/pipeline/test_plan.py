@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import BinaryIO
 
-import orjson
 import pytest
 
 from exporter import store
@@ -17,7 +16,7 @@ from exporter.pipeline.start import cancel, start_on_demand
 from exporter.ports import SegmentFile
 from exporter.runs import Attempts, Claim, Run, RunStatus, Waiting, run_path
 from exporter.segments import Refresh
-from tests.builders import COLUMNS, SEGMENT, make_export, people, read_run, run_export, write_segment
+from tests.builders import COLUMNS, SEGMENT, logged, make_export, people, read_run, run_export, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
 A_DAY_S = 86_400.0
@@ -41,7 +40,7 @@ def record(fakes: Fakes, run_id: str, **facts: object) -> None:
 
 
 def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [orjson.loads(record.getMessage())["action"] for record in caplog.records]
+    return [action for _, action, _ in logged(caplog)]
 
 
 def test_a_planner_counts_as_dead_after_90_silent_seconds_and_not_before(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import orjson
 import pytest
 
 from exporter import ledger, store
@@ -15,7 +14,7 @@ from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.records import to_text
 from exporter.runs import Claim, Run, Waiting, run_path
-from tests.builders import deliver, make_export, people, read_run, write_segment
+from tests.builders import deliver, logged, make_export, people, read_run, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
 
@@ -62,8 +61,7 @@ def note(fakes: Fakes, run_id: str, name: str, **data: object) -> None:
 
 
 def told(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, Any]]:
-    lines = [orjson.loads(record.getMessage()) for record in caplog.records]
-    return [line for line in lines if line["action"] == action]
+    return [fields for _, found, fields in logged(caplog) if found == action]
 
 
 def test_a_message_to_plan_has_30_seconds_to_arrive_before_another_is_sent(fakes: Fakes, started: str) -> None:
@@ -123,8 +121,7 @@ def test_a_lane_that_is_silent_for_more_than_15_minutes_is_worth_an_alert(
     assert told(caplog, "run_silent") == []
     fakes.clock.sleep(0.125)
     sweep(fakes.services)
-    assert told(caplog, "run_silent") == [{"action": "run_silent", "runId": planned, "lane": 0, "silentS": 900}]
-    assert caplog.records[-1].levelno == logging.WARNING
+    assert logged(caplog)[-1] == ("WARNING", "run_silent", {"runId": planned, "lane": 0, "silentS": 900})
 
 
 def test_a_lane_whose_waiting_time_is_not_over_is_not_silent(
@@ -157,7 +154,7 @@ def test_a_working_copy_is_kept_for_a_day_and_not_longer_whatever_became_of_its_
     fakes.clock.sleep(0.125)
     sweep(fakes.services)
     assert list(fakes.blobs.names("working/")) == []
-    assert told(caplog, "expired") == [{"action": "expired", "runId": planned, "kind": "working"}]
+    assert told(caplog, "expired") == [{"runId": planned, "kind": "working"}]
     assert read_run(fakes, planned).end is None
 
 

@@ -16,7 +16,7 @@ from exporter.errors import Stop, Unavailable
 from exporter.exports import PREFIX
 from exporter.records import to_text
 from exporter.triggers import Junk, decode, occurrence_of
-from tests.builders import make_export
+from tests.builders import logged, make_export
 from tests.fakes import START, Fakes, make_fakes
 
 RUN_ID = f"newsletter.20261118T000000Z.{'0' * 32}"
@@ -103,16 +103,6 @@ def storage_is_back_after(fakes: Fakes, tries: int) -> list[float]:
     return tried
 
 
-def events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, dict[str, object]]]:
-    """Return level, action and fields of each event."""
-    lines = [(record.levelname, orjson.loads(record.getMessage())) for record in caplog.records]
-    return [(level, line.pop("action"), line) for level, line in lines]
-
-
-def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [action for _, action, _ in events(caplog)]
-
-
 def test_a_timer_that_meets_an_outage_of_storage_tries_ten_times_in_five_minutes(
     fakes: Fakes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,7 +110,7 @@ def test_a_timer_that_meets_an_outage_of_storage_tries_ten_times_in_five_minutes
     tried = storage_is_back_after(fakes, 9)
     triggers.scheduled_refresh(None, past_due=False)
     assert [at - START for at in tried] == [30.0 * attempt for attempt in range(10)]
-    assert actions(caplog) == ["schedule_waits"] * 9 + ["run_started", "schedule_fired"]
+    assert [action for _, action, _ in logged(caplog)] == ["schedule_waits"] * 9 + ["run_started", "schedule_fired"]
     assert len(list(fakes.blobs.names("records/runs/newsletter."))) == 1
 
 
@@ -131,14 +121,14 @@ def test_a_timer_whose_ten_tries_fail_says_which_occurrence_was_missed(
     tried = storage_is_back_after(fakes, 10)
     triggers.scheduled_refresh({"Next": to_text(START - 5)}, past_due=True)
     assert len(tried) == 10
-    assert events(caplog)[-1] == ("ERROR", "schedule_missed", {"occurrence": START - 5})
+    assert logged(caplog)[-1] == ("ERROR", "schedule_missed", {"occurrence": START - 5})
     assert list(fakes.blobs.names("records/runs/")) == []
 
 
 def test_a_late_timer_says_so(fakes: Fakes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "exporter")
     triggers.scheduled_refresh(None, past_due=True)
-    assert events(caplog)[-1] == ("INFO", "schedule_fired", {"runs": 1, "pastDue": 1})
+    assert logged(caplog)[-1] == ("INFO", "schedule_fired", {"runs": 1, "pastDue": 1})
 
 
 @pytest.mark.parametrize(
@@ -149,7 +139,7 @@ def test_a_message_that_failed_too_often_is_an_error_that_names_its_run(
     queue: str, message: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     triggers.poisoned(queue, orjson.dumps(message))
-    assert events(caplog) == [("ERROR", "message_poisoned", {"queue": queue, **message})]
+    assert logged(caplog) == [("ERROR", "message_poisoned", {"queue": queue, **message})]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +151,7 @@ def test_a_message_that_is_not_ours_is_an_error_that_tells_its_length_and_not_wh
 ) -> None:
     body = orjson.dumps(message)
     triggers.poisoned(queue, body)
-    ((level, action, told),) = events(caplog)
+    ((level, action, told),) = logged(caplog)
     assert (level, action, told["queue"], told["bytes"]) == ("ERROR", "junk_message", queue, len(body))
     assert "jane" not in caplog.text
 
@@ -188,7 +178,7 @@ def test_whatever_a_step_ends_in_is_told_and_burns_no_attempt_of_its_message(
     }
     for call in steps.values():
         call()
-    found = [(level, action, fields.get("code"), fields["step"]) for level, action, fields in events(caplog)]
+    found = [(level, action, fields.get("code"), fields["step"]) for level, action, fields in logged(caplog)]
     assert found == [(*told, step) for step in steps]
     assert "jane" not in caplog.text
 
