@@ -128,6 +128,19 @@ def test_a_write_is_made_once_whatever_is_lost(
     assert found.data == expected
 
 
+def test_a_replacement_by_the_same_content_is_not_taken_for_done_when_it_did_not_arrive(
+    blobs: AzureBlobs, network: Network, path: str
+) -> None:
+    etag = blobs.create(path, b"same")
+    network.sent, network.faults = 0, [Fault.LOST]
+    new = blobs.replace(path, b"same", etag)
+    assert network.sent == 2
+    assert new != etag
+    found = blobs.read(path)
+    assert found
+    assert found.etag == new
+
+
 @WRITES
 def test_a_write_that_never_arrives_is_given_up_after_four_tries(
     blobs: AzureBlobs, network: Network, path: str, write: Write
