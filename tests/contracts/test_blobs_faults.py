@@ -156,7 +156,7 @@ def test_a_write_that_never_arrives_is_given_up_after_four_tries(
     assert (after and after.data) == (before and before.data)
 
 
-@pytest.mark.parametrize("write", [create, replace])
+@WRITES
 def test_a_write_that_arrives_when_it_was_given_up_is_no_conflict_with_itself(
     blobs: AzureBlobs, network: Network, path: str, write: Write
 ) -> None:

@@ -134,6 +134,19 @@ def test_a_lane_whose_waiting_time_is_not_over_is_not_silent(
     assert told(caplog, "run_silent") == []
 
 
+def test_a_lane_whose_waiting_time_is_over_and_that_nobody_takes_is_silent(
+    fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = fakes.clock.now() + 240
+    note(fakes, planned, "waiting", code="x", message="x", culprit="external", until=to_text(until))
+    fakes.clock.sleep(until + 899 - fakes.clock.now())
+    sweep(fakes.services)
+    assert told(caplog, "run_silent") == []
+    fakes.clock.sleep(2)
+    sweep(fakes.services)
+    assert [line["silentS"] for line in told(caplog, "run_silent")] == [901]
+
+
 def test_a_worker_that_died_leaves_its_lane_silent(
     fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
 ) -> None:
