@@ -85,17 +85,19 @@ def read_settings(path: Path) -> dict[str, str]:
 
 def directions(world: World) -> str:
     """Return where everything is, and what to type next."""
+    key, state = "the API key is that server's own", ""
+    if world.account:  # the stand-in; what another server has is for that server to say
+        key, state = f"API key {API_KEY}", f"\n    curl {world.activecampaign_url}/_sandbox/state"
     return f"""
 The app          {world.url}/api
-ActiveCampaign   {world.activecampaign_url} (to the app: https://demo.api-us1.com, API key {API_KEY})
+ActiveCampaign   {world.activecampaign_url} (to the app: https://demo.api-us1.com, {key})
 
     export APP={world.url} KEY={world.function_key} MASTER_KEY={world.master_key}
 
     curl $APP/api/health
     curl -H "x-functions-key: $KEY" $APP/api/segments
     curl -H "x-functions-key: $KEY" $APP/api/exports
-    curl -H "x-functions-key: $MASTER_KEY" -d '{{}}' $APP/admin/functions/sweep
-    curl {world.activecampaign_url}/_sandbox/state
+    curl -H "x-functions-key: $MASTER_KEY" -d '{{}}' $APP/admin/functions/sweep{state}
 
 Ctrl-C stops everything. Below, the log of the host and of the app.
 """

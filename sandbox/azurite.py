@@ -2,6 +2,12 @@
 
 https://github.com/Azure/Azurite. It keeps everything in memory, speaks TLS, and accepts tokens (`--oauth basic`:
 issuer, audience and times are checked, the signature is not).
+
+It stalls in long runs. Ten minutes after its start, and every ten minutes from then on, it deletes the bytes that no
+blob refers to any more, and answers nobody meanwhile (`BlobGCManager`; the time grows with the square of what was
+written since: a second of work after a thousand writes, two minutes after ten thousand). No option sets the interval, and what is
+never collected would stay in memory. So a long run is cut into worlds of less than ten minutes, as `make soak` does it,
+or is made to live with an outage of storage.
 """
 
 import importlib.util

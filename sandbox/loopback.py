@@ -12,6 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 log = logging.getLogger("sandbox.loopback")
 
+BACKLOG = 1024
+"""How many connections may wait to be accepted. Those beyond are reset; the library's 5 is less than a burst."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -72,6 +75,7 @@ class Server:
 
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = BACKLOG
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
         """Report what went wrong with a connection, unless the client just went away."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from weakref import WeakSet
 
+from sandbox.loopback import BACKLOG
 from sandbox.network import Network, reset
 
 CHUNK_BYTES = 256 * 1024
@@ -59,7 +60,7 @@ class Proxy:
         self._loop.close()
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=CHUNK_BYTES)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=CHUNK_BYTES, backlog=BACKLOG)
 
     async def _shut_down(self) -> None:
         self._server.close()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sandbox.activecampaign import control
 from sandbox.activecampaign.account import Account
 from sandbox.activecampaign.answers import Answer, ConnectionDropped
+from sandbox.loopback import BACKLOG
 
 _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 _SHUTDOWN_POLL_S: Final = 0.1
@@ -55,7 +56,7 @@ class Server:
 class _HttpServer(ThreadingTCPServer):  # not HTTPServer, which asks the name service for its own name
     allow_reuse_address = True
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = BACKLOG
 
     def __init__(self, account: Account, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)

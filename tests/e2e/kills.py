@@ -43,7 +43,7 @@ AT_WORK = 5
 """So many runs are kept at work. One whose planner was killed stands still for 90 s; others take its place."""
 INSTANCES = (0, 1)
 KILLS_A_ROUND = 100
-"""A world for each round: Azurite keeps everything in memory and becomes slow."""
+"""A world for each round: Azurite keeps everything in memory, becomes slow, and stalls (see `sandbox.azurite`)."""
 SETTINGS = QUICK | {
     "REQUEST_DEADLINE_S": "1",
     "LANE_STALE_S": "3",
