@@ -4,10 +4,10 @@ https://github.com/Azure/Azurite. It keeps everything in memory, speaks TLS, and
 issuer, audience and times are checked, the signature is not).
 
 It stalls in long runs. Ten minutes after its start, and every ten minutes from then on, it deletes the bytes that no
-blob refers to any more, and answers nobody meanwhile (`BlobGCManager`; the time grows with the square of what was
-written since: a second of work after a thousand writes, two minutes after ten thousand). No option sets the interval, and what is
-never collected would stay in memory. So a long run is cut into worlds of less than ten minutes, as `make soak` does it,
-or is made to live with an outage of storage.
+blob refers to any more, and answers nobody meanwhile (`BlobGCManager`). That takes time with the square of what was
+written since: a second of work after a thousand writes, two minutes after ten thousand. No option sets the interval,
+and what is never collected stays in memory. So a long run is cut into worlds of less than ten minutes, or lives with an
+outage of storage.
 """
 
 import importlib.util

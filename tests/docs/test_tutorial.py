@@ -16,6 +16,7 @@ import pytest
 
 from sandbox.segment import Segment
 from sandbox.world import World
+from tests.e2e.app import inspected_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 END = "__end_of_answer__"
@@ -52,13 +53,15 @@ def answers(page: str, world: World) -> Iterator[str]:
     ) as shell:
         assert shell.stdin
         assert shell.stdout
-        for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
-            shell.stdin.write(f"{block}\necho; echo {END}\n")
-            lines = []
-            while (line := shell.stdout.readline()) not in (f"{END}\n", ""):
-                lines.append(line)
-            yield "".join(lines).replace("\r\n", "\n").strip("\ufeff\n ")
-        shell.stdin.close()
+        try:
+            for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+                shell.stdin.write(f"{block}\necho; echo {END}\n")
+                lines = []
+                while (line := shell.stdout.readline()) not in (f"{END}\n", ""):
+                    lines.append(line)
+                yield "".join(lines).replace("\r\n", "\n").strip("\ufeff\n ")
+        finally:
+            shell.kill()  # whatever command it may be waiting for
 
 
 def play(page: str, world: World) -> str:
@@ -89,8 +92,7 @@ def steady(page: str) -> str:
 
 
 def played() -> str:
-    with World() as world:
-        world.upload_files(Segment(refreshed=datetime.now(UTC)).files())
+    with inspected_world(Segment(refreshed=datetime.now(UTC))) as world:
         world.start_host()
         return play(PAGE.read_text(), world)
 

@@ -10,6 +10,7 @@ SEED = 5
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(3_600)
 def test_a_hundred_kills_lose_nothing_and_double_only_what_was_in_doubt() -> None:
     tally = kills.play(100, SEED)
     assert tally.kills >= 100

@@ -4,7 +4,6 @@ import gzip
 import http.client
 import re
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.sandbox.activecampaign_client import (
     client_with,
     emails,
 )
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -191,8 +191,7 @@ def test_a_late_answer_holds_up_nobody_else_and_ends_with_the_server(session: re
 
     waiting = threading.Thread(target=ask)
     waiting.start()
-    while not running.account.requests():
-        time.sleep(0.01)
+    wait_for(running.account.requests)
     assert session.get(f"{running.url}/api/3/users/me").status_code == 200
     assert not ended
     running.close()

@@ -6,15 +6,21 @@ import subprocess
 import sys
 import textwrap
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import requests
-from azure.storage.queue import QueueClient
+from azure.core.exceptions import HttpResponseError
+from azure.storage.queue import QueueClient, QueueMessage
 
+from sandbox.host.queues import QueueListener, Queues
+from sandbox.host.settings import QueueOptions
+from sandbox.host.worker import Function, Outcome
 from sandbox.world import World
-from tests.sandbox.world_helpers import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -94,9 +100,10 @@ def test_several_messages_of_an_output_binding_are_all_processed(host: World) ->
 
 def test_no_more_messages_are_taken_than_run_at_once(host: World) -> None:
     name = uuid.uuid4().hex
-    send(host, *({"name": name, "slow_until_count": 1, "slow_s": 1} for _ in range(3)))
+    send(host, *({"name": name, "held": 1} for _ in range(3)))
     wait_for(lambda: len(runs_of(host, name)) == 2)
     assert len(queue(host, "upload-lane").peek_messages(max_messages=5)) == 1
+    assert call(host, "POST", f"/api/gates/{name}").status_code == 204
     runs = wait_for(lambda: found if len(found := runs_of(host, name)) == 3 else None)
     assert max(run["at_once"] for run in runs) == 2
 
@@ -137,20 +144,46 @@ def take_from_poison_queue(world: World) -> str:
     return content
 
 
-def test_a_message_stays_hidden_while_its_function_runs_longer_than_that(host: World) -> None:
-    name = uuid.uuid4().hex
-    send(host, {"name": name, "slow_until_count": 1, "slow_s": 3.5})
-    wait_for(lambda: runs_of(host, name))
-    jobs = queue(host, "upload-lane")
-    shown: list[object] = []
+class Running(Future[Outcome]):
+    """A function that is found running so many times, and then has ended."""
 
-    def is_gone() -> bool:
-        shown.extend(jobs.peek_messages())
-        return jobs.get_queue_properties().approximate_message_count == 0
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.waits_s: list[float | None] = []
 
-    wait_for(is_gone)
-    assert not shown
-    assert [run["dequeue_count"] for run in runs_of(host, name)] == [1]
+    def result(self, timeout: float | None = None) -> Outcome:
+        self.waits_s.append(timeout)
+        if len(self.waits_s) <= self.times:
+            raise TimeoutError
+        return Outcome(None)
+
+
+def test_a_message_is_hidden_anew_in_time_for_as_long_as_its_function_runs(world: World) -> None:
+    jobs = queue(world, "long-jobs")
+    jobs.create_queue()
+    jobs.send_message("work")
+    message = jobs.receive_message(visibility_timeout=30)
+    assert message
+    first_receipt = message.pop_receipt
+    hidden_s: list[float] = []
+
+    def update_message(message: QueueMessage, *, visibility_timeout: int) -> QueueMessage:
+        hidden_s.append(visibility_timeout)
+        return jobs.update_message(message, visibility_timeout=visibility_timeout)
+
+    watched = SimpleNamespace(queue_name=jobs.queue_name, update_message=update_message)
+    queues = cast("Queues", SimpleNamespace(client=lambda trigger, suffix="": watched))
+    function = Function("long", "id", {"type": "queueTrigger", "queueName": jobs.queue_name}, ())
+    listener = QueueListener(function, queues, QueueOptions(), 3_600, lambda *_: Outcome(None))
+    running = Running(2)
+    listener._wait(message, running)
+    assert (running.waits_s, hidden_s) == ([1_800] * 3, [3_600] * 2)
+    assert not jobs.peek_messages()
+    with pytest.raises(HttpResponseError):
+        jobs.delete_message(message.id, first_receipt)
+    jobs.delete_message(message)
+    assert jobs.get_queue_properties().approximate_message_count == 0
 
 
 def test_a_timer_that_fails_goes_on(host: World) -> None:
@@ -158,18 +191,25 @@ def test_a_timer_that_fails_goes_on(host: World) -> None:
 
 
 def test_the_admin_endpoint_runs_a_timer_now(host: World) -> None:
-    answer = call(host, "POST", "/admin/functions/nightly", headers={"x-functions-key": host.master_key}, json={})
+    host.stop_host()
+    status_file(host).unlink(missing_ok=True)
+    host.start_host()
+    answer = call(host, "POST", "/admin/functions/rarely", headers={"x-functions-key": host.master_key}, json={})
     assert answer.status_code == 202
-    (run,) = wait_for(lambda: [entry for entry in seen(host) if "nightly" in entry])
-    assert run["function"] == "nightly"
+    (run,) = wait_for(lambda: [entry for entry in seen(host) if "rarely" in entry])
+    assert run["function"] == "rarely"
     assert run["past_due"] is False
-    assert run["nightly"]["Last"] == "0001-01-01T00:00:00+00:00"
-    assert run["nightly"]["Next"].endswith("T02:00:00+00:00")
+    assert run["rarely"]["Last"] == "0001-01-01T00:00:00+00:00"
+    assert run["rarely"]["Next"].endswith("-02-29T02:00:00+00:00")
+
+
+def status_file(world: World) -> Path:
+    return world.folder / "timers" / "rarely.json"
 
 
 @pytest.mark.parametrize(
     ("path", "key", "status"),
-    [("nightly", "function", 401), ("missing", "master", 404), ("things", "master", 404)],
+    [("rarely", "function", 401), ("missing", "master", 404), ("things", "master", 404)],
 )
 def test_the_admin_endpoint_wants_the_master_key_and_a_known_function(
     host: World, path: str, key: str, status: int
@@ -181,7 +221,7 @@ def test_the_admin_endpoint_wants_the_master_key_and_a_known_function(
 
 def test_a_message_in_the_hands_of_a_killed_host_comes_back(host: World) -> None:
     name = uuid.uuid4().hex
-    send(host, {"name": name, "slow_until_count": 1, "slow_s": 60})
+    send(host, {"name": name, "held": 1})
     wait_for(lambda: runs_of(host, name))
     host.kill_host()
     host.start_host()
@@ -191,14 +231,14 @@ def test_a_message_in_the_hands_of_a_killed_host_comes_back(host: World) -> None
 
 def test_an_occurrence_missed_while_the_host_was_down_runs_when_it_starts(host: World) -> None:
     host.stop_host()
-    status = dict.fromkeys(("Last", "LastUpdated"), "2026-01-01T02:00:00+00:00")
-    path = host.folder / "timers" / "nightly.json"
-    path.write_text(json.dumps(status | {"Next": "2026-01-02T02:00:00+00:00"}))
+    status = dict.fromkeys(("Last", "LastUpdated"), "2020-02-29T02:00:00+00:00")
+    path = status_file(host)
+    path.write_text(json.dumps(status | {"Next": "2024-02-29T02:00:00+00:00"}))
     host.start_host()
-    (run,) = wait_for(lambda: [entry for entry in seen(host) if "nightly" in entry])
+    (run,) = wait_for(lambda: [entry for entry in seen(host) if "rarely" in entry])
     assert run["past_due"] is True
-    assert run["nightly"]["Next"] == "2026-01-02T02:00:00+00:00"
-    wait_for(lambda: json.loads(path.read_text())["Next"] > "2026-01-02T02:00:00+00:00")
+    assert run["rarely"]["Next"] == "2024-02-29T02:00:00+00:00"
+    wait_for(lambda: json.loads(path.read_text())["Next"] > "2024-02-29T02:00:00+00:00")
 
 
 def test_a_function_that_is_switched_off_does_not_answer(host: World) -> None:

@@ -18,7 +18,8 @@ from azure.storage.queue import QueueServiceClient
 from sandbox import azurite
 from sandbox.processes import SandboxError
 from sandbox.world import World, port_of
-from tests.sandbox.world_helpers import APP, SETTINGS, wait_for
+from tests.sandbox.world_helpers import APP, SETTINGS
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 

@@ -1,7 +1,11 @@
-"""A small app with every kind of trigger; `GET /api/seen` tells what its functions saw."""
+"""A small app with every kind of trigger; `GET /api/seen` tells what its functions saw.
+
+A message `{"name": ..., "held": n}` is held up in its first `n` deliveries until `POST /api/gates/<name>`.
+"""
 
 import json
-import time
+import threading
+from collections import defaultdict
 from typing import Any, List  # noqa: UP035 - the worker library wants typing.List in an Out annotation
 
 import azure.functions as func
@@ -10,11 +14,18 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 seen: list[dict[str, Any]] = []
 running: list[dict[str, Any]] = []
+gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 
 
 @app.route("seen", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def show(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(seen), mimetype="application/json")
+
+
+@app.route("gates/{name}", methods=["POST"])
+def open_gate(req: func.HttpRequest) -> func.HttpResponse:
+    gates[req.route_params["name"]].set()
+    return func.HttpResponse(status_code=204)
 
 
 @app.route("things/{id:int}", methods=["GET"])
@@ -60,8 +71,8 @@ def work(message: func.QueueMessage) -> None:
     running.append(content)
     seen.append({"work": content, "dequeue_count": message.dequeue_count, "at_once": len(running)})
     try:
-        if (message.dequeue_count or 0) <= content.get("slow_until_count", 0):
-            time.sleep(content["slow_s"])
+        if (message.dequeue_count or 0) <= content.get("held", 0):
+            gates[content["name"]].wait()
         if content.get("fails"):
             raise RuntimeError("a message that fails")
     finally:
@@ -74,9 +85,9 @@ def every_second(timer: func.TimerRequest) -> None:
     raise RuntimeError("a timer that fails")
 
 
-@app.timer_trigger("timer", "%NIGHTLY%")
-def nightly(timer: func.TimerRequest, context: func.Context) -> None:
-    seen.append({"nightly": status_of(timer), "past_due": timer.past_due, "function": context.function_name})
+@app.timer_trigger("timer", "%RARELY%")
+def rarely(timer: func.TimerRequest, context: func.Context) -> None:
+    seen.append({"rarely": status_of(timer), "past_due": timer.past_due, "function": context.function_name})
 
 
 def status_of(timer: func.TimerRequest) -> Any:
