@@ -1,9 +1,10 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench simulate soak fuzz package docs lock clean
+.PHONY: help setup demo serve quick slow test check bench simulate soak fuzz package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
+PYTEST := $(RUN) -m pytest -n 2 --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed node_modules/.installed
 
 help: ## Show this help
@@ -17,15 +18,20 @@ demo: $(INSTALLED) ## Run one export from start to finish on this machine, and s
 serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key for curl
 	@$(RUN) -m sandbox up
 
-test: $(INSTALLED) ## Run all tests
-	$(RUN) -m pytest -n 2 --dist loadfile
+quick: $(INSTALLED) ## Run the tests that take a minute together
+	$(PYTEST) -m "not e2e and not slow"
+
+slow: $(INSTALLED) ## Run the other tests: end to end, kills, simulation
+	$(PYTEST) -m "e2e or slow"
+
+test: quick slow ## Run all tests
 
 check: $(INSTALLED) ## Check style, types, architecture and that the docs are true
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
-	$(RUN) -m pytest tests/docs
+	$(RUN) -m pytest tests/docs -m "not e2e"
 
 bench: $(INSTALLED) ## Measure speed and memory against named peers
 	$(RUN) -m bench

@@ -20,7 +20,11 @@ ROWS = [
 
 @pytest.fixture
 def api() -> Api:
-    api = Api(make_fakes(LANES="1", LANE_TIME_BUDGET_S="5"), {})
+    return make_api(LANE_TIME_BUDGET_S="5")
+
+
+def make_api(**settings: str) -> Api:
+    api = Api(make_fakes(LANES="1", **settings), {})
     api.fakes.activecampaign.request_s = 2.0
     api.fakes.account.exclude("excluded.example", "end")
     write_segment(api.fakes, ROWS)
@@ -89,7 +93,8 @@ def test_a_run_that_was_resumed_and_canceled_can_be_resumed_again(api: Api) -> N
     assert (refused.status, refused.code) == (409, "newer_run")
 
 
-def test_a_request_whose_outcome_is_not_known_is_sent_again_as_a_whole(api: Api) -> None:
+def test_a_request_whose_outcome_is_not_known_is_sent_again_as_a_whole() -> None:
+    api = make_api()
     api.fakes.account.end_next_imports("stuck", 2)
     run_id = api.post("/exports/newsletter/runs").json["runId"]
     drive(api.fakes, run_id, limit_s=20_000)

@@ -106,12 +106,15 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
 
     monkeypatch.setattr(working, "_read", fail)
     run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
-    run = drive(fakes, run_id, limit_s=A_DAY_S / 2, step_s=30)
+    drive(fakes, run_id, limit_s=600)
+    fakes.clock.sleep(A_DAY_S / 2)
+    run = drive(fakes, run_id, limit_s=600)
     (lane,) = (lane for lane, _ in finish.lanes(fakes.services, run))
     assert run.end is None
     assert lane.waiting
     assert lane.waiting["code"] == "defect"
-    run = drive(fakes, run_id, limit_s=A_DAY_S, step_s=30)
+    fakes.clock.sleep(A_DAY_S / 2)
+    run = drive(fakes, run_id, limit_s=600)
     assert (run.status, problem_of(run).code) == (RunStatus.FAILED, "defect")
     assert run.end
     assert run.end.account.reasons == {"not_sent": 600}

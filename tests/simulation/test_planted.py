@@ -8,6 +8,8 @@ from tests.simulation.oracle import Broken
 from tests.simulation.planted import MISTAKES, Mistake
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.slow
+
 MOST_SCHEDULES = 2_000
 
 

@@ -8,6 +8,8 @@ from tests.simulation import recovery
 from tests.simulation.oracle import Broken
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES = 600
 """As many as fit into half a minute; `make simulate SEEDS=25000` plays more."""
 
