@@ -31,8 +31,8 @@ SEEDS = {
     "a_repeated_run_all_starts_two_runs": 85,
     "everything_is_sent_again": 34,
 }
-"""The seed that noticed a mistake when they were last looked for, where twenty before it did not. It is tried first; since
-a change of the pipeline or the simulator it may be another one."""
+"""The seed that noticed a mistake when they were last looked for, where twenty before it did not. Tried first; since a
+change of the pipeline or the simulator it may be another one."""
 
 
 def noticed_by(mistake: Mistake, seeds: Iterable[int]) -> int | None:
