@@ -47,6 +47,7 @@ def main() -> None:
     except (IndexingError, SettingsError, ValueError, OSError) as error:
         print(f"The app cannot be started.\n{error}", file=sys.stderr)
         sys.exit(EXIT_NOT_INDEXED)
+    log.info("ready at %s", url)
     print(json.dumps({"ready": True, "url": url}), file=announcements, flush=True)
     threading.Event().wait()
 

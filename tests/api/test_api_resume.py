@@ -20,11 +20,11 @@ ROWS = [
 
 @pytest.fixture
 def api() -> Api:
-    return make_api(LANE_TIME_BUDGET_S="5")
+    return make_api(lane_time_budget_s=5)
 
 
-def make_api(**settings: str) -> Api:
-    api = Api(make_fakes(LANES="1", **settings), {})
+def make_api(lane_time_budget_s: int = 240) -> Api:
+    api = Api(make_fakes(LANES="1", LANE_TIME_BUDGET_S=str(lane_time_budget_s)), {})
     api.fakes.activecampaign.request_s = 2.0
     api.fakes.account.exclude("excluded.example", "end")
     write_segment(api.fakes, ROWS)
