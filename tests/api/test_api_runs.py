@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from exporter.pipeline.start import start_scheduled
+from exporter.pipeline.sweep import sweep
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
 from tests.builders import deliver, drive, people, write_segment
 
@@ -197,12 +198,16 @@ def test_rejects_are_csv_with_row_and_reason(api: Api) -> None:
     assert gzip.decompress(packed.response.body) == answer.response.body
 
 
-def test_rejects_are_gone_after_their_retention(api: Api) -> None:
-    run_id = start(api)
-    drive(api.fakes, run_id)
-    for path in list(api.fakes.blobs.names("rejects/")):
-        api.fakes.blobs.delete(path)
-    assert api.get(f"/runs/{run_id}/rejects").code == "rejects_not_found"
+def test_rejects_are_gone_after_thirty_days(api: Api) -> None:
+    run = drive(api.fakes, start(api))
+    rejects = f"/runs/{run.run_id}/rejects"
+    api.fakes.clock.sleep(run.requested_utc + 30 * 86_400 - 60 - api.fakes.clock.now())
+    sweep(api.fakes.services)
+    assert api.get(rejects).status == 200
+    api.fakes.clock.sleep(120)
+    sweep(api.fakes.services)
+    assert api.get(rejects).code == "rejects_not_found"
+    assert api.get(f"/runs/{run.run_id}").json["account"]["rejected"] == 1, "the account of the run stays"
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "newsletter.20261118T000000Z." + "0" * 32, "../connections/main"])
