@@ -19,7 +19,14 @@ from sandbox.world import API_KEY, World
 from tests.e2e.app import SEGMENT, App, bulk_requests, no_import_is_done, requests_in_doubt
 from tests.waiting import wait_for
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "customer-insights" / "dynamics365customerinsights"
+OURS = Path(__file__).parents[1] / "shapes" / "customer-insights" / "dynamics365customerinsights"
+FOREIGN = Path(__file__).parents[3] / "shared" / "samples" / "customer-insights" / "dynamics365customerinsights"
+FOLDERS = [
+    (OURS, "WeekendGuests", 2, 4),
+    (OURS, "Guest", 1, 11),
+    *([(FOREIGN, "HighValueSegment", 2, 443), (FOREIGN, "Customer", 1, 5_003)] if FOREIGN.is_dir() else []),
+]
+"""Containers of segments, with a table, the list that it goes to, and how many rows it has."""
 
 pytestmark = pytest.mark.e2e
 
@@ -59,20 +66,20 @@ def test_a_generated_segment_ends_in_the_expected_account(world: World, app: App
     assert world.refused_hosts == []
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason=f"the Customer Insights sample folder is not there ({SAMPLES.name})")
-@pytest.mark.parametrize(("table", "list_id", "row_count"), [("HighValueSegment", 2, 443), ("Customer", 1, 5_003)])
-def test_a_real_customer_insights_folder_arrives_field_by_field(
-    world: World, app: App, table: str, list_id: int, row_count: int
+@pytest.mark.parametrize(("folder", "table", "list_id", "row_count"), FOLDERS, ids=[each[1] for each in FOLDERS])
+def test_a_customer_insights_folder_arrives_field_by_field(
+    world: World, app: App, folder: Path, table: str, list_id: int, row_count: int
 ) -> None:
-    world.upload_segments(SAMPLES)
-    run = app.wait_for(app.start(app.export(f"real-{table.lower()}", segments=[table], listId=list_id)))
+    world.upload_segments(folder)
+    run = app.wait_for(app.start(app.export(f"from-{table.lower()}", segments=[table], listId=list_id)))
 
     # Worked out independently: the files as the csv module reads them, the columns as model.json names them.
-    (model,) = SAMPLES.rglob("model.json")
+    (model,) = folder.rglob("model.json")
     (entity,) = (e for e in json.loads(model.read_text())["entities"] if e["name"] == table)
     names = [a["name"] for a in entity["attributes"]]
-    files = [SAMPLES / p["location"].split("/dynamics365customerinsights/")[1] for p in entity["partitions"]]
-    rows = [dict(zip(names, r, strict=True)) for f in files for r in csv.reader(f.read_text("utf-8").splitlines())]
+    files = [folder / p["location"].split("/dynamics365customerinsights/")[1] for p in entity["partitions"]]
+    texts = [io.StringIO(f.read_bytes().decode(), newline="") for f in files]
+    rows = [dict(zip(names, r, strict=True)) for text in texts for r in csv.reader(text)]
     sendable = [
         r for r in rows if re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", r["EMail"])
     ]

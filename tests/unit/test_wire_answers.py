@@ -47,7 +47,9 @@ from exporter.activecampaign.answers import (
 )
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "activecampaign"
+OURS = Path(__file__).parents[1] / "shapes" / "activecampaign"
+FOREIGN = Path(__file__).parents[3] / "shared" / "samples" / "activecampaign"
+FOLDERS = [OURS, *([FOREIGN] if FOREIGN.is_dir() else [])]
 HTML = b"<!DOCTYPE html>\n<html lang='en'><head><title>Login</title></head><body>...</body></html>"
 CLOUDFLARE = {
     "type": "https://developers.cloudflare.com/error-502/",
@@ -567,48 +569,77 @@ def test_a_wait_is_always_between_a_second_and_fifteen_minutes(text: str, date: 
     assert 1 <= retry_after({"retry-after": text, "date": date}) <= 900
 
 
-# --- Recorded and documented answers, where they are at hand ---
+# --- Answers as they were recorded and documented ---
 
-pytest_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="recorded samples are not part of this repository")
-READERS: dict[str, Callable[[Reply], Any]] = {
-    "recorded-get-fields-200-anmol.json": lambda reply: read_fields_page(reply, 0),
-    "recorded-get-fields-200-mhenr.json": lambda reply: read_fields_page(reply, 0),
-    "recorded-get-fields-N-404-mhenr.json": lambda reply: read_fields_page(reply, 0),
-    "recorded-get-lists-200-mhenr.json": lambda reply: read_lists_page(reply, 0),
-    "recorded-get-lists-N-200-anmol.json": read_list,
-    "recorded-get-lists-N-200-mhenr.json": read_list,
-    "recorded-get-users-me-200-mhenr.json": read_user,
-    "recorded-post-import-bulk_import-200-anmol.json": bulk_outcome,
+RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
+    OURS / "get-fields.json": (
+        lambda reply: read_fields_page(reply, 0),
+        Page(
+            (CustomField(7, "Membership", "text", "MEMBERSHIP"), CustomField(12, "Interests", "listbox", "INTERESTS")),
+            None,
+        ),
+    ),
+    OURS / "get-field-that-is-not-there.json": (lambda reply: read_fields_page(reply, 0), NotFound()),
+    OURS / "get-lists.json": (
+        lambda reply: read_lists_page(reply, 0),
+        Page((ContactList(2, "Newsletter", None), ContactList(5, "Weekend offers", None)), None),
+    ),
+    OURS / "get-list.json": (read_list, ContactList(5, "Weekend offers", None)),
+    OURS / "get-users-me.json": (read_user, User(4)),
+    OURS / "post-import-bulk-import.json": (bulk_outcome, Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 250)),
+    FOREIGN / "recorded-get-fields-200-anmol.json": (
+        lambda reply: read_fields_page(reply, 0),
+        Page((CustomField(2, "Custom text", "text", "PERSTAG"),), None),
+    ),
+    FOREIGN / "recorded-get-fields-200-mhenr.json": (
+        lambda reply: read_fields_page(reply, 0),
+        Page((CustomField(414, "Custom text", "text", "PERSTAG"),), None),
+    ),
+    FOREIGN / "recorded-get-fields-N-404-mhenr.json": (lambda reply: read_fields_page(reply, 0), NotFound()),
+    FOREIGN / "recorded-get-lists-200-mhenr.json": (
+        lambda reply: read_lists_page(reply, 0),
+        Page((ContactList(1, "Awesome List", None),), None),
+    ),
+    FOREIGN / "recorded-get-lists-N-200-anmol.json": (read_list, ContactList(65, "Awesome List", None)),
+    FOREIGN / "recorded-get-lists-N-200-mhenr.json": (read_list, ContactList(3, "Awesome List", None)),
+    FOREIGN / "recorded-get-users-me-200-mhenr.json": (read_user, User(1)),
+    FOREIGN / "recorded-post-import-bulk_import-200-anmol.json": (
+        bulk_outcome,
+        Accepted("3840817e-6908-41cc-92a6-469478d8994a", 1),
+    ),
 }
-EXPECTED: dict[str, object] = {
-    "recorded-get-fields-200-anmol.json": Page((CustomField(2, "Custom text", "text", "PERSTAG"),), None),
-    "recorded-get-fields-200-mhenr.json": Page((CustomField(414, "Custom text", "text", "PERSTAG"),), None),
-    "recorded-get-fields-N-404-mhenr.json": NotFound(),
-    "recorded-get-lists-200-mhenr.json": Page((ContactList(1, "Awesome List", None),), None),
-    "recorded-get-lists-N-200-anmol.json": ContactList(65, "Awesome List", None),
-    "recorded-get-lists-N-200-mhenr.json": ContactList(3, "Awesome List", None),
-    "recorded-get-users-me-200-mhenr.json": User(1),
-    "recorded-post-import-bulk_import-200-anmol.json": Accepted("3840817e-6908-41cc-92a6-469478d8994a", 1),
+DOCUMENTED: dict[Path, tuple[list[BulkOutcome], list[ImportOutcome]]] = {
+    OURS / "documented.json": (
+        [
+            Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 12),
+            refused((17, ContactFault.EMAIL)),
+            Throttled(60),
+        ],
+        [Completed(("no.dot@invalid", "apostrophe's@hotel.example"), 3), NotFound()],
+    ),
+    FOREIGN / "documented-bulk-import.json": (
+        [Accepted(ID, 1), refused((230, ContactFault.EMAIL)), Throttled(60)],
+        [Completed(("invalid.email@invalidDomain", "invalid'character@example.com"), 4), NotFound()],
+    ),
 }
 
 
-@pytest_samples
-def test_every_recorded_answer_is_a_case() -> None:
-    assert {path.name for path in SAMPLES.glob("recorded-*.json")} == set(READERS)
+@pytest.mark.parametrize("folder", FOLDERS, ids=["ours", "foreign"][: len(FOLDERS)])
+def test_every_answer_is_a_case(folder: Path) -> None:
+    assert {*folder.iterdir()} == {path for path in (*RECORDED, *DOCUMENTED) if path.parent == folder}
 
 
-@pytest_samples
-@pytest.mark.parametrize("name", READERS)
-def test_a_recorded_answer(name: str) -> None:
-    record = json.loads((SAMPLES / name).read_text())
+@pytest.mark.parametrize("path", [path for path in RECORDED if path.parent in FOLDERS], ids=lambda path: path.stem)
+def test_a_recorded_answer(path: Path) -> None:
+    record = json.loads(path.read_text("utf-8"))
     headers = {key.lower(): value for key, value in record["headers"].items()}
-    reply = Answer(record["status"], headers, record["response_body"].encode())
-    assert READERS[name](reply) == EXPECTED[name]
+    read, expected = RECORDED[path]
+    assert read(Answer(record["status"], headers, record["response_body"].encode())) == expected
 
 
-@pytest_samples
-def test_every_documented_answer() -> None:
-    pages = json.loads((SAMPLES / "documented-bulk-import.json").read_text())
+@pytest.mark.parametrize("path", [path for path in DOCUMENTED if path.parent in FOLDERS], ids=lambda path: path.stem)
+def test_every_documented_answer(path: Path) -> None:
+    pages = json.loads(path.read_text("utf-8"))
 
     def outcomes(page: str, read: Callable[[Reply], object]) -> list[object]:
         return [
@@ -617,12 +648,6 @@ def test_every_documented_answer() -> None:
             for example in response["content"]["application/json"]["examples"].values()
         ]
 
-    assert outcomes("POST /import/bulk_import", bulk_outcome) == [
-        Accepted(ID, 1),
-        refused((230, ContactFault.EMAIL)),
-        Throttled(60),
-    ]
-    assert outcomes("GET /import/info", import_outcome) == [
-        Completed(("invalid.email@invalidDomain", "invalid'character@example.com"), 4),
-        NotFound(),
-    ]
+    bulk_imports, infos = DOCUMENTED[path]
+    assert outcomes("POST /import/bulk_import", bulk_outcome) == bulk_imports
+    assert outcomes("GET /import/info", import_outcome) == infos
