@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from exporter.errors import ExporterError
 from exporter.ports import Changed, Secrets
+from sandbox.world import World
 
 _numbers = itertools.count()
 
@@ -71,6 +73,26 @@ def test_a_secret_is_read_back_and_a_new_version_replaces_it(secrets: Secrets) -
     secrets.set(name, "two")
     assert secrets.get(name) == "two"
     assert secrets.get(name, fresh=True) == "two"
+
+
+@pytest.mark.parametrize("secrets", [pytest.param("real", marks=pytest.mark.e2e)], indirect=True)
+def test_a_version_that_somebody_else_stored_is_seen_after_five_minutes_or_when_asked_for(
+    secrets: Secrets, azurite: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("exporter.secrets.time", SimpleNamespace(monotonic=lambda: now))
+    name = f"connection-contract-{next(_numbers)}"
+    azurite.vault.set(name, "one")
+    assert secrets.get(name) == "one"
+    azurite.vault.set(name, "two")
+    now += 299
+    assert secrets.get(name) == "one"
+    now += 2
+    assert secrets.get(name) == "two"
+    azurite.vault.set(name, "three")
+    assert secrets.get(name) == "two"
+    assert secrets.get(name, fresh=True) == "three"
+    assert secrets.get(name) == "three"
 
 
 def test_a_missing_secret_is_an_error_that_names_it_and_not_a_value(secrets: Secrets) -> None:
