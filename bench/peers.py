@@ -28,7 +28,10 @@ BLANK = " \t\r\n\u00a0"
 
 @dataclass(frozen=True)
 class Task:
-    """Positions of the columns, and the envelope; `fields` are (position, id of the custom field)."""
+    """Positions of the columns, and the envelope; `fields` are (position, id of the custom field).
+
+    `consent` is (position, value in lower case); only `with_csv` looks at it, and at contacts too large for a request.
+    """
 
     columns: int
     email: int
@@ -43,6 +46,12 @@ class Task:
     suffix: bytes
     max_contacts: int = 250
     max_bytes: int = 399_999
+    consent: tuple[int, str] | None = None
+
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes the contacts of a request may have, with commas between them."""
+        return self.max_bytes - len(self.prefix) - len(self.suffix)
 
 
 Sink = Any  # anything with write(bytes)
@@ -82,14 +91,18 @@ def with_csv(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> list[s
         for number, row in enumerate(rows_with_csv(file), 1):
             whole = len(row) == task.columns
             email = row[task.email].strip(BLANK) if whole else ""
-            if not whole or not ADDRESS.fullmatch(email):
+            if whole and task.consent and row[task.consent[0]].strip(BLANK).lower() != task.consent[1]:
+                lines.writerow((number, row[task.customer_id], email, "no consent"))
+            elif not whole or not ADDRESS.fullmatch(email):
                 lines.writerow((number, row[task.customer_id] if whole else "", email, "invalid"))
             elif any(CONTROL.search(row[at]) for at in sent):
                 lines.writerow((number, row[task.customer_id], email, "control character"))
+            elif len(text := contact(task, email, row)) > task.room_bytes:
+                lines.writerow((number, row[task.customer_id], email, "too large"))
             elif (first := seen.setdefault(hash(email.lower()), number)) != number:
                 lines.writerow((number, row[task.customer_id], email, f"duplicate of {first}"))
             else:
-                yield contact(task, email, row), reference(task, number, row)
+                yield text, reference(task, number, row)
             if out.tell() > 1 << 20:
                 rejects.write(out.getvalue().encode())
                 out.seek(0)
@@ -101,7 +114,7 @@ def with_csv(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> list[s
 
 def write_batches(contacts: Iterable[tuple[bytes, bytes]], task: Task, payload: Sink) -> list[str]:
     """Cut contacts into batches; one that is smaller than ten takes contacts from the one before, as far as it can."""
-    room = task.max_bytes - len(task.prefix) - len(task.suffix)
+    room = task.room_bytes
     before: list[tuple[bytes, bytes]] = []
     batch: list[tuple[bytes, bytes]] = []
     digests: list[str] = []
