@@ -115,11 +115,11 @@ class Import:
     import_id: str
     batch: int
     positions: Sequence[int]
-    accepted_at: float
     failed_imports: int
+    accepted_at: float
+    asked_at: float
     status: ImportStatus = ImportStatus.ACCEPTED
     asks: int = 0
-    asked_at: float = 0.0
     rejected: dict[int, str] = field(default_factory=dict)
     """Reason code by position, of the contacts that failed in the import."""
     reason: str | None = None
@@ -234,7 +234,7 @@ class Lane:
                 self._progress()
                 import_id = event["importId"]
                 self.imports[import_id] = Import(
-                    import_id, portion.batch, portion.to_send, at, portion.failed_imports, asked_at=at
+                    import_id, portion.batch, portion.to_send, portion.failed_imports, accepted_at=at, asked_at=at
                 )
                 portion.handed_over += len(portion.to_send)
                 self._judge(portion, None)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import Stop, Wait
+from exporter.errors import Culprit, Stop, Wait
 from exporter.ledger import (
     IMPORT_EVENTS,
     PORTION_EVENTS,
@@ -15,6 +15,7 @@ from exporter.ledger import (
     Json,
     Lane,
     Pause,
+    Portion,
     PortionStatus,
     Send,
     ask_at,
@@ -26,6 +27,7 @@ from exporter.ledger import (
     opened,
     portion_event,
 )
+from exporter.reasons import Reason
 from tests.fakes import START
 
 
@@ -49,19 +51,94 @@ def test_an_accepted_request_is_not_delivered_yet() -> None:
     lane = lane_of((0, 250))
     accept(lane)
     assert lane.portions[0, 0].status is PortionStatus.SENT
-    assert lane.imports["i1"].status is ImportStatus.ACCEPTED
+    one = lane.imports["i1"]
+    assert (one.status, one.rejected, one.reason) == (ImportStatus.ACCEPTED, {}, None)
+    assert (one.accepted_at, one.asked_at, one.asks) == (START, START, 0)
     assert not lane.finished
 
 
-def test_sending_twice_without_an_outcome_counts_as_a_repeat() -> None:
+def test_each_request_without_an_outcome_is_sent_again_and_counted() -> None:
     lane = lane_of((0, 250))
     portion = lane.portions[0, 0]
     lane.apply(portion_event(START, "sending", portion))
     lane.apply(portion_event(START, "notQueued", portion))
     lane.apply(portion_event(START, "sending", portion))
     assert portion.resends == 0
+    for count in (1, 2):
+        lane.apply(portion_event(START, "sending", portion))
+        assert portion.resends == count
+
+
+def open_positions(portion: Portion) -> tuple[list[int], list[int]]:
+    """Those that may have reached ActiveCampaign, and those that certainly did not."""
+    assert portion.open == len(portion.unknown) + len(portion.unsent)
+    return list(portion.unknown), list(portion.unsent)
+
+
+def test_only_contacts_that_left_without_an_answer_may_have_reached_activecampaign() -> None:
+    lane = lane_of((0, 3))
+    portion = lane.portions[0, 0]
+    assert open_positions(portion) == ([], [0, 1, 2])
     lane.apply(portion_event(START, "sending", portion))
-    assert portion.resends == 1
+    assert open_positions(portion) == ([0, 1, 2], [])
+    lane.apply(portion_event(START, "notQueued", portion))
+    assert open_positions(portion) == ([], [0, 1, 2])
+
+
+def test_a_definite_no_says_nothing_about_the_request_before_it() -> None:
+    lane = lane_of((0, 3))
+    portion = lane.portions[0, 0]
+    for name in ("sending", "sending", "notQueued"):
+        lane.apply(portion_event(START, name, portion))
+    assert portion.status is PortionStatus.PENDING
+    assert open_positions(portion) == ([0, 1, 2], [])
+
+
+@pytest.mark.parametrize(("verdict", "unsent"), [("refused", [0, 1, 2, 3, 4]), ("accepted", [3, 4])])
+def test_a_verdict_ends_the_doubt_about_earlier_requests(verdict: str, unsent: list[int]) -> None:
+    lane = lane_of((0, 5))
+    portion = lane.portions[0, 0]
+    for name in ("sending", "refused", "sending", "sending", verdict):
+        lane.apply(portion_event(START, name, portion, importId="i1", named=[]))
+    assert portion.status is PortionStatus.PENDING
+    assert open_positions(portion) == ([], unsent)
+
+
+def test_of_a_batch_in_the_middle_of_a_search_only_the_last_request_is_in_doubt() -> None:
+    lane = lane_of((0, 6))
+    portion = lane.portions[0, 0]
+    for name in ("sending", "refused", "sending", "accepted", "sending", "refused", "sending"):
+        lane.apply(portion_event(START, name, portion, importId="i1", named=[]))
+    assert open_positions(portion) == ([3], [4, 5])
+
+
+def test_all_open_contacts_of_a_failed_import_may_have_reached_activecampaign() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    lane.apply(import_event(START, "importFailed", lane.imports["i1"], status="failed"))
+    again = lane.portions[0, 1]
+    assert again.status is PortionStatus.PENDING
+    assert open_positions(again) == ([0, 1, 2, 3, 4], [])
+    for name in ("sending", "refused", "sending", "accepted"):
+        lane.apply(portion_event(START, name, again, importId="i2", named=[]))
+    assert open_positions(again) == ([3, 4], [])
+
+
+def test_a_portion_with_nothing_open_has_nobody_to_report() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    assert open_positions(lane.portions[0, 0]) == ([], [])
+
+
+def test_a_batch_may_reach_activecampaign_in_several_imports() -> None:
+    lane = lane_of((0, 5))
+    portion = lane.portions[0, 0]
+    for name, open_after in (("refused", 5), ("accepted", 2), ("accepted", 0)):
+        lane.apply(portion_event(START, "sending", portion))
+        lane.apply(portion_event(START, name, portion, importId=f"i{open_after}", named=[]))
+        assert portion.open == open_after
+    assert [one.positions for one in lane.imports.values()] == [(0, 1, 2), (3,)]
+    assert (portion.status, portion.refused) == (PortionStatus.SENT, (4,))
 
 
 def test_refused_contacts_leave_the_request_and_the_others_are_sent_again() -> None:
@@ -82,7 +159,22 @@ def test_contacts_of_a_failed_import_become_a_portion_of_their_own() -> None:
     lane.apply(import_event(START, "importFailed", lane.imports["i1"], status="failed"))
     again = lane.portions[0, 1]
     assert (list(again.positions), again.failed_imports) == ([0, 1, 2, 3, 4], 1)
+    assert lane.imports["i1"].status is ImportStatus.FAILED
+    assert again.left_by is lane.imports["i1"]
     assert step(lane) == Send(lane.portions[7, 0])
+
+
+def test_the_portions_of_a_batch_are_numbered_by_themselves() -> None:
+    lane = lane_of((0, 5), (7, 3))
+    accept(lane)
+    accept(lane, batch=7, import_id="i7")
+    for number, import_id in enumerate(("i1", "i2"), 1):
+        lane.apply(import_event(START, "importFailed", lane.imports[import_id], status="failed"))
+        again = lane.portions[0, number]
+        assert (again.number, again.failed_imports, again.left_by) == (number, number, lane.imports[import_id])
+        lane.apply(portion_event(START, "sending", again))
+        lane.apply(portion_event(START, "accepted", again, importId=f"i{number + 1}"))
+    assert lane.portions.keys() == {(0, 0), (0, 1), (0, 2), (7, 0)}
 
 
 def test_the_lane_is_finished_when_every_import_has_its_outcome() -> None:
@@ -90,6 +182,7 @@ def test_the_lane_is_finished_when_every_import_has_its_outcome() -> None:
     accept(lane)
     lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={"3": "failed_in_import"}, unmatched=0))
     assert lane.finished
+    assert lane.imports["i1"].status is ImportStatus.CONFIRMED
     assert lane.imports["i1"].rejected == {3: "failed_in_import"}
     assert step(lane) == Finished()
 
@@ -112,17 +205,90 @@ def test_a_lane_that_may_not_send_any_more_still_asks() -> None:
 def test_an_import_without_a_final_status_is_given_up_in_the_end() -> None:
     lane = lane_of((0, 5))
     accept(lane)
-    found = step(lane, START + 7_201)
-    assert isinstance(found, GiveUp)
-    lane.apply(import_event(START + 7_201, "gaveUp", lane.imports["i1"], reason=found.reason))
+    one = lane.imports["i1"]
+    assert step(lane, START + 7_200) == Ask(one)
+    assert step(lane, START + 7_201) == GiveUp(one, Reason.NOT_CONFIRMED_IN_TIME)
+    lane.apply(import_event(START + 7_201, "gaveUp", one, reason="not_confirmed_in_time"))
+    assert (one.status, one.reason) == (ImportStatus.GIVEN_UP, "not_confirmed_in_time")
     assert lane.finished
 
 
-def test_a_question_that_came_too_early_makes_the_next_ones_later() -> None:
+def test_an_outcome_may_come_late_when_only_the_time_was_up() -> None:
+    lane = lane_of((0, 5), (1, 5), (2, 5))
+    for number, reason in ((0, "not_confirmed_in_time"), (1, "import_failed")):
+        accept(lane, batch=number, import_id=f"i{number}")
+        lane.apply(import_event(START, "gaveUp", lane.imports[f"i{number}"], reason=reason))
+    accept(lane, batch=2, import_id="i2")
+    assert list(lane.late()) == [lane.imports["i0"]]
+    lane.apply(import_event(START, "confirmed", lane.imports["i0"], failed={}))
+    assert list(lane.late()) == []
+
+
+# --- When to ask ---
+
+
+def test_an_import_is_asked_for_at_the_very_time_when_its_question_is_due() -> None:
     lane = lane_of((0, 5))
     accept(lane)
-    lane.apply(import_event(START + 8, "asked", lane.imports["i1"], status="active"))
-    assert lane.expect_s == pytest.approx(10)
+    assert step(lane, START + 4.999) == Pause(START + 5)
+    assert step(lane, START + 5) == Ask(lane.imports["i1"])
+
+
+def test_the_question_that_is_due_first_is_asked_first() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane, START + 3, import_id="later", batch=1)
+    accept(lane, START, import_id="sooner", batch=0)
+    assert step(lane, START + 60) == Ask(lane.imports["sooner"])
+    lane.apply(import_event(START + 60, "asked", lane.imports["sooner"], status="active"))
+    assert step(lane, START + 63) == Ask(lane.imports["sooner"])
+    lane.apply(import_event(START + 63, "asked", lane.imports["sooner"], status="active"))
+    assert step(lane, START + 64) == Ask(lane.imports["later"])
+
+
+def test_questions_for_an_import_become_rarer_down_to_one_a_minute() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one, at, gaps = lane.imports["i1"], START + 5, []
+    assert ask_at(one, lane.expect_s) == at
+    for _ in range(8):
+        lane.apply(import_event(at, "asked", one, status="active"))
+        gaps.append(ask_at(one, lane.expect_s) - at)
+        at += gaps[-1]
+    assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_any_number_of_questions_can_be_asked() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one = lane.imports["i1"]
+    for _ in range(2_000):
+        lane.apply(import_event(START + 5, "asked", one, status="active"))
+    assert one.asks == 2_000
+    assert ask_at(one, lane.expect_s) == START + 5 + 60
+
+
+def test_a_question_that_came_too_early_makes_the_next_first_ones_later_within_bounds() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    assert lane.expect_s == 5
+    for asked_after_s, expected_s in ((8, 10), (6, 10), (47, 58.75), (1_000, 60)):
+        lane.apply(import_event(START + asked_after_s, "asked", lane.imports["i1"], status="active"))
+        assert lane.expect_s == expected_s
+
+
+def test_each_import_that_is_confirmed_makes_the_next_questions_a_little_earlier_within_bounds() -> None:
+    lane = lane_of(*((number, 5) for number in range(60)))
+    learnt = []
+    for number in range(60):
+        accept(lane, import_id=f"i{number}", batch=number)
+        lane.apply(import_event(START + 5, "confirmed", lane.imports[f"i{number}"], failed={}))
+        learnt.append(lane.expect_s)
+    assert learnt[:2] == pytest.approx([4.9, 4.802])
+    assert learnt[44:46] == pytest.approx([5 * 0.98**45, 2])
+    assert learnt[-1] == 2
+
+
+# --- The lane ---
 
 
 def test_a_lane_is_held_only_by_a_worker_that_shows_life() -> None:
@@ -130,22 +296,72 @@ def test_a_lane_is_held_only_by_a_worker_that_shows_life() -> None:
     assert not lane.held(0, 150)
     lane.apply(lane_event(START, "claimed", by="w1"))
     assert lane.held(149, 150)
-    assert not lane.held(151, 150)
+    assert not lane.held(150, 150)
     lane.apply(lane_event(START, "released"))
     assert not lane.held(0, 150)
 
 
-def test_progress_ends_a_wait_and_waits_in_a_row_are_counted() -> None:
-    lane = lane_of((0, 5))
+def waits(lane: Lane, at: float) -> None:
+    lane.apply(lane_event(at, "waiting", code="x", message="", culprit="external", until="2026-11-18T00:00:00Z"))
+
+
+@pytest.mark.parametrize("name", ["accepted", "refused", "asked", "confirmed", "importFailed", "gaveUp"])
+def test_progress_ends_a_wait_and_waits_in_a_row_are_counted(name: str) -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane, batch=1)
+    lane.apply(portion_event(START, "sending", lane.portions[0, 0]))
     for second in range(3):
-        lane.apply(
-            lane_event(
-                START + second, "waiting", code="x", message="", culprit="external", until="2026-11-18T00:00:00Z"
-            )
-        )
+        waits(lane, START + second)
     assert (lane.waits, lane.waiting_since) == (3, START)
-    accept(lane)
+    if name in IMPORT_EVENTS:
+        lane.apply(import_event(START, name, lane.imports["i1"], failed={}, reason="import_failed"))
+    else:
+        lane.apply(portion_event(START, name, lane.portions[0, 0], importId="i0", named=[]))
     assert (lane.waits, lane.waiting_since, lane.waiting) == (0, None, None)
+
+
+def test_a_closed_lane_sends_nothing_and_still_takes_in_outcomes() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane)
+    lane.apply(lane_event(START, "claimed", by="w1"))
+    assert not lane.finished
+    lane.apply(lane_event(START, "closed"))
+    assert (lane.finished, lane.holder) == (True, None)
+    for event in (lane_event(START, "claimed", by="w2"), portion_event(START, "sending", lane.portions[1, 0])):
+        with pytest.raises(Stop, match="after its end"):
+            lane.apply(event)
+    lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={}))
+    assert lane.imports["i1"].status is ImportStatus.CONFIRMED
+
+
+# --- The record ---
+
+
+def test_a_ledger_is_a_line_an_event_and_its_length_is_known() -> None:
+    events = [opened(START, [(0, 5)]), lane_event(START, "claimed", by="w1")]
+    data = encode(events)
+    assert data == encode(events[:1]) + encode(events[1:])
+    assert data.splitlines(keepends=True) == [encode([event]) for event in events]
+    assert fold(data).length == len(data)
+    assert fold(b"") == Lane()
+
+
+def test_an_import_has_one_outcome() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one = lane.imports["i1"]
+    lane.apply(import_event(START, "confirmed", one, failed={}))
+    for event in (
+        import_event(START, "confirmed", one, failed={}),
+        import_event(START, "asked", one, status="active") | {"importId": "i2"},
+    ):
+        with pytest.raises(Stop, match="where it cannot happen, in import i"):
+            lane.apply(event)
+
+
+def test_a_ledger_of_a_newer_release_is_left_to_that_release() -> None:
+    with pytest.raises(Wait, match="Expected a ledger of schema version 1 at most, found 2"):
+        fold(encode([opened(START, []) | {"v": 2}]))
 
 
 @pytest.mark.parametrize(
@@ -153,13 +369,13 @@ def test_progress_ends_a_wait_and_waits_in_a_row_are_counted() -> None:
     [
         b"{",
         encode([lane_event(START, "invented")]),
-        encode([{"at": "2026-11-18T00:00:00Z", "event": "opened", "v": 2, "batches": []}]),
         encode([{"at": "2026-11-18T00:00:00Z", "event": "accepted", "batch": 0, "portion": 0, "importId": "i"}]),
     ],
 )
 def test_a_ledger_of_another_making_is_refused(line: bytes) -> None:
-    with pytest.raises((Stop, Wait), match="left as it is"):
+    with pytest.raises(Stop, match="left as it is") as caught:
         fold(line)
+    assert (caught.value.code, caught.value.culprit) == ("ledger_unreadable", Culprit.SYSTEM)
 
 
 @given(
