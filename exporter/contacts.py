@@ -91,7 +91,7 @@ class Contact:
 
     key: str
     text: bytes
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Notice, ...]
 
 
 def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:

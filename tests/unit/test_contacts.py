@@ -88,8 +88,14 @@ def sent(**values: str) -> dict[str, object]:
         ("a@example.com.", Reason.INVALID_EMAIL_DOMAIN),
         ("a@[127.0.0.1]", Reason.INVALID_EMAIL_DOMAIN),
         ("a@" + "b" * 64 + ".com", Reason.INVALID_EMAIL_DOMAIN),
+        ("a@example." + "b" * 64, Reason.INVALID_EMAIL_DOMAIN),
+        ("a@example.com-", Reason.INVALID_EMAIL_DOMAIN),
+        ("a@example.com1", Reason.INVALID_EMAIL_DOMAIN),
+        ("a'@example.com", Reason.INVALID_EMAIL_CHARACTER),
+        ("\u2003a@example.com", Reason.INVALID_EMAIL_NOT_ASCII),  # only usual blanks are trimmed
         ("x" * 65 + "@example.com", Reason.INVALID_EMAIL_TOO_LONG),
         ("a@" + "b.c" * 84 + ".com", Reason.INVALID_EMAIL_TOO_LONG),
+        ("a@" + f"{'b' * 61}." * 4 + "comxx", Reason.INVALID_EMAIL_TOO_LONG),  # 255 characters
     ],
 )
 def test_an_address_that_activecampaign_would_refuse_has_its_reason(address: str, reason: Reason) -> None:
@@ -99,7 +105,8 @@ def test_an_address_that_activecampaign_would_refuse_has_its_reason(address: str
 @pytest.mark.parametrize(
     "address",
     ["a@example.com", "A.B+c@Example.COM", "!#$%&*+/=?^_`{|}~-@x.org", "a@1.2.example.co", "x" * 64 + "@example.com",
-     "a@" + "b" * 63 + ".museum", "a@xn--exmple-cua.com"],
+     "a@" + "b" * 63 + ".museum", "a@xn--exmple-cua.com", "a@example." + "b" * 63, "a@example.co", "XaX@example.maX",
+     "a@" + f"{'b' * 61}." * 4 + "comx"],  # the last one has 254 characters
 )  # fmt: skip
 def test_an_address_that_is_in_order_is_a_contact(address: str) -> None:
     found = contact(EMail=f" {address}\u00a0")
@@ -138,6 +145,14 @@ def test_a_blank_value_is_left_out_since_it_could_erase_what_is_there(blank: str
     assert sent(First=blank, Tier=blank, Tags=f"{blank};{blank}") == {"email": "a@example.com"}
 
 
+def test_what_merely_looks_blank_is_a_value() -> None:
+    assert sent(First="\u2003", Tags="a\u2003;b") == {
+        "email": "a@example.com",
+        "first_name": "\u2003",
+        "fields": [{"id": 8, "value": "||a\u2003||b||"}],
+    }
+
+
 @pytest.mark.parametrize(
     "value",
     ["=1+1", "+49 (30) 1", "-x", "@home", "<b>hi</b>", "\U0001f600", "  Ada  ", 'say "hi"', "a\nb\tc", "\\", "\u2028"],
@@ -172,7 +187,16 @@ def test_a_value_that_would_be_taken_for_two_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "allowed"), [("Yes", True), (" yes ", True), ("No", False), ("", False), ("Y", False)]
+    ("value", "allowed"),
+    [
+        ("Yes", True),
+        (" yes\u00a0", True),
+        ("No", False),
+        ("", False),
+        ("Y", False),
+        ("ye\u017f", False),
+        ("Yes\u2003", False),
+    ],
 )
 def test_without_consent_nobody_is_sent(value: str, *, allowed: bool) -> None:
     found = contact(Consent=value)
@@ -195,7 +219,17 @@ def test_a_phone_that_a_spreadsheet_damaged_is_sent_and_pointed_out(value: str) 
 
 
 @pytest.mark.parametrize(
-    "value", ["983.566.0706x9509", "001-811-506-2553x442", "(067)681-4908", "+49 30 1", "787699373"]
+    "value",
+    [
+        "-6854x",
+        "1E+10 ext. 2",
+        "4.93012e11/1",
+        "983.566.0706x9509",
+        "001-811-506-2553x442",
+        "(067)681-4908",
+        "+49 30 1",
+        "787699373",
+    ],
 )
 def test_a_phone_of_any_usual_form_is_not_pointed_out(value: str) -> None:
     found = contact(Phone=value)
@@ -205,6 +239,16 @@ def test_a_phone_of_any_usual_form_is_not_pointed_out(value: str) -> None:
 
 
 # Columns.
+
+
+def test_rows_are_labeled_by_the_customer_ids_where_a_segment_has_them() -> None:
+    columns = [Column(name, "string") for name in ("PreviousCustomerId", "EMail", "CustomerId")]
+    found = match_columns(Mapping("EMail"), columns)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 2, 0), 1, 2)
+    found = match_columns(Mapping("EMail"), COLUMNS)
+    assert (found.customer_id, found.previous_customer_id) == (None, None)
+    found = match_columns(Mapping("EMail", customer_id=None, previous_customer_id="Id"), COLUMNS)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 0), None, 1)
 
 
 def test_a_column_in_another_case_is_found_with_a_warning() -> None:
@@ -247,6 +291,13 @@ def test_a_column_that_is_there_twice_is_refused(names: tuple[str, ...]) -> None
     assert caught.value.code == "column_ambiguous"
 
 
-def test_a_message_lists_a_bounded_number_of_columns() -> None:
-    with pytest.raises(Stop, match="and 1950 more"):
-        match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(2_000)])
+def test_the_field_that_is_mapped_twice_is_named() -> None:
+    with pytest.raises(Stop, match="the ActiveCampaign field 3"):
+        match_columns(Mapping("EMail", fields=(FieldMapping("First", 1), *[FieldMapping("Last", 3)] * 2)), COLUMNS)
+
+
+@pytest.mark.parametrize(("count", "end"), [(50, "c48, c49."), (51, "c48, c49 and 1 more."), (2_000, "and 1950 more.")])
+def test_a_message_lists_a_bounded_number_of_columns(count: int, end: str) -> None:
+    with pytest.raises(Stop) as caught:
+        match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(count)])
+    assert caught.value.message.endswith(end)
