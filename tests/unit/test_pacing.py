@@ -104,10 +104,62 @@ def test_every_pace_that_is_accepted_keeps_the_limits(bulk_per_minute: float, ki
     assert_limits(sent)
 
 
-@pytest.mark.parametrize("bulk_per_minute", [0.0, -1.0, 99.5, 100.0, 120.0, float("nan"), float("inf")])
+def test_the_fastest_pace_leaves_room_for_requests_that_are_half_a_second_late() -> None:
+    assert Pace(99.1).tick_s == pytest.approx(60 / 4 / 99.1)
+    assert Pace(0.5).tick_s == 30
+    with pytest.raises(ValueError, match=r"even when each request is up to 0\.5 s late, found 99\.2;"):
+        Pace(99.2)
+
+
+@pytest.mark.parametrize(("bulk_per_minute", "ticks"), [(96, 20), (99, 20), (48, 12), (16, 4), (4, 4)])
+def test_bulk_imports_of_one_contact_are_as_far_apart_as_twenty_a_minute_need(
+    bulk_per_minute: float, ticks: int
+) -> None:
+    assert Pace(bulk_per_minute).single_ticks == ticks
+
+
+@pytest.mark.parametrize("bulk_per_minute", [0.0, -1.0, 99.2, 99.5, 100.0, 120.0, float("nan"), float("inf")])
 def test_a_pace_that_could_break_a_limit_is_refused(bulk_per_minute: float) -> None:
     with pytest.raises(ValueError, match="take 96 or less"):
         Pace(bulk_per_minute)
+
+
+def test_bulk_imports_and_the_other_requests_take_turns_of_their_own() -> None:
+    """START is a turn of bulk imports; they are 0.625 s apart, and the other requests stand halfway between."""
+    budget, turns = take_many(Budget(), [Kind.BULK] * 3)
+    assert [at - START for at in turns] == [0, 0.625, 1.25]
+    assert (budget.bulk, budget.single, budget.general) == ((11488000000, 11488000004, 11488000008), (), ())
+    budget, turns = take_many(budget, [Kind.GENERAL] * 3)
+    assert [at - START for at in turns] == [0.3125, 0.9375, 1.5625]
+    assert (budget.single, budget.general) == ((), (11488000002, 11488000006, 11488000010))
+    budget, at = take(budget, Kind.SINGLE, START)
+    assert (at - START, budget.single, budget.bulk[-1]) == (1.875, (11488000012,), 11488000012)
+
+
+@pytest.mark.parametrize(("later_s", "turns_s"), [(5.0, [5.3125, 5.9375]), (5.0625, [5.3125, 5.625])])
+def test_the_other_requests_take_every_turn_when_no_bulk_import_went_for_five_seconds(
+    later_s: float, turns_s: list[float]
+) -> None:
+    budget, _ = take(Budget(), Kind.BULK, START)
+    _, turns = take_many(budget, [Kind.GENERAL] * 2, START + later_s)
+    assert [at - START for at in turns] == turns_s
+
+
+def test_without_any_bulk_import_the_other_requests_take_every_turn() -> None:
+    _, turns = take_many(Budget(), [Kind.GENERAL] * 3)
+    assert [at - START for at in turns] == [0, 0.3125, 0.625]
+
+
+def test_turns_are_remembered_for_a_minute() -> None:
+    budget, _ = take_many(Budget(), [Kind.BULK, Kind.GENERAL, Kind.SINGLE])
+    first = (budget.bulk[0], budget.single[0], budget.general[0])
+    for later_s, remembered in ((60.0, first), (60.0625, (first[0], *first[1:]))):
+        after, _ = take(budget, Kind.BULK, START + later_s)
+        assert (after.bulk[0], after.single[0], after.general[0]) == remembered
+    after, _ = take(budget, Kind.BULK, START + 60.2)
+    assert after.bulk[0] == first[1]
+    after, _ = take(budget, Kind.BULK, START + 62)
+    assert (len(after.bulk), after.single, after.general) == (1, (), ())
 
 
 @pytest.mark.parametrize("start_s", [0.0, 0.2, 0.4, 0.6])
@@ -182,6 +234,54 @@ def test_a_refusal_never_makes_anybody_faster(refusals: list[tuple[float, float]
         assert spread_at(after, now) >= spread_at(budget, now)
         assert SPREAD <= after.spread <= MAX_SPREAD
         budget = after
+
+
+def test_each_pause_makes_the_distance_grow_by_a_quarter_and_by_a_tick_at_least() -> None:
+    budget, spreads = Budget(), []
+    for _ in range(12):
+        budget = penalise(budget, budget.resume_at, 30)
+        spreads.append(budget.spread)
+    assert spreads == [5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 32, 32]
+
+
+def test_patience_doubles_when_a_refusal_comes_within_half_an_hour_up_to_sixteen_minutes() -> None:
+    budget = penalise(Budget(), START, 60)
+    assert (budget.resume_at, budget.calm_s) == (START + 60, 60)
+    patience = []
+    for _ in range(6):
+        budget = penalise(budget, budget.resume_at + 1_799, 60)
+        patience.append(budget.calm_s)
+    assert patience == [120, 240, 480, 960, 960, 960]
+    assert penalise(budget, budget.resume_at + 1_800, 60).calm_s == 60
+
+
+def test_the_distance_shrinks_by_a_tick_after_the_patience_and_then_by_one_each_minute() -> None:
+    budget = Budget(resume_at=START, spread=8, calm_s=240)
+    after = {s: spread_at(budget, START + s) for s in (0, 239, 240, 299, 300, 359, 360, 419, 420, 9_999)}
+    assert after == {0: 8, 239: 8, 240: 7, 299: 7, 300: 6, 359: 6, 360: 5, 419: 5, 420: 4, 9_999: 4}
+
+
+def test_a_refusal_during_a_pause_makes_it_longer_and_never_shorter() -> None:
+    budget = penalise(Budget(), START, 60)
+    assert penalise(budget, START + 30, 10) == budget
+    assert penalise(budget, START + 30, 31).resume_at == START + 61
+    assert penalise(budget, START + 60, 1).spread == 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "turns_s"),
+    [(Kind.BULK, [0, 1.25, 2.5]), (Kind.SINGLE, [0, 6.25, 12.5]), (Kind.GENERAL, [0, 0.625, 1.25])],
+)
+def test_at_twice_the_distance_every_kind_goes_half_as_fast(kind: Kind, turns_s: list[float]) -> None:
+    _, turns = take_many(Budget(resume_at=START, spread=8), [kind] * 3)
+    assert [at - START for at in turns] == turns_s
+
+
+def test_a_distance_that_is_not_the_usual_one_leaves_the_grid_of_four() -> None:
+    budget, turns = take_many(Budget(resume_at=START, spread=5), [Kind.BULK] * 3)
+    assert [at - START for at in turns] == [0, 0.78125, 1.5625]
+    _, turns = take_many(budget, [Kind.GENERAL] * 2)
+    assert [at - START for at in turns] == [0.3125, 2.1875]
 
 
 def test_refusals_that_arrive_during_a_pause_slow_down_only_once() -> None:
@@ -275,9 +375,24 @@ def test_a_budget_survives_storage(kinds: list[Kind], waits: list[float]) -> Non
     assert Budget.from_json(budget.to_json()) == budget
 
 
+def test_a_budget_is_stored_in_this_form() -> None:
+    budget = Budget(bulk=(1, 5), single=(5,), general=(3,), resume_at=7.5, spread=6, calm_s=120.0)
+    assert orjson.loads(budget.to_json()) == {
+        "schemaVersion": 1,
+        "bulk": [1, 5],
+        "single": [5],
+        "general": [3],
+        "resumeAt": 7.5,
+        "spread": 6,
+        "calmS": 120.0,
+    }
+    assert Budget.from_json(budget.to_json()) == budget
+    assert Budget() == Budget((), (), (), 0.0, 4, 60.0)
+
+
 def test_a_budget_of_an_unknown_version_is_refused() -> None:
     record = orjson.loads(Budget().to_json()) | {"schemaVersion": 2}
-    with pytest.raises(Wait, match="schema version 1 at most, found 2"):
+    with pytest.raises(Wait, match="Expected a rate budget of schema version 1 at most, found 2"):
         Budget.from_json(orjson.dumps(record))
 
 
