@@ -200,3 +200,21 @@ def test_nobody_to_send_is_the_end() -> None:
 
 def test_an_accepted_request_after_contradictions_ends_the_search_without_blame() -> None:
     assert search(range(4), [[2, 3], None, None]) == Search((), ((0, 3), (1, 2)), {})
+
+
+def test_several_names_cost_two_of_the_four_requests_that_names_are_trusted_for() -> None:
+    verdicts: list[Verdict] = [[1, 2, 3], None, [1], [1]]
+    sends = [search(range(10), verdicts[:count]).send for count in range(5)]
+    assert sends == [tuple(range(10)), tuple(range(3, 10)), (0, 1, 2), (1, 2), (2,)]
+    assert search(range(10), [*verdicts, [1]]).send == (0,)
+
+
+def test_each_name_that_proves_right_is_worth_one_more_request() -> None:
+    """All thirty are bad and the first is named each time: four names, then those four alone, then eight names ..."""
+    verdicts: list[Verdict] = []
+    sizes = []
+    while send := search(range(30), verdicts).send:
+        sizes.append(len(send))
+        verdicts.append([1])
+    assert sizes[:9] == [30, 29, 28, 27, 26, 1, 1, 1, 1]
+    assert sizes[9:27] == [26, 25, 24, 23, 22, 21, 20, 19, 18, 1, 1, 1, 1, 1, 1, 1, 1, 18]
