@@ -1,164 +1,106 @@
-"""One fold says what became of each contact; the count, the reject report and the lookup read it."""
+"""What became of each contact of a batch, in every state that it can be in."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from exporter import ledger, runs
-from exporter.fates import BUCKETS, Bucket, fates
-from exporter.ledger import (
-    IMPORT_EVENTS,
-    PORTION_EVENTS,
-    Import,
-    Lane,
-    Portion,
-    import_event,
-    lane_event,
-    portion_event,
-)
-from exporter.pipeline.lookup import fate_of
-from exporter.reasons import Group, Reason
+from exporter.fates import Bucket, Fate, fates
+from exporter.ledger import Lane, import_event, opened, portion_event
+from exporter.reasons import Reason
 from tests.fakes import START
 
-PLAN = runs.Plan(rows_read=0, contacts=0, duplicates=0, rejected={}, batches=0, lanes=1, at=START)
 
-
-def lane_of(*batches: tuple[int, int]) -> Lane:
+def lane_after(*names: str, count: int = 4, **data: object) -> Lane:
+    """A lane with one batch, to whose whole portion these things happened."""
     lane = Lane()
-    lane.apply(ledger.opened(START, batches))
+    lane.apply(opened(START, [(7, count)]))
+    for name in names:
+        lane.apply(portion_event(START, name, lane.portions[7, 0], importId="i1", named=data.get("named", [])))
     return lane
 
 
-def send(lane: Lane, portion: Portion) -> None:
-    lane.apply(portion_event(START, "sending", portion))
+def after_import(name: str, **data: object) -> Lane:
+    lane = lane_after("sending", "accepted")
+    lane.apply(import_event(START, name, lane.imports["i1"], **data))
+    return lane
 
 
-def accept(lane: Lane, portion: Portion, import_id: str = "i1") -> Import:
-    send(lane, portion)
-    lane.apply(portion_event(START, "accepted", portion, importId=import_id, queued=0))
-    return lane.imports[import_id]
-
-
-def told(lane: Lane) -> dict[int, tuple[str | None, bool, str | None]]:
-    """Return for each position of batch 0 its reason, whether it is open, and its newest import."""
-    return {
-        position: (fate.reason, fate.open, fate.newest.import_id if fate.newest else None)
-        for fate in fates([lane])
-        for position in fate.positions
-    }
-
-
-def test_nothing_was_sent_of_a_batch_that_is_pending() -> None:
-    assert told(lane_of((0, 2))) == dict.fromkeys(range(2), ("not_sent", True, None))
-
-
-def test_the_outcome_of_a_request_without_an_answer_is_unknown() -> None:
-    lane = lane_of((0, 2))
-    send(lane, lane.portions[0, 0])
-    assert told(lane) == dict.fromkeys(range(2), ("outcome_unknown", True, None))
-
-
-def test_a_request_that_was_called_off_was_not_sent() -> None:
-    lane = lane_of((0, 2))
-    send(lane, lane.portions[0, 0])
-    lane.apply(portion_event(START, "notQueued", lane.portions[0, 0]))
-    assert told(lane) == dict.fromkeys(range(2), ("not_sent", True, None))
-
-
-def test_in_the_middle_of_a_search_each_contact_is_told_apart() -> None:
-    lane = lane_of((0, 8))
-    portion = lane.portions[0, 0]
-    for _ in range(2):
-        send(lane, portion)
-        lane.apply(portion_event(START, "refused", portion, named=[], faults=[]))
-    assert list(portion.to_send) == [0, 1]  # halved twice
-    accept(lane, portion)
-    send(lane, portion)
-    assert list(portion.to_send) == [2]
-    assert told(lane) == {
-        0: ("outcome_unknown", True, "i1"),
-        1: ("outcome_unknown", True, "i1"),
-        2: ("outcome_unknown", True, None),
-        **dict.fromkeys((3, 4, 5, 6, 7), ("not_sent", True, None)),
-    }
-
-
-def test_a_confirmed_import_confirms_all_but_its_failures() -> None:
-    lane = lane_of((0, 3))
-    one = accept(lane, lane.portions[0, 0])
-    lane.apply(import_event(START, "confirmed", one, failed={"1": "excluded"}, unmatched=0))
-    assert told(lane) == {0: (None, False, "i1"), 1: ("excluded", False, "i1"), 2: (None, False, "i1")}
-
-
-def test_what_a_failed_import_left_over_may_have_arrived_all_the_same() -> None:
-    lane = lane_of((0, 2))
-    one = accept(lane, lane.portions[0, 0])
-    lane.apply(import_event(START, "importFailed", one, status="failed"))
-    assert told(lane) == dict.fromkeys(range(2), ("outcome_unknown", True, "i1"))
-    accept(lane, lane.portions[0, 1], "i2")
-    assert told(lane) == dict.fromkeys(range(2), ("outcome_unknown", True, "i2"))
-
-
-@pytest.mark.parametrize("reason", [Reason.NOT_CONFIRMED_IN_TIME, Reason.IMPORT_FAILED])
-def test_an_import_that_was_given_up_leaves_its_contacts_unconfirmed(reason: Reason) -> None:
-    lane = lane_of((0, 2))
-    one = accept(lane, lane.portions[0, 0])
-    lane.apply(import_event(START, "gaveUp", one, reason=reason))
-    assert told(lane) == dict.fromkeys(range(2), (reason, False, "i1"))
-
-
-def test_where_no_ledger_knows_a_batch_nothing_of_it_was_sent() -> None:
-    fate = fate_of([], 3, 1)
-    assert (fate.reason, fate.open, list(fate.positions)) == (Reason.NOT_SENT, True, [1])
-
-
-def test_every_group_of_reasons_has_its_bucket() -> None:
-    assert set(BUCKETS) == set(Group)
-    assert {*BUCKETS.values(), Bucket.CONFIRMED, Bucket.OPEN} == set(Bucket)
-
-
-steps = st.tuples(st.sampled_from([*PORTION_EVENTS, *IMPORT_EVENTS, "claimed", "released"]), st.integers(0, 9))
-
-
-@given(st.lists(steps, max_size=40), st.lists(st.integers(1, 6), min_size=1, max_size=3))
-def test_each_contact_has_one_fate_and_the_three_readers_agree(steps: list[tuple[str, int]], sizes: list[int]) -> None:
-    lane = lane_of(*enumerate(sizes))
-    for number, (name, which) in enumerate(steps):
-        if event := any_event(lane, name, which, number):
-            lane.apply(event)
+def told(lane: Lane) -> list[tuple[list[int], Reason | None, bool]]:
     found = list(fates([lane]))
-    everybody = sorted((batch, position) for batch, size in enumerate(sizes) for position in range(size))
-    assert sorted((fate.batch, position) for fate in found for position in fate.positions) == everybody
-
-    account = runs.account(PLAN, [lane])
-    looked_up = [fate_of([lane], batch, position) for batch, position in everybody]
-    assert account.confirmed == sum(fate.bucket is Bucket.CONFIRMED for fate in looked_up)
-    assert account.rejected_by_active_campaign == sum(f.bucket is Bucket.REJECTED_BY_ACTIVECAMPAIGN for f in looked_up)
-    assert account.unconfirmed == sum(fate.bucket is Bucket.UNCONFIRMED for fate in looked_up)
-    assert account.reasons == Counter(fate.reason for fate in looked_up if fate.reason)
-    if lane.finished:
-        assert not any(fate.open for fate in found)
+    assert {fate.batch for fate in found} <= {7}
+    return [(list(fate.positions), fate.reason, fate.open) for fate in found]
 
 
-def any_event(lane: Lane, name: str, which: int, number: int) -> dict[str, Any] | None:
-    """Make an event of this name about one of those whom it may meet, if there is any."""
-    if name in PORTION_EVENTS:
-        portions = [p for p in lane.portions.values() if p.status in PORTION_EVENTS[name]]
-        if portions:
-            portion = portions[which % len(portions)]
-            named = [which % len(portion.to_send) + 1] if portion.to_send and which % 3 else []
-            return portion_event(START, name, portion, importId=f"i{number}", queued=0, named=named, faults=[])
-        return None
-    if name in IMPORT_EVENTS:
-        imports = [one for one in lane.imports.values() if one.status in IMPORT_EVENTS[name]]
-        if imports:
-            one = imports[which % len(imports)]
-            failed = {str(one.positions[which % len(one.positions)]): "excluded"} if which % 2 else {}
-            return import_event(START, name, one, failed=failed, unmatched=0, status="x", reason="import_failed")
-        return None
-    return lane_event(START, name, by="w")
+def test_what_is_still_to_be_sent_was_not_sent_if_the_run_ends_now() -> None:
+    assert told(lane_after()) == [([0, 1, 2, 3], Reason.NOT_SENT, True)]
+    assert told(lane_after("sending", "notQueued")) == [([0, 1, 2, 3], Reason.NOT_SENT, True)]
+
+
+def test_what_left_without_an_answer_may_have_arrived() -> None:
+    assert told(lane_after("sending")) == [([0, 1, 2, 3], Reason.OUTCOME_UNKNOWN, True)]
+
+
+def test_of_a_batch_in_the_middle_of_a_search_everybody_has_a_fate_of_their_own() -> None:
+    lane = lane_after("sending", "refused", "sending", "accepted", "sending")
+    assert told(lane) == [
+        ([2], Reason.OUTCOME_UNKNOWN, True),
+        ([3], Reason.NOT_SENT, True),
+        ([0, 1], Reason.OUTCOME_UNKNOWN, True),
+    ]
+    assert [fate.newest for fate in fates([lane])] == [None, None, lane.imports["i1"]]
+
+
+def test_whom_activecampaign_refused_is_not_heard_of_again() -> None:
+    lane = lane_after("sending", "refused", "sending", "accepted", named=[2])
+    assert told(lane) == [
+        ([1], Reason.REFUSED_BY_ACTIVECAMPAIGN, False),
+        ([0, 2, 3], Reason.OUTCOME_UNKNOWN, True),
+    ]
+
+
+def test_a_confirmed_import_confirms_everybody_whom_it_does_not_name() -> None:
+    lane = after_import("confirmed", failed={})
+    assert list(fates([lane])) == [Fate(7, range(4), None, newest=lane.imports["i1"])]
+    lane = after_import("confirmed", failed={"1": "excluded", "0": "failed_in_import", "3": "excluded"})
+    assert told(lane) == [
+        ([2], None, False),
+        ([1, 3], Reason.EXCLUDED, False),
+        ([0], Reason.FAILED_IN_IMPORT, False),
+    ]
+    assert all(fate.newest is lane.imports["i1"] and fate.batch == 7 for fate in fates([lane]))
+
+
+def test_an_import_that_was_given_up_has_the_reason_that_was_noted() -> None:
+    lane = after_import("gaveUp", reason="not_confirmed_in_time")
+    assert list(fates([lane])) == [Fate(7, range(4), Reason.NOT_CONFIRMED_IN_TIME, newest=lane.imports["i1"])]
+    assert told(after_import("gaveUp", reason=None)) == [([0, 1, 2, 3], Reason.OUTCOME_UNKNOWN, False)]
+
+
+def test_the_contacts_of_a_failed_import_are_open_again_and_remember_it() -> None:
+    lane = after_import("importFailed")
+    assert list(fates([lane])) == [
+        Fate(7, range(4), Reason.OUTCOME_UNKNOWN, open=True, newest=lane.imports["i1"]),
+    ]
+    for name in ("sending", "refused", "sending", "accepted"):
+        lane.apply(portion_event(START, name, lane.portions[7, 1], importId="i2", named=[2]))
+    assert [(list(fate.positions), fate.newest) for fate in fates([lane])] == [
+        ([1], lane.imports["i1"]),
+        ([0, 2, 3], lane.imports["i2"]),
+    ]
+
+
+def test_the_fates_of_all_lanes_are_told() -> None:
+    assert [fate.batch for fate in fates([lane_after(), lane_after("sending")])] == [7, 7]
+
+
+def test_each_fate_counts_in_the_bucket_of_its_reason() -> None:
+    buckets = {reason: Fate(0, (0,), reason).bucket for reason in Reason}
+    assert buckets[Reason.NOT_UTF8] is buckets[Reason.NO_CONSENT] is Bucket.REJECTED
+    assert buckets[Reason.DUPLICATE_EMAIL] is Bucket.DUPLICATE
+    assert buckets[Reason.EXCLUDED] is Bucket.REJECTED_BY_ACTIVECAMPAIGN
+    assert buckets[Reason.NOT_SENT] is Bucket.UNCONFIRMED
+    assert Fate(0, (0,), None).bucket is Bucket.CONFIRMED
+    assert not Fate(0, (0,), None).open
+
+
+def test_buckets_are_named_as_in_the_api() -> None:
+    names = ["confirmed", "duplicate", "rejected", "rejectedByActiveCampaign", "unconfirmed", "open"]
+    assert [bucket.value for bucket in Bucket] == names
