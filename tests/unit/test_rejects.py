@@ -21,6 +21,19 @@ def read(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
+def test_the_file_looks_like_this() -> None:
+    """A byte order mark, since Excel takes the file for another encoding without one."""
+    rejects = [
+        Reject("a/1.csv", 7, "c-1", "jane@example.com", Reason.NO_CONSENT, "No consent."),
+        Reject("a,b.csv", 8, "", 'say "hi"', Reason.NOT_UTF8, "=1+1\nX"),
+    ]
+    assert (HEADER + lines(rejects)).decode() == (
+        "\ufefffile,row,customerId,email,reason,explanation\r\n"
+        "a/1.csv,7,c-1,jane@example.com,no_consent,No consent.\r\n"
+        '"a,b.csv",8,,"say ""hi""",not_utf8,"\'=1+1\nX"\r\n'
+    )
+
+
 @given(TEXTS, TEXTS, TEXTS)
 def test_every_text_comes_back_with_an_apostrophe_at_the_most(path: str, customer_id: str, email: str) -> None:
     reject = Reject(path, 7, customer_id, email, Reason.NO_CONSENT, "No consent.")

@@ -150,12 +150,20 @@ def test_whatever_is_accepted_is_one_label_before_a_suffix(text: str) -> None:
         ("acme.api-eu1.com", "another domain"),
         ("acmé.api-us1.com", "ASCII"),
         ("acme.api-us1.com\n", "control character"),
+        ("acme%2eapi-us1.com", "an escaped character"),
+        ("acme.api-us1.com\\x", "a backslash"),
+        ("acme.api-us1.com?x=1", "a query"),
+        ("acme.api-us1.com#x", "a fragment"),
+        ("[::1]", "an IP address"),
+        ("ac_me.api-us1.com", "no plain host label"),
+        ("", "another domain"),
     ],
 )
 def test_the_refusal_says_what_was_found_but_not_the_text_itself(text: str, found: str) -> None:
     with pytest.raises(Stop, match=found) as caught:
         check_host(text)
-    assert text not in caught.value.message
+    assert not text or text not in caught.value.message
+    assert "(<account>.api-us1.com or <account>.activehosted.com)" in caught.value.message
 
 
 def test_a_deployment_can_name_further_suffixes_and_they_are_exact_too() -> None:
@@ -224,6 +232,10 @@ def test_failed_addresses_are_found_whatever_their_case_and_spaces() -> None:
     assert wire.failed_positions(["ANN@example.COM ", "jane@example.com"], sent) == ((0, 2), 0)
 
 
+def test_an_address_that_only_looks_alike_did_not_fail() -> None:
+    assert wire.failed_positions(["\u017fam@example.com"], ["sam@example.com"]) == ((), 1)
+
+
 def test_failed_addresses_that_were_not_sent_are_counted_once() -> None:
     assert wire.failed_positions(["x@example.com", "X@example.com", "a@example.com"], ["a@example.com"]) == ((0,), 1)
 
@@ -235,8 +247,9 @@ def test_the_requests_are_those_of_the_reference() -> None:
     assert wire.who_am_i() == Request("GET", "/api/3/users/me")
     assert wire.get_list(12) == Request("GET", "/api/3/lists/12")
     assert wire.lists(100) == Request("GET", "/api/3/lists", (("limit", "100"), ("offset", "100")))
+    assert wire.lists() == wire.lists(0)
     assert wire.fields() == Request("GET", "/api/3/fields", (("limit", "100"), ("offset", "0")))
-    assert wire.exclusions(0) == Request("GET", "/api/3/lists/exclusions", (("limit", "100"), ("offset", "0")))
+    assert wire.exclusions() == Request("GET", "/api/3/lists/exclusions", (("limit", "100"), ("offset", "0")))
     assert wire.account_limits() == Request("GET", "/api/3/settings/account")
     assert wire.import_info("a-1") == Request("GET", "/api/3/import/info", (("batchId", "a-1"),))
 
@@ -244,6 +257,10 @@ def test_the_requests_are_those_of_the_reference() -> None:
 @pytest.mark.parametrize(("count", "kind"), [(1, Kind.SINGLE), (2, Kind.BULK), (250, Kind.BULK)])
 def test_a_bulk_import_of_one_contact_is_of_its_own_kind(count: int, kind: Kind) -> None:
     assert wire.bulk_import(b"{}", count) == Request("POST", "/api/3/import/bulk_import", (), b"{}", kind)
+
+
+def test_whatever_is_no_bulk_import_is_of_the_general_kind() -> None:
+    assert {request.kind for request in (wire.who_am_i(), wire.get_list(1), wire.import_info("a"))} == {Kind.GENERAL}
 
 
 def test_what_may_hold_personal_data_is_not_in_any_representation() -> None:
