@@ -77,11 +77,12 @@ def _drive(services: Services, run: Run) -> None:
                 dispatch(services, run.run_id, manifest)
             return None
         lane = ledger.fold(blob.data)
-        waits = lane.waiting is not None and to_epoch(lane.waiting["until"]) > now and not run.halted
+        silent_s = now - to_epoch(lane.waiting["until"]) if lane.waiting else blob.age_s
+        waits = silent_s < 0 and not run.halted
         if lane.finished or waits or lane.held(blob.age_s, services.settings.lane_stale_s):
             continue
-        if not lane.waiting and blob.age_s > SILENT_S:
-            log.event("run_silent", level=logging.WARNING, runId=run.run_id, lane=number, silentS=round(blob.age_s))
+        if silent_s > SILENT_S:
+            log.event("run_silent", level=logging.WARNING, runId=run.run_id, lane=number, silentS=round(silent_s))
         if blob.age_s >= GRACE_S or lane.waiting:
             send_quietly(services, UPLOAD_QUEUE, {"runId": run.run_id, "lane": number})
     return finish.finish(services, run.run_id)

@@ -25,6 +25,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 READ_BYTES = 4 * 1024 * 1024
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
+CONFLICTS = (409, 412)
 MAX_TRIES = 4
 """Tries of a conditional write. The SDK's own retries are off for those: after a lost answer they would meet the
 write's own result and report a conflict. Here each retry reads back first."""
@@ -184,18 +185,15 @@ class AzureBlobs:
                 return result
             try:
                 return write()
-            except (ResourceExistsError, ResourceModifiedError) as error:
-                if doubt and (result := stored()) is not None:
-                    return result
-                raise Changed from error
             except ResourceNotFoundError as error:
                 _refuse_missing_container(error)
                 raise Changed from error
-            except HttpResponseError as error:
-                if error.status_code in (409, 412):
-                    raise Changed from error
-                doubt = error
             except AzureError as error:
+                if isinstance(error, HttpResponseError) and error.status_code in CONFLICTS:
+                    # With whom? With an earlier try, which arrived late, or with somebody else.
+                    if doubt and (result := stored()) is not None:
+                        return result
+                    raise Changed from error
                 doubt = error
         raise _unavailable(doubt) from doubt
 

@@ -47,7 +47,7 @@ def answer_to(fakes: Fakes, status: object, one: Import) -> dict[str, object]:
 
 
 def an_import(failed_imports: int, status: ImportStatus = ImportStatus.ACCEPTED) -> Import:
-    return Import("1", 0, range(3), START, failed_imports, status)
+    return Import("1", 0, range(3), failed_imports, accepted_at=START, asked_at=START, status=status)
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])

@@ -10,6 +10,7 @@ from exporter import store
 from exporter.errors import Stop
 from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
+from exporter.pipeline.working import read_batch
 from exporter.pipeline.start import start_on_demand
 from exporter.runs import RunStatus
 from tests.builders import deliver, drive, logged, make_export, people, write_segment
@@ -43,20 +44,20 @@ def change(fakes: Fakes, manifest: Manifest, edit: Callable[[bytes], bytes]) -> 
 
 def stop(fakes: Fakes, manifest: Manifest, number: int) -> str:
     with pytest.raises(Stop) as caught:
-        finish.read_batch(fakes.services, manifest, manifest.batches[number])
+        read_batch(fakes.services, manifest.payload, manifest.batches[number])
     return caught.value.code
 
 
 def test_a_working_copy_that_is_a_byte_short_lacks_its_last_batch_only(fakes: Fakes, manifest: Manifest) -> None:
     change(fakes, manifest, lambda data: data[:-1])
-    finish.read_batch(fakes.services, manifest, manifest.batches[1])
+    read_batch(fakes.services, manifest.payload, manifest.batches[1])
     assert stop(fakes, manifest, 2) == "working_copy_missing"
 
 
 def test_a_working_copy_with_one_other_byte_in_a_body_is_not_sent(fakes: Fakes, manifest: Manifest) -> None:
     last = manifest.batches[2]
     change(fakes, manifest, lambda data: data.replace(b"p550@example.com", b"p550@exbmple.com"))
-    finish.read_batch(fakes.services, manifest, manifest.batches[1])
+    read_batch(fakes.services, manifest.payload, manifest.batches[1])
     assert stop(fakes, manifest, 2) == "working_copy_altered"
     assert last.matches(fakes.blobs.stored[manifest.payload].data[last.offset : last.offset + last.length]) is False
 

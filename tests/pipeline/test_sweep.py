@@ -161,6 +161,8 @@ def test_a_working_copy_is_kept_for_a_day_and_not_longer_whatever_became_of_its_
 ) -> None:
     caplog.set_level(logging.INFO, "exporter")
     (copy,) = fakes.blobs.names("working/")
+    note(fakes, planned, "sending", batch=0, portion=0)
+    note(fakes, planned, "accepted", batch=0, portion=0, importId="1", queued=30)  # nobody asks what became of it
     fakes.clock.sleep(START + 86_400 - fakes.clock.now())
     sweep(fakes.services)
     assert list(fakes.blobs.names("working/")) == [copy]
