@@ -8,10 +8,9 @@ import pytest
 
 from exporter import store
 from exporter.errors import Stop
-from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.working import read_batch
 from exporter.pipeline.start import start_on_demand
+from exporter.pipeline.working import read_batch
 from exporter.runs import RunStatus
 from tests.builders import deliver, drive, logged, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes

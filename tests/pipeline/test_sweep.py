@@ -163,7 +163,9 @@ def test_a_working_copy_is_kept_for_a_day_and_not_longer_whatever_became_of_its_
     (copy,) = fakes.blobs.names("working/")
     note(fakes, planned, "sending", batch=0, portion=0)
     note(fakes, planned, "accepted", batch=0, portion=0, importId="1", queued=30)  # nobody asks what became of it
-    fakes.clock.sleep(START + 86_400 - fakes.clock.now())
+    plan = read_run(fakes, planned).plan
+    assert plan
+    fakes.clock.sleep(plan.at + 86_400 - fakes.clock.now())
     sweep(fakes.services)
     assert list(fakes.blobs.names("working/")) == [copy]
     fakes.clock.sleep(0.125)
