@@ -1,4 +1,4 @@
-"""Write the reference pages whose truth is in the code: `python docs/generate.py`. A test compares them with it."""
+"""Write the generated reference pages: `python docs/generate.py`. A test compares them with the code."""
 
 from __future__ import annotations
 
@@ -11,44 +11,40 @@ from pydantic_core import PydanticUndefined
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from docs import privacy
+from docs import events, members, privacy
+from docs.tables import table
 from exporter.reasons import Group, Reason
+from exporter.rejects import COLUMNS
 from exporter.runs import STEPS, RunStatus
 from exporter.settings import Settings
+
+SETTINGS = """# Settings
+
+App settings (environment variables) of the function app. All problems are reported at once, by name, in every answer
+of the API that needs a role, and in the log; `GET /api/health` answers 503 while there is one. `infra/` sets those
+without a default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read
+too."""
+READ_BY_OTHERS = (
+    ("`AzureWebJobsStorage__*`", "the Functions host", "host storage, by identity"),
+    ("`ExportStorage__credential`, `ExportStorage__clientId`", "the Functions host", "identity of the triggers"),
+    ("`PYTHON_THREADPOOL_THREAD_COUNT`", "the Python worker", "threads of an instance: one for each lane, and more"),
+    ("`AZURE_CLIENT_ID`", "azure-identity", "client id of the app's user-assigned identity"),
+    ("`AZURE_TOKEN_CREDENTIALS`", "azure-identity", "`ManagedIdentityCredential`: no other credential is tried"),
+    ("`APPLICATIONINSIGHTS_*`", "the Functions host", "where logs go"),
+    ("`HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`", "the HTTP clients", "a company's proxy, on purpose"),
+)
 
 
 def settings_page() -> str:
     """Return docs/reference/settings.md."""
-    lines = [
-        "# Settings",
-        "",
-        "App settings (environment variables) of the function app. All problems are reported at once, by name, in",
-        "every answer of the API and in the log; `GET /api/health` answers 503 while there is one. `infra/` sets those",
-        "without a default. Names with `__` are identity-based connections of Azure Functions, which the queue",
-        "triggers read too.",
-        "",
-        "| setting | default | what it is |",
-        "|---|---|---|",
-    ]
+    rows = []
     for field in Settings.model_fields.values():
-        default = (
-            "required" if field.default is PydanticUndefined else f"`{field.default!s}`" if field.default != "" else ""
-        )
-        lines.append(f"| `{field.alias}` | {default} | {field.description} |")
-    lines += [
-        "",
-        "Read by others, not by this app's code:",
-        "",
-        "| setting | read by | what it is |",
-        "|---|---|---|",
-        "| `AzureWebJobsStorage__*` | the Functions host | host storage, by identity |",
-        "| `ExportStorage__credential`, `ExportStorage__clientId` | the Functions host | identity of the triggers |",
-        "| `AZURE_CLIENT_ID` | azure-identity | client id of the app's user-assigned identity |",
-        "| `AZURE_TOKEN_CREDENTIALS` | azure-identity | `ManagedIdentityCredential`: no other credential is tried |",
-        "| `APPLICATIONINSIGHTS_*` | the Functions host | where logs go |",
-        "| `HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` | the HTTP clients | a company's proxy, on purpose |",
-    ]
-    return "\n".join(lines) + "\n"
+        default = f"`{field.default!s}`" if field.default != "" else ""
+        shown = "required" if field.default is PydanticUndefined else default
+        rows.append([f"`{field.alias}`", shown, str(field.description)])
+    read = table(["setting", "default", "what it is"], rows)
+    others = table(["setting", "read by", "what it is"], READ_BY_OTHERS)
+    return f"{SETTINGS}\n\n{read}\n\nRead by others, not by this app's code:\n\n{others}\n"
 
 
 GROUPS = {
@@ -58,58 +54,73 @@ GROUPS = {
     Group.ACTIVECAMPAIGN: "ActiveCampaign rejected the contact",
     Group.UNCONFIRMED: "The outcome is not known",
 }
+REASONS = """# Reject reasons
+
+Why a row did not become a confirmed contact. The codes are stable; they stand in the account of a run
+(`GET /api/runs/{runId}`), in its report and in its reject report (`GET /api/runs/{runId}/rejects`)."""
+REPORT = """## The reject report
+
+A CSV file in UTF-8 with a byte order mark, which Excel reads as it is. It lists every row that is not confirmed:
+those that were set aside while planning, in the order of the files, and once the run is over those that
+ActiveCampaign rejected or whose outcome is not known."""
+IN_REPORT = {
+    "file": "path of the file in the container where segments land",
+    "row": "number of the row among the data rows of that file, from 1; a header is not counted",
+    "customerId": "the column `CustomerId` of the segment, where it has one",
+    "email": "the e-mail address as the file has it. A text that a spreadsheet would run as a formula begins with an"
+    " apostrophe, here and in the other columns",
+    "reason": "the code",
+    "explanation": "the sentence below; of a duplicate, which row has the same address",
+}
 
 
 def reasons_page() -> str:
     """Return docs/reference/reject-reasons.md."""
-    lines = [
-        "# Reject reasons",
-        "",
-        "Why a row did not become a confirmed contact. The codes are stable; they stand in the account of a run",
-        "(`GET /api/runs/{id}`), in its report and in its reject report (`GET /api/runs/{id}/rejects`).",
-    ]
+    columns = table(["column", "holds"], [[f"`{name}`", IN_REPORT[name]] for name in COLUMNS])
+    parts = [REASONS, REPORT, columns]
     for group, title in GROUPS.items():
-        lines += ["", f"## {title}", "", "| code | explanation |", "|---|---|"]
-        lines += [f"| `{reason}` | {reason.explanation} |" for reason in Reason if reason.group is group]
-    return "\n".join(lines) + "\n"
+        reasons = [[f"`{reason}`", reason.explanation] for reason in Reason if reason.group is group]
+        parts += [f"## {title}", table(["code", "explanation"], reasons)]
+    return "\n\n".join(parts) + "\n"
+
+
+STATES = """# Run states
+
+`status` of a run. It is derived from the facts in the run's record and from the ledgers of its lanes.
+
+```
+ queued ──► planning ──► running ──► successful, or completedWithWarnings
+                ▲           ▲
+                └─ waiting ─┘         for something outside; then it goes on
+
+ when it cannot go on: failed         when somebody asked for it: canceled
+ when there is nothing to do: skipped, before anything is sent
+```"""
+WHY = """A running run is shown as `waiting` while all of its lanes wait; its record still says `running`.
+
+A run that failed or was skipped says why in `problem`, one that waits in `waiting`: `code` (stable), `message` (for
+people) and `culprit`, that is, who has to act: `system` (this service), `user` (the configuration) or `external`
+(ActiveCampaign, storage, Key Vault)."""
 
 
 def states_page() -> str:
     """Return docs/reference/run-states.md; the sentences are the comments beside the states in the code."""
     source = (DOCS.parent / "exporter" / "runs.py").read_text(encoding="utf-8")
-    lines = [
-        "# Run states",
-        "",
-        "`status` of a run. It is derived from the facts in the run's record and from the ledgers of its lanes.",
-        "",
-        "```",
-        " queued ──► planning ──► running ──► successful, or completedWithWarnings",
-        "                ▲           ▲",
-        "                └─ waiting ─┘         for something outside; then it goes on",
-        "",
-        " at any time: failed, canceled        before anything is sent: skipped",
-        "```",
-        "",
-        "| status | meaning | what may follow |",
-        "|---|---|---|",
-    ]
+    rows = []
     for status in RunStatus:
         following = ", ".join(f"`{each}`" for each in RunStatus if each in STEPS[status] - {status})
         comment = re.search(rf'^    {status.name} = "{status}"  # (.*)$', source, re.MULTILINE)
-        lines.append(f"| `{status}` | {comment[1] if comment else ''} | {following or 'nothing'} |")
-    lines += [
-        "",
-        "A run that failed, was skipped or waits says why: `code` (stable), `message` (for people) and `culprit`, that",
-        "is, who has to act: `system` (this service), `user` (the configuration) or `external` (ActiveCampaign,",
-        "storage, Key Vault).",
-    ]
-    return "\n".join(lines) + "\n"
+        rows.append([f"`{status}`", comment[1] if comment else "", following or "nothing"])
+    return f"{STATES}\n\n{table(['status', 'meaning', 'what may follow in the record'], rows)}\n\n{WHY}\n"
 
 
 PAGES = {
     "reference/settings.md": settings_page,
     "reference/reject-reasons.md": reasons_page,
     "reference/run-states.md": states_page,
+    "reference/exports.md": members.exports_page,
+    "reference/connections.md": members.connections_page,
+    "reference/events.md": events.page,
     "reference/privacy.md": privacy.page,
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.activecampaign.wire import HOST_SUFFIXES
 from exporter.api.routes import ROUTES
-from exporter.connections import Connection
+from exporter.connections import Connection, Consent
 from exporter.exports import DataMatching
 from exporter.pipeline.sweep import WORKING_COPY_S
 from exporter.rejects import COLUMNS
@@ -24,20 +24,25 @@ def page() -> str:
     records_days, log_days = _parameter("recordsRetentionDays"), _parameter("logRetentionDays")
     working_days = WORKING_COPY_S / 86_400
     showing = [route for route in ROUTES if route.personal_data]
-    looking = ", ".join(f"`{r.method} /api{re.sub(r'<(?:\w+:)?(\w+)>', r'{\1}', r.path)}`" for r in showing)
+    looking = ", ".join(f"`{r.method} /api{re.sub(r'<(?:\w+:)?(\w+)_id>', r'{\1Id}', r.path)}`" for r in showing)
     (least,) = {route.role.name.title() for route in showing if route.role}
     suffixes = " or ".join(f"`.{suffix}`" for suffix in HOST_SUFFIXES)
-    sent = ", ".join(f"`{name}`" for name in DataMatching.model_fields)
+    sent = ", ".join(f"`{field.alias}`" for field in DataMatching.model_fields.values())
     return f"""# Privacy record
 
 For the record of processing activities (GDPR article 30) of whoever operates this service. The figures come from the code and
 the template; `make docs` writes this page, and a test compares it. What the page cannot know is marked *you*.
 
+**What is not there yet.** People who leave the segment stay on the list: nobody is ever removed or unsubscribed from here. The
+app has run against stand-ins only, not yet against a live ActiveCampaign account nor in a subscription; so what Azure does by
+itself (lifecycle rules, protection of the audit trail, expiry of logs) is configured and tested as text, and
+[not yet proven](../how-to/deploy.md#prove-it-in-your-subscription).
+
 ## Which data, where from, where to, why
 
 | | |
 |---|---|
-| purpose | keep an ActiveCampaign list in step with a customer segment. Legal basis: *you* |
+| purpose | put the people of a customer segment onto an ActiveCampaign list, and keep their data there up to date. Legal basis: *you* |
 | data subjects | the customers in the exported segments |
 | read | segment files where Customer Insights writes them, in your storage account. The app may only read there |
 | taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id. Other columns are not taken over from the file |
@@ -51,13 +56,17 @@ the template; `make docs` writes this page, and a test compares it. What the pag
 |---|---|---|---|---|
 | container `working` | request bodies: the mapped values | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
 | container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
-| container `records` | counts, codes, row numbers, ids; no personal data of customers. Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
-| container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which storage lets nobody change or delete an entry ([lock it](../how-to/lock-the-audit-trail.md)) | the app | the app's identity; through it, role Admin |
+| container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
 | Log Analytics | one line of JSON an event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
 | memory of the app | rows while they are worked on | seconds | itself | nobody |
 | ActiveCampaign | the contacts | | *you*, there | *you* |
+
+**The exception.** Names of columns are taken for names. A CSV file without `model.json` and without a header, in whose first
+row every field has a letter and none has an `@`, is read as if that row were the header: one person's data is then shown as
+column names to whoever may list segments, and may stand in the message of a failed run. Give every file a header.
 
 The app's storage account has neither soft delete nor versions for blobs, so what is deleted is gone. A whole container that
 somebody deletes can be brought back for 7 days. All storage is encrypted with keys of the platform.
@@ -75,15 +84,17 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 
 ## A breach
 
-`GET /api/exports/{{exportId}}/runs` and each run's report say which rows of which files went to which account, when, and how
-many. The audit trail (`GET /api/audit/{{day}}`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
+`GET /api/exports/{{exportId}}/runs` says when each run took place, and how many contacts it sent. The records of a run name the account (`run.json`)
+and the files with their versions and numbers of rows (`report.json`); its reject report names the rows that did not arrive. The
+audit trail (`GET /api/audit/{{day}}`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
 Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
 
 ## What remains yours
 
 The legal basis and the information of data subjects; the contract with ActiveCampaign and the transfer; the retention of
 segments in your own account; who gets the roles {", ".join(_roles())} and the function key; who has rights in the subscription;
-deciding whether {rejects_days} days of reject reports and {log_days} days of logs fit your rules (`azd env set`, then `azd provision`).
+deciding whether {rejects_days} days of reject reports (`azd env set REJECTS_RETENTION_DAYS`, then `azd provision`) and {log_days} days of
+logs (`logRetentionDays` in `infra/main.bicep`) fit your rules.
 
 Fields of a connection that name a person: {", ".join(f"`{name}`" for name in _persons())}.
 """
@@ -101,5 +112,5 @@ def _roles() -> list[str]:
 
 
 def _persons() -> list[str]:
-    fields = [*Connection.model_fields, *Connection.model_fields["consent"].annotation.model_fields]  # type: ignore[union-attr]  # a model
-    return [name for name in fields if name.endswith("_by") and name != "usable_by"]
+    names = {**Connection.model_fields, **Consent.model_fields}
+    return [str(field.alias) for name, field in names.items() if name.endswith("_by") and name != "usable_by"]

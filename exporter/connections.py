@@ -27,7 +27,9 @@ class Consent(Value):
     """Somebody agreed that personal data leaves the compliance boundary for the account at the connection's host."""
 
     agreed_by: str
+    """Who saved the connection with `consent: true`."""
     agreed_utc: Time
+    """When."""
 
 
 class Audited(Record):

@@ -23,44 +23,58 @@ def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class FieldMatch(Value):
-    """A further column and the custom field it fills, by the field's numeric id or its personalisation tag."""
+    """A further column and the custom field that it fills."""
 
     column: ColumnName
+    """The column's name in the segment."""
     field: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_%]+$")
+    """The field's numeric id or its personalization tag; percent signs around it do not matter."""
 
 
 class DataMatching(Value):
     """Which column holds what. The e-mail column is required, as in Customer Insights."""
 
     email: ColumnName
+    """The column with the e-mail address."""
     first_name: ColumnName | None = None
+    """The column with the first name."""
     last_name: ColumnName | None = None
+    """The column with the last name."""
     phone: ColumnName | None = None
+    """The column with the phone number."""
     fields: tuple[FieldMatch, ...] = Field(default=(), max_length=50)
+    """Further columns, and the custom fields that they fill."""
 
 
 class ConsentColumn(Value):
-    """Only rows whose `column` equals `value` are exported; the others are reported as `no_consent`."""
+    """Only rows whose `column` holds `value` are exported; the others are reported as `no_consent`."""
 
     column: ColumnName
+    """The column's name in the segment."""
     value: str = Field(min_length=1, max_length=256)
+    """What the column has to hold; case and blanks around it do not matter."""
 
 
 class ExportDefinition(Value):
     """What a person decides about an export."""
 
     display_name: DisplayName
+    """A name for people: one line, no blanks around it."""
     connection_id: str | None = Field(default=None, pattern=ID_PATTERN)
-    """None: the export has no connection (any more); it keeps its definition and does not run."""
+    """The id of the connection. Without one, the export keeps its definition and does not run."""
     list_id: int = Field(ge=1, le=2**31 - 1)
+    """The number of the ActiveCampaign list, which has to be one for e-mail."""
     segments: Annotated[tuple[SegmentName, ...], AfterValidator(_each_once)] = Field(min_length=1, max_length=20)
     """Their union is exported, distinct by e-mail address; of several rows the first one counts, in this order."""
     data_matching: DataMatching
+    """Which column fills which member of a contact."""
     scheduled: bool = False
     """Whether the schedule of the app starts it."""
     run_automations: bool = False
-    """Off by default: an import of a million people must not mail a million people."""
+    """Whether the import may start ActiveCampaign automations. Off by default: an import of a million people must not
+    mail a million people."""
     consent_column: ConsentColumn | None = None
+    """Export only people who agreed, as a column of the segment tells. Without it, every row is exported."""
     max_profiles: int = Field(default=MAX_PROFILES, ge=1, le=MAX_PROFILES)
     """More contacts than this fail a run before anything is sent."""
     allow_over_contact_limit: bool = False

@@ -36,9 +36,9 @@ class RunStatus(StrEnum):
     WAITING = "waiting"  # for something outside; `waiting` says for what, since when and until when
     SUCCESSFUL = "successful"  # every contact confirmed
     COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows were rejected or are unconfirmed
-    FAILED = "failed"  # over; `end` says why and who has to act
+    FAILED = "failed"  # over; `problem` says why and who has to act
     CANCELED = "canceled"  # over; somebody asked for it
-    SKIPPED = "skipped"  # nothing to do, or another run of the export was going; `end` says which
+    SKIPPED = "skipped"  # nothing to do, or another run of the export was going; `problem` says which
 
 
 _S = RunStatus

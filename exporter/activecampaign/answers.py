@@ -248,7 +248,7 @@ class CustomField:
     title: str
     type: str
     tag: str
-    """The personalisation tag, without percent signs; may be empty."""
+    """The personalization tag, without percent signs; may be empty."""
 
     @property
     def multiple(self) -> bool:

@@ -1,6 +1,6 @@
 """HTTPS to ActiveCampaign.
 
-Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honoured on purpose: where all traffic leaves
+Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honored on purpose: where all traffic leaves
 through a company's proxy nothing else works, and who can set the app's environment could change its code as well. A
 `.netrc` file is not read.
 

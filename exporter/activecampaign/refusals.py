@@ -69,7 +69,7 @@ def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
 
 
 class _State:
-    """What the search has learnt; `run` is the search itself."""
+    """What the search has learned; `run` is the search itself."""
 
     def __init__(self) -> None:
         self.accepted: list[Positions] = []

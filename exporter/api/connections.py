@@ -24,30 +24,39 @@ class ConnectionBody(Value):
     """A connection as an administrator defines it."""
 
     display_name: DisplayName
+    """A name for people: one line, no blanks around it."""
     host: str = Field(min_length=1, max_length=300)
     """The API host of the account, from ActiveCampaign's Settings, Developer; `https://` before it may stay."""
     api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
-    """Goes to Key Vault and is never returned. Leave it out to keep the stored one."""
+    """Goes to Key Vault and is never returned. Leave it out to keep the one that is stored for this host."""
     secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
     """Instead of `apiKey`: the name of an existing secret in the app's Key Vault."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
+    """Who may use the connection in exports."""
     consent: bool | Consent = False
-    """True: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign. A consent
-    that is shown may stay: it is valid for its host."""
+    """Has to be true: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign. A
+    consent that is shown may stay: it is valid for its host."""
 
 
 class ConnectionView(History):
     """A connection as shown; contributors see id, name and type only."""
 
     id: str
+    """As in the path."""
     display_name: str
+    """A name for people."""
     type: Literal["ActiveCampaign"] = "ActiveCampaign"
+    """The kind of destination; there is one."""
     host: str | None = None
+    """The API host of the account."""
     account: str | None = None
     """The account's name as ActiveCampaign gave it; absent where only keys of administrators may ask."""
     secret_name: str | None = None
+    """The secret in Key Vault that holds the API key."""
     usable_by: UsableBy | None = None
+    """Who may use the connection in exports."""
     consent: Consent | None = None
+    """Who agreed that personal data leaves for this account, and when."""
 
 
 class DeleteQuery(Value):
@@ -82,7 +91,7 @@ class FieldView(Value):
     title: str
     type: str
     tag: str
-    """The personalisation tag, without percent signs; may be empty."""
+    """The personalization tag, without percent signs; may be empty."""
 
 
 def list_all(context: Context, query: PageQuery) -> Json[Page[ConnectionView]]:

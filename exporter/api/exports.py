@@ -35,19 +35,26 @@ class LastRun(Value):
     """The newest run of an export."""
 
     run_id: str
+    """`GET /runs/{runId}` shows it."""
     trigger: Trigger
+    """What started it."""
     status: RunStatus
+    """Where it is."""
     requested_utc: Time
+    """When it was asked for."""
     ended_utc: Time | None = None
+    """When it ended; absent while it is going."""
 
 
 class ExportView(History, ExportDefinition):
     """An export as shown."""
 
     id: str
+    """As in the path."""
     state: State
+    """Whether it runs with the schedule (`active`), on demand only, or not at all, without a connection."""
     last_run: LastRun | None = None
-    """Changes by itself, so that it is not compared when it is sent back."""
+    """Its newest run. Changes on its own, so that it is not compared when it is sent back."""
 
 
 class SaveQuery(Value):

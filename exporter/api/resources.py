@@ -59,10 +59,15 @@ class History(Value):
     """Who made and who last changed a resource, and when; absent for those who may not see it."""
 
     version: int | None = None
+    """1 at first, and one more with each change."""
     created_by: str | None = None
+    """Who made it."""
     created_utc: Time | None = None
+    """When."""
     updated_by: str | None = None
+    """Who changed it last."""
     updated_utc: Time | None = None
+    """When."""
 
 
 def page[T: BaseModel](

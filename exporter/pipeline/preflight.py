@@ -145,7 +145,7 @@ def _read_at[T](
 
 
 def resolve_fields(export: ExportDefinition, fields: list[answers.CustomField]) -> tuple[FieldMapping, ...]:
-    """Find the custom fields that the export names by id or personalisation tag."""
+    """Find the custom fields that the export names by id or personalization tag."""
     by_id = {str(f.id): f for f in fields}
     by_tag = {f.tag.upper(): f for f in fields if f.tag}
     mapped: list[FieldMapping] = []

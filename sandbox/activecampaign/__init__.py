@@ -11,7 +11,7 @@
 Every method of `Account` that prepares or inspects it is also an HTTP call under /_sandbox/ (control.py has the table).
 `python -m sandbox.activecampaign` serves an account from a process of its own.
 
-How well each behaviour is founded: DOC, ActiveCampaign says so; REC, recorded traffic of a real account shows it;
+How well each behavior is founded: DOC, ActiveCampaign says so; REC, recorded traffic of a real account shows it;
 PROBE, somebody outside this project tried it on one; ASSUMED, nothing is known and the stricter or more dangerous
 reading is taken. A name in brackets is the switch (switches.py) for another reading.
 

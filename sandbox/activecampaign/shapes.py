@@ -37,7 +37,7 @@ class CustomField:
 
     @property
     def perstag(self) -> str:
-        """The personalisation tag."""
+        """The personalization tag."""
         return self.title.upper().replace(" ", "_")
 
 

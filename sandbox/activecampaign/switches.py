@@ -25,7 +25,7 @@ class Switches:
     success_spelling: Literal["success", "Success"] = "success"  # recorded, documented
     index_base: Literal[0, 1] = 1  # of `contact` in failureReasons
     typographic_quotes: bool = False  # in failureReason
-    exclude_automations_at: Literal["top", "contact", "either"] = "either"  # where the member is honoured
+    exclude_automations_at: Literal["top", "contact", "either"] = "either"  # where the member is honored
 
     status_delay_s: float = 1.0  # so long `status` is false
     processing_base_s: float = 5.0

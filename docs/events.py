@@ -1,0 +1,126 @@
+"""The reference page of alerts and events: the alerts as the template has them, the events as the code writes them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from docs.tables import table
+
+ROOT = Path(__file__).parents[1]
+INFRA = ROOT / "infra"
+
+UNITS = {"M": "minutes", "H": "hour", "D": "days"}
+MEANINGS = {
+    "access_refused": "a signed-in caller lacks the role that an operation takes",
+    "audit_outcome_missing": "what came of a call could not be written to the audit trail",
+    "connection_deleted": "a connection was removed; how many exports lost it, how many runs were canceled",
+    "connection_saved": "a connection was created or changed",
+    "defect": "something ended in an error that nobody foresaw; `where` is the place in the code",
+    "expired": "the app deleted a working copy or a reject report whose time was over",
+    "export_deleted": "an export was removed",
+    "export_saved": "an export was created or changed",
+    "junk_message": "a queue held a message that this app did not send",
+    "lane_held": "a message came for a lane that another worker has",
+    "lane_lost": "a worker found that another one has taken its lane, and stopped",
+    "lane_not_needed": "a message came for a run that is over, or is not planned yet",
+    "lane_waiting": "a lane waits for something outside; `code` says for what",
+    "lane_waits": "a message came for a lane before its wait was over",
+    "late_imports_unanswered": "imports that had no outcome in time could not be asked for",
+    "message_not_sent": "a queue did not take a message; the sweep sends another",
+    "message_poisoned": "a message failed five times",
+    "plan_claim_lost": "a planner found that another one has taken over, or that the run was canceled",
+    "plan_claimed_by_another": "a message came for a run that another worker plans",
+    "plan_not_needed": "a message came for a run that is over or unknown",
+    "planned": "a run was planned",
+    "rejects_not_listed": "a run was over before its rejected contacts could be added to the reject report",
+    "run_amended": "a late import had its outcome; the account as it is now",
+    "run_cancel_asked": "somebody asked to cancel a run",
+    "run_ended": "a run ended; its account",
+    "run_silent": "a lane that has work and does not wait has been silent for a quarter of an hour",
+    "run_skipped": "a run did nothing because another run of the export was going",
+    "run_started": "a run was started",
+    "run_stopped": "no batch of a run can work any more; it ends as failed when what was sent is confirmed",
+    "run_waiting": "a run that is not planned yet waits for something outside",
+    "schedule_fired": "the schedule started this many runs",
+    "schedule_missed": "storage did not answer for minutes when the schedule fired, so that something was not started",
+    "schedule_waits": "storage did not answer when the schedule fired; it tries again",
+    "scheduled_start_failed": "the schedule could not start one export",
+    "source_changed_while_read": "a file of the segment was replaced while it was read",
+    "step_stopped": "a step met something that no retry helps",
+    "step_waits": "a step could not do its work; the sweep repeats it",
+    "sweep_failed": "the sweep could not look after one export, or not delete what is past its time",
+    "throttled": "ActiveCampaign refused a request for its rate",
+}
+
+ALERTS = """# Alerts and events
+
+## Alerts
+
+Each is a query over the events below, the calls of the functions and their exceptions; one row is enough to fire.
+Severity 1 wakes somebody up, 2 can wait for the morning. Mail goes to `ALERT_EMAIL`; an alert closes by itself when
+its query finds nothing any more."""
+EVENTS = """## Events
+
+One line of JSON each, in `traces` of Application Insights: `action`, and the members of the table. They hold ids,
+codes and counts, no personal data of customers. In a query: `extend event = parse_json(message)`. `run_ended` and
+`run_amended` have all buckets of the account as well."""
+
+
+def page() -> str:
+    """Return docs/reference/events.md."""
+    alerts = [
+        [
+            f"[`{name}`](../how-to/{name}.md)",
+            severity,
+            _condition(name),
+            f"{_words(window)}, every {_words(every)}",
+        ]
+        for name, severity, every, window in re.findall(
+            r"name: '([\w-]+)'\n +title: '[^']+'\n +severity: (\d)\n +every: '(\w+)'\n +window: '(\w+)'",
+            (INFRA / "modules/alerts.bicep").read_text(encoding="utf-8"),
+        )
+    ]
+    events = [
+        [f"`{action}`", level, ", ".join(f"`{member}`" for member in members), MEANINGS[action]]
+        for action, (level, members) in sorted(written().items())
+    ]
+    parts = [
+        ALERTS,
+        table(["alert", "severity", "one row for", "looks at"], alerts),
+        EVENTS,
+        table(["action", "level", "members", "means"], events),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def written() -> dict[str, tuple[str, list[str]]]:
+    """Return every event that the code writes, by its action: level, and the names of its members."""
+    found: dict[str, tuple[str, list[str]]] = {"defect": ("error", ["kind", "where"])}
+    for path in sorted((ROOT / "exporter").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) not in ("log.event", "log.defect"):
+                continue
+            (action,) = [one.value for one in call.args if isinstance(one, ast.Constant)] or ["defect"]
+            levels = [ast.unparse(k.value).lower() for k in call.keywords if k.arg == "level"]
+            known = found.setdefault(str(action), (_level(levels), []))[1]
+            known += [k.arg for k in call.keywords if k.arg and k.arg != "level" and k.arg not in known]
+    return found
+
+
+def _level(written_as: list[str]) -> str:
+    words = re.findall(r"logging\.(\w+)", " ".join(written_as)) or ["info"]
+    return " or ".join(words)
+
+
+def _condition(name: str) -> str:
+    """Return what the query's first comment says of a row."""
+    text = (INFRA / f"queries/alerts/{name}.kql").read_text(encoding="utf-8")
+    comment = " ".join(line.removeprefix("// ") for line in text.split("\n", 5) if line.startswith("// "))
+    return re.sub(r"^One row for (.*?\.)( .*)?$", r"\1", comment).removesuffix(".")
+
+
+def _words(duration: str) -> str:
+    number, unit = re.fullmatch(r"PT?(\d+)([MHD])", duration).groups()  # type: ignore[union-attr]  # as in the template
+    return f"{number} {UNITS[unit]}"
