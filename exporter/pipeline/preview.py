@@ -27,7 +27,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would come to. `problems` are what would stop it before anything is sent.
+    """What a run would do. `problems` are what would stop it before anything is sent.
 
     `examples` are the first rows that would be set aside for each reason: file, and number in that file (from 1).
     """

@@ -20,7 +20,7 @@ from exporter.runs import Run
 from exporter.segments import Refresh, find_refresh
 
 DEADLINE_S = 200.0
-"""Azure cuts off an HTTP answer after 230 s; a million rows take some ten seconds.
+"""Azure cuts off an HTTP answer after 230 s; a million rows take 10 to 30 s.
 https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
 _ANY_NUMBER = 2**62
 _READING = threading.Lock()
