@@ -1,0 +1,117 @@
+"""Names that the pages quote exist, figures that two pages quote are one figure, and no table loses a cell."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from docs import events, generate
+from exporter.api.openapi import document
+from exporter.api.routes import ROUTES
+from exporter.batches import Limits
+from exporter.settings import Settings
+from tests.docs.test_reference import PAGES, ROOT
+from tests.simulation.planted import MISTAKES
+from tests.simulation.test_simulation import SCHEDULES
+
+CODE = ("exporter", "infra", "sandbox", "bench", "scripts", ".github", "tests")
+SINGLE = ("function_app.py", "host.json", "azure.yaml", "Makefile", "pyproject.toml", "requirements.txt", "mkdocs.yml")
+WRITTEN_BY_HAND = [page for page in PAGES if page.name not in {Path(name).name for name in generate.PAGES}]
+NO_NAMES_OF_OURS = {"BlobImmutableDueToPolicy", "MemoryWorkingSet", "_s", "_bytes"}
+"""Names that Azure gives, and ends of names."""
+
+
+def quoted(page: Path) -> set[str]:
+    """Return what stands in back quotes, blocks of code left out."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+@cache
+def words_of_the_code() -> set[str]:
+    """Return every word of the code, the tests of these pages left out."""
+    files = [ROOT / name for name in SINGLE]
+    for folder in CODE:
+        files += [path for path in (ROOT / folder).rglob("*") if path.is_file() and "tests/docs" not in str(path)]
+    texts = (path.read_text(errors="ignore") for path in files if path.suffix not in {".pyc", ".batches", ".csv"})
+    members = json.dumps(document(ROUTES))  # in camelCase
+    return {word for text in (*texts, members) for word in re.findall(r"\w+", text)}
+
+
+@pytest.mark.parametrize("page", WRITTEN_BY_HAND, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_quoted_name_is_one_that_the_code_has(page: Path) -> None:
+    # What could be no word of English: with an underscore, or with a capital after a small letter.
+    names = {text for text in quoted(page) if re.fullmatch(r"\w*(?:_\w|[a-z][A-Z])\w*", text)}
+
+    assert names - words_of_the_code() - NO_NAMES_OF_OURS == set()
+
+
+@pytest.mark.parametrize("page", WRITTEN_BY_HAND, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_quoted_path_leads_somewhere(page: Path) -> None:
+    folders = "|".join([*CODE, "docs", ".devcontainer"])
+    paths = {text for text in quoted(page) if re.fullmatch(rf"(?:{folders})/[\w./*-]*", text)}
+
+    assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_row_of_a_table_has_more_or_fewer_cells_than_its_head(page: Path) -> None:
+    head = 0
+    for number, line in enumerate(page.read_text().split("\n"), 1):
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        head = (head or cells) if cells else 0
+
+        assert cells == head, f"{page.name}:{number}: {line}"
+
+
+def text(page: str) -> str:
+    return " ".join((ROOT / page).read_text().split())
+
+
+def test_the_time_of_a_million_profiles_is_the_measured_one() -> None:
+    row = re.search(r"the default\) \| [\d.]+ \| ([\d.]+) \| (\d+) % \|", text("docs/explanation/throughput.md"))
+    assert row
+
+    assert f"take {float(row[1]):.0f} minutes at {row[2]} %" in text("README.md")
+    assert f"about {float(row[1]):.0f} minutes of one instance" in text("docs/decisions/0004-pace-not-bursts.md")
+
+
+def test_the_pace_of_contacts_is_what_limit_and_batch_make_of_it() -> None:
+    a_minute = Settings.model_fields["bulk_requests_per_minute"].default * Limits().max_contacts
+
+    for page in ("docs/how-to/run-all.md", "docs/how-to/ask-for-an-export.md"):
+        assert f"about {a_minute:,} contacts a minute" in text(page), page
+
+
+def test_the_time_of_planning_a_million_rows_is_told_alike() -> None:
+    measured = re.search(r"\| 1,000,000 \| \d+ MB \| \d+ MB \| (\d+) s \|", text("docs/reference/cost.md"))
+    told = re.search(r"(\d+) to (\d+) s for a million rows", text("docs/reference/api.md"))
+    assert measured
+    assert told
+
+    assert int(told[1]) <= int(measured[1]) <= int(told[2])
+    assert told[0] in (ROOT / "exporter/api/preview.py").read_text()
+
+
+def test_what_the_tests_do_is_what_the_pages_say_of_them() -> None:
+    assert f"{SCHEDULES} simulated disasters" in text("README.md")
+    assert "some fifty mistakes" in text("docs/explanation/reliability.md")
+    assert 50 <= len(MISTAKES) < 60
+
+
+def test_every_event_is_explained_and_no_other() -> None:
+    assert events.MEANINGS.keys() == events.written().keys()
+
+
+def test_every_setting_of_the_template_is_on_the_page() -> None:
+    template = (ROOT / "infra/modules/function-app.bicep").read_text()
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    named = set(re.findall(r"^  ([A-Z]\w+): ", template, re.MULTILINE))
+    families = tuple(family.removesuffix("*") for family in re.findall(r"`(\w+\*)`", page))
+
+    assert len(named) > 20
+    assert {name for name in named if f"`{name}`" not in page and not name.startswith(families)} == set()
