@@ -17,7 +17,7 @@ MEANINGS = {
     "audit_outcome_missing": "what came of a call could not be written to the audit trail",
     "connection_deleted": "a connection was removed; how many exports lost it, how many runs were canceled",
     "connection_saved": "a connection was created or changed",
-    "defect": "something ended in an error that nobody foresaw; `where` is the place in the code",
+    "defect": "something ended in an unexpected error; `where` is the place in the code",
     "expired": "the app deleted a working copy or a reject report whose time was over",
     "export_deleted": "an export was removed",
     "export_saved": "an export was created or changed",
@@ -59,7 +59,7 @@ ALERTS = """# Alerts and events
 ## Alerts
 
 Each is a query over the events below, the calls of the functions and their exceptions; one row is enough to fire.
-Severity 1 wakes somebody up, 2 can wait for the morning. Mail goes to `ALERT_EMAIL`; an alert closes by itself when
+Severity 1 wakes somebody up, 2 can wait for the morning. Mail goes to `ALERT_EMAIL`; an alert closes on its own when
 its query finds nothing any more."""
 EVENTS = """## Events
 

@@ -91,7 +91,7 @@ STATES = """# Run states
 ```
  queued ──► planning ──► running ──► successful, or completedWithWarnings
                 ▲           ▲
-                └─ waiting ─┘         for something outside; then it goes on
+                └─ waiting ─┘         for something outside; then it continues
 
  when it cannot go on: failed         when somebody asked for it: canceled
  when there is nothing to do: skipped, before anything is sent

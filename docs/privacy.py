@@ -56,7 +56,7 @@ itself (lifecycle rules, protection of the audit trail, expiry of logs) is confi
 |---|---|---|---|---|
 | container `working` | request bodies: the mapped values | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
 | container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
-| container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
@@ -76,7 +76,7 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 - **What became of me in this run?** `POST /api/runs/{{runId}}/lookup` with the address in the body says in which bucket the
   row ended and why, as long as working copies or the reject report exist. The address is neither stored nor logged.
 - **Erase me.** Erase the person in the source of the segment, so that the next refresh does not hold the row, and in
-  ActiveCampaign. Copies here go by themselves: at the end of the run, and after {rejects_days} days in reject reports. To be
+  ActiveCampaign. Copies here are deleted automatically: at the end of the run, and after {rejects_days} days in reject reports. To be
   faster, delete the reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is
   going was planned from the segment as it was: cancel it, erase, start again.
 - **Do not send me.** Unsubscribe the person in ActiveCampaign: an import never re-subscribes. Or name a consent column in the

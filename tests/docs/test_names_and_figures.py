@@ -103,6 +103,14 @@ def test_what_the_tests_do_is_what_the_pages_say_of_them() -> None:
     assert 50 <= len(MISTAKES) < 60
 
 
+def test_the_dependencies_are_the_ones_that_are_explained() -> None:
+    page = (ROOT / "docs/decisions/0002-dependencies.md").read_text()
+    listed = set(re.findall(r"^\| ([a-z-]+) \| .* \|$", page, re.MULTILINE)) - {"package"}
+    required = set(re.findall(r"^([a-z-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE))
+
+    assert listed == required
+
+
 def test_every_event_is_explained_and_no_other() -> None:
     assert events.MEANINGS.keys() == events.written().keys()
 

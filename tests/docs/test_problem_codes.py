@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from exporter.api.http import STATUS_OF
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "problem-codes.md"
 RAISED = {"Stop", "Wait", "Throttled", "Unavailable", "CredentialsRefused", "NotReady"}
+NEVER_ANSWERED = {"manifest_missing", "working_copy_altered"}
+"""They have a status, but no operation meets them: only the steps read what they are about."""
 CODE = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|throttled|defect")
 
 
@@ -80,3 +84,24 @@ def test_the_search_finds_codes_in_each_form() -> None:
         "segment_unchanged",
     ):
         assert code in found
+
+
+def statuses_in_the_code() -> set[tuple[str, int]]:
+    """Return each code with the status of an answer, where the code says both beside each other."""
+    found = {(code, status) for code, status in STATUS_OF.items() if code not in NEVER_ANSWERED}
+    for path in sorted((ROOT / "exporter/api").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            match call:
+                case ast.Call(
+                    func=ast.Name(id="Refusal"), args=[ast.Constant(value=int(status)), ast.Constant(value=code), *_]
+                ):
+                    found.add((str(code), status))
+    return found
+
+
+def test_the_reference_tells_each_status_of_an_answer() -> None:
+    told = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]*) \|", PAGE.read_text(), re.MULTILINE))
+    expected = statuses_in_the_code()
+
+    assert len(expected) > 30
+    assert {(code, status) for code, status in expected if str(status) not in told[code]} == set()
