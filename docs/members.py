@@ -34,6 +34,9 @@ CONNECTION = """{
   "consent": true
 }"""
 
+READ_ONLY = """The service writes these. In what is sent they may stay as GET shows them, so that an answer can be edited and sent
+back, or be left out."""
+
 
 def exports_page() -> str:
     """Return docs/reference/exports.md."""
@@ -77,7 +80,7 @@ and the contact limit; whether it may import shows with the first run.
 | `GET /api/3/lists`, `GET /api/3/lists/{{id}}` | to choose and to check the list | `permission_refused` |
 | `GET /api/3/fields` | to choose and to check custom fields | `permission_refused` |
 | `GET /api/3/settings/account` | the contact limit of the plan; ActiveCampaign answers keys of administrators only | the connection is saved anyway, and the contact limit is not checked |
-| `POST /api/3/import/bulk_import`, `GET /api/3/import/info` | to send contacts, and to ask what became of them | the run waits with `credentials_refused` for a day, since ActiveCampaign answers a bad key and a missing permission alike |
+| `POST /api/3/import/bulk_import`, `GET /api/3/import/info` | to send contacts, and to ask what became of them | the run waits with `credentials_refused` for a day at most, since ActiveCampaign answers a bad key and a missing permission alike |
 | `GET /api/3/lists/exclusions` | to tell excluded addresses from other failures of an import | they are reported as `failed_in_import` |
 
 {_members("saveConnection")}"""
@@ -85,7 +88,8 @@ and the contact limit; whether it may import shows with the first run.
 
 def _members(operation: str) -> str:
     route = next(route for route in ROUTES if route.name == operation)
-    sent = _resolved({"$ref": inputs_of(route)["body"].__name__})
+    body = _resolved({"$ref": inputs_of(route)["body"].__name__})
+    sent = {**body, "properties": {name: of for name, of in body["properties"].items() if "readOnly" not in of}}
     shown = _resolved({"$ref": answer_of(route).__name__})  # type: ignore[union-attr]  # both answer with JSON
     of_answer = dict(_flat("", shown))
     taken = dict(_flat("", sent))
@@ -103,7 +107,7 @@ def _members(operation: str) -> str:
         ]
         parts.append(table(["member", "takes", "default", "what it is"], rows))
     rest = [[f"`{name}`", _sentence(of)] for name, of in of_answer.items() if name not in taken]
-    parts += ["## Only in answers", table(["member", "what it is"], rest)]
+    parts += ["## Only in answers", READ_ONLY, table(["member", "what it is"], rest)]
     return "\n\n".join(parts) + "\n"
 
 
