@@ -54,7 +54,7 @@ itself (lifecycle rules, protection of the audit trail, expiry of logs) is confi
 
 | copy | holds | kept | deleted by | who can read it |
 |---|---|---|---|---|
-| container `working` | request bodies: the mapped values | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
+| container `working` | request bodies (the mapped values), row numbers and customer ids | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
 | container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
 | container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |

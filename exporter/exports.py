@@ -80,7 +80,7 @@ class ExportDefinition(Value):
     allow_over_contact_limit: bool = False
     """Run even where the account could come to exceed the contact limit of its plan."""
     skip_unchanged: bool = True
-    """Skip a run that nobody started by hand when the segments are those of the last successful run."""
+    """Skip a run of the schedule, or of run all, when the segments are those of the last successful run."""
 
 
 class Export(Audited, ExportDefinition):

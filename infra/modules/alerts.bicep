@@ -66,7 +66,7 @@ var rules = [
   }
   {
     name: 'throttled'
-    title: 'ActiveCampaign has been slowing the exports down for long'
+    title: 'ActiveCampaign is throttling the exports'
     severity: 2
     every: 'PT15M'
     window: 'PT1H'
