@@ -111,6 +111,20 @@ def test_the_dependencies_are_the_ones_that_are_explained() -> None:
     assert listed == required
 
 
+def test_the_rights_of_the_app_are_the_ones_that_the_template_gives() -> None:
+    modules = (ROOT / "infra/modules/access.bicep", ROOT / "infra/modules/segment-access.bicep")
+    given = {
+        name.lower()
+        for module in modules
+        for name in re.findall(r"(\w+)(?:: | = )'[0-9a-f]{8}-[0-9a-f-]{27}'", module.read_text())
+    }
+    told = re.findall(r"\*([A-Z][\w ]+)\*", text("SECURITY.md").partition("## Where the app connects")[2])
+    named = {name.replace(" ", "").lower() for name in told}
+
+    assert len(given) == 8
+    assert named == given
+
+
 def test_every_event_is_explained_and_no_other() -> None:
     assert events.MEANINGS.keys() == events.written().keys()
 
