@@ -33,10 +33,12 @@ def page() -> str:
 For the record of processing activities (GDPR article 30) of whoever operates this service. The figures come from the code and
 the template; `make docs` writes this page, and a test compares it. What the page cannot know is marked *you*.
 
-**What is not there yet.** People who leave the segment stay on the list: nobody is ever removed or unsubscribed from here. The
-app has run against stand-ins only, not yet against a live ActiveCampaign account nor in a subscription; so what Azure does by
-itself (lifecycle rules, protection of the audit trail, expiry of logs) is configured and tested as text, and
-[not yet proven](../how-to/deploy.md#prove-it-in-your-subscription).
+**What is not there yet.** People who leave the segment stay on the list: nobody is ever removed or unsubscribed from here.
+There are no pages with a sign-in, only an API; unless sign-in with Microsoft Entra is switched on, whoever holds its key is
+an administrator and may read all that the app shows. Automations of ActiveCampaign do not start unless an export says so, and
+lists are for e-mail only. The app has run against stand-ins only, not yet against a live ActiveCampaign account nor in a
+subscription; so what Azure does by itself (lifecycle rules, protection of the audit trail, expiry of logs) is configured and
+tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscription).
 
 ## Which data, where from, where to, why
 

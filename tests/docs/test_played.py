@@ -20,6 +20,7 @@ import pytest
 
 from sandbox.segment import Segment
 from sandbox.world import API_KEY, World
+from tests.e2e.app import inspected_world
 
 DOCS = Path(__file__).parents[2] / "docs"
 TUTORIAL = DOCS / "tutorial.md"
@@ -130,9 +131,8 @@ def steady(page: str) -> str:
 
 @contextmanager
 def world_with_a_segment() -> Iterator[World]:
-    """Start a world as `make serve` does."""
-    with World() as world:
-        world.upload_files(Segment(refreshed=datetime.now(UTC)).files())
+    """Start a world as `make serve` does; its log has to be in order when all is over."""
+    with inspected_world(Segment(refreshed=datetime.now(UTC))) as world:
         world.start_host()
         yield world
 
