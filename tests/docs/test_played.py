@@ -27,7 +27,7 @@ TUTORIAL = DOCS / "tutorial.md"
 SHELL = DOCS / "how-to/operator-shell.md"
 END = "__end_of_answer__"
 FAILED = "__failed__"
-LIMIT_S = 300.0
+LIMIT_S = 500.0
 WIDTH = 165
 
 VOLATILE = {
