@@ -34,7 +34,7 @@ class RunStatus(StrEnum):
     PLANNING = "planning"  # reading the segments and cutting batches; nothing is sent yet
     RUNNING = "running"  # batches are being sent or confirmed
     WAITING = "waiting"  # for something outside; `waiting` says for what, since when and until when
-    SUCCESSFUL = "successful"  # every contact confirmed
+    SUCCESSFUL = "successful"  # every row confirmed, or a duplicate
     COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows were rejected or are unconfirmed
     FAILED = "failed"  # over; `problem` says why and who has to act
     CANCELED = "canceled"  # over; somebody asked for it
