@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("imports", "plan", "throughput", "cost")
+BENCHMARKS = ("imports", "plan", "memory", "throughput", "cost")
 
 
 def main() -> None:

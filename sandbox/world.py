@@ -168,6 +168,10 @@ class World:
         host.next_line("the Functions host")
         return url
 
+    def host_pid(self, *, instance: int = 0) -> int:
+        """Return the id of the process that is host and app."""
+        return self._hosts[instance].pid
+
     def stop_host(self, *, instance: int = 0) -> None:
         """Stop the host as the platform does at a scale-in: functions that are running are not waited for."""
         if host := self._hosts.pop(instance, None):

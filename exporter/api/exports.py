@@ -91,7 +91,10 @@ def get(context: Context, export_id: str) -> Json[ExportView]:
 def put(
     context: Context, export_id: str, body: ExportDefinition, query: SaveQuery, headers: MatchHeaders
 ) -> Json[ExportView]:
-    """Create or change an export. Runs nothing. It is checked against its segments and ActiveCampaign."""
+    """Create or change an export. Runs nothing. It is checked against its segments and ActiveCampaign.
+
+    Segments are listed for four callers at a time in a worker process; 429 asks to come back.
+    """
     resources.check_id(export_id)
     existing = resources.read(context.services.blobs, Export, exports.PREFIX, export_id)
     if existing:

@@ -65,7 +65,10 @@ class LookupView(Value):
 
 
 def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]:
-    """Say what became of a person in a run: source row, bucket, reason, request, and ActiveCampaign's answer."""
+    """Say what became of a person in a run: source row, bucket, reason, request, and ActiveCampaign's answer.
+
+    One preview or lookup at a time in a worker process; 429 asks to come back.
+    """
     run = find_run(context, run_id)
     check_usable(context, run.export)
     found = lookup.look_up(context.services, run, body.email)

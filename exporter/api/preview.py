@@ -65,7 +65,7 @@ class PreviewView(Value):
 def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
     """Read and check everything that a run would, and send nothing.
 
-    Takes 10 to 30 s for a million rows. One preview at a time in a worker process; 429 asks to come back.
+    Takes 10 to 30 s for a million rows. One preview or lookup at a time in a worker process; 429 asks to come back.
     """
     export = find(context, export_id)
     check_usable(context, export)

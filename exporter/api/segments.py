@@ -6,9 +6,9 @@ from exporter.api import resources
 from exporter.api.access import Context
 from exporter.api.http import Json
 from exporter.api.resources import Page, PageQuery
-from exporter.pipeline.reading import newest
+from exporter.pipeline.reading import all_segments, newest
 from exporter.records import Time, Value
-from exporter.segments import list_segments, suggest_matching
+from exporter.segments import suggest_matching
 
 
 class ColumnView(Value):
@@ -45,8 +45,10 @@ class SegmentDetails(SegmentView):
 
 
 def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
-    """List the segments in storage, each with its newest refresh."""
-    services = context.services
+    """List the segments in storage, each with its newest refresh.
+
+    Four callers at a time in a worker process; 429 asks to come back.
+    """
     found = {
         s.name: SegmentView(
             name=s.name,
@@ -55,13 +57,16 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
             size_bytes=s.size_bytes,
             columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in s.columns),
         )
-        for s in list_segments(services.segments, services.settings.segment_prefix)
+        for s in all_segments(context.services)
     }
     return Json(resources.page(context, found, query, found.get))
 
 
 def get(context: Context, name: str) -> Json[SegmentDetails]:
-    """Show a segment's newest complete refresh, with a suggestion for the data matching."""
+    """Show a segment's newest complete refresh, with a suggestion for the data matching.
+
+    Four callers at a time in a worker process; 429 asks to come back.
+    """
     refresh = newest(context.services, name)
     return Json(
         SegmentDetails(

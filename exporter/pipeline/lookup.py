@@ -15,7 +15,7 @@ from exporter.fates import BUCKETS, Bucket, Fate, fates
 from exporter.ledger import Import, Lane
 from exporter.pipeline import finish
 from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.reading import Discarded, read_again, reject_rows
+from exporter.pipeline.reading import Discarded, one_reader, read_again, reject_rows
 from exporter.pipeline.working import read_batches
 from exporter.ports import Services
 from exporter.reasons import Reason
@@ -58,13 +58,14 @@ def look_up(services: Services, run: Run, address: str) -> Found:
     """Find the rows of a run that hold an address, whatever its case and the blanks around it.
 
     Looks into the working copy while there is one, later into the files that the run read, while they are there.
-    Raises `Stop` ("run_not_planned") and what `reading.read_all` raises.
+    Raises `Stop` ("run_not_planned") and what `reading.one_reader` and `reading.read_all` raise.
     """
     manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
     if manifest is None:
         raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
     key = address.strip().lower()
-    contact, set_aside, complete = _search(services, run, manifest, key)
+    with one_reader():
+        contact, set_aside, complete = _search(services, run, manifest, key)
     rows = {place: Row(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
     if contact:
         place = manifest.locate(contact.row)

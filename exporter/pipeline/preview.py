@@ -14,7 +14,7 @@ from exporter.exports import ExportDefinition
 from exporter.pipeline import preflight
 from exporter.pipeline.account import AccountCalls
 from exporter.pipeline.plan import mapping, stale
-from exporter.pipeline.reading import Discarded, newest, read_all, reject_rows
+from exporter.pipeline.reading import Discarded, one_reader, read_all, refreshes_of, reject_rows
 from exporter.pipeline.start import Slot, slot_path
 from exporter.ports import Services
 from exporter.reasons import Reason
@@ -45,12 +45,17 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
     """Read and check everything that a run of the export would read now.
 
     Raises what keeps a run from reading at all: `Stop` for a list, field, column or file that cannot be used, `Wait`
-    for a service that does not answer, and what `read_all` raises.
+    for a service that does not answer, and what `one_reader` and `read_all` raise.
     """
+    with one_reader():
+        return _preview(services, export_id, export, calls)
+
+
+def _preview(services: Services, export_id: str, export: ExportDefinition, calls: AccountCalls) -> Preview:
     fields = preflight.check(calls, export)
     limits = preflight.account_limits(calls)
     settings, now = services.settings, services.clock.now()
-    refreshes = tuple(newest(services, name, settings.segment_quiet_s) for name in export.segments)
+    refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
     examples = _Examples()
     around = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping(export, fields), around, Discarded(), examples)

@@ -6,6 +6,9 @@ import codecs
 import csv
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from exporter.activecampaign.wire import Envelope
@@ -17,17 +20,58 @@ from exporter.pipeline.plan import mapping
 from exporter.ports import BlobWriter, Changed, Services
 from exporter.reasons import BY_CODE, Reason
 from exporter.runs import Run
-from exporter.segments import Refresh, find_refresh
+from exporter.segments import Refresh, SegmentInfo, find_refresh, list_segments
 
 DEADLINE_S = 200.0
 """Azure cuts off an HTTP answer after 230 s; a million rows take 10 to 30 s.
 https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
 _ANY_NUMBER = 2**62
-_READING = threading.Lock()
+_READING = threading.BoundedSemaphore(1)
+_LISTING = threading.BoundedSemaphore(4)
+"""Callers at once in a process. Reading takes a core and up to 200 MB, listing 5,000 files a core and 20 MB."""
+_THREAD = ThreadPoolExecutor(1, "reading")
+"""Where rows are read. glibc and Arrow keep freed memory for each thread that had some: 16 threads that read in turn
+keep 600 MB, one 220 (`python -m bench memory`)."""
 
 
-def newest(services: Services, segment: str, quiet_s: float = 0.0) -> Refresh:
-    """Return what `segments.find_refresh` finds. Raises also `NotReady` ("source_changing")."""
+@contextmanager
+def _place(places: threading.Semaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise Unavailable(
+            "reading_busy", "Segments are being read for other callers. Try again shortly.", Culprit.SYSTEM, 10.0
+        )
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def one_reader() -> AbstractContextManager[None]:
+    """Be the only one in this process who reads for a waiting caller, or raise `Unavailable` ("reading_busy") at once.
+
+    To be entered before anything else is done for the caller.
+    """
+    return _place(_READING)
+
+
+def newest(services: Services, segment: str) -> Refresh:
+    """Return what `segments.find_refresh` finds. Raises also `Unavailable` ("reading_busy"), `NotReady`."""
+    with _place(_LISTING):
+        return _newest(services, segment, quiet_s=0.0)
+
+
+def all_segments(services: Services) -> list[SegmentInfo]:
+    """Return what `segments.list_segments` finds. Raises also `Unavailable` ("reading_busy")."""
+    with _place(_LISTING):
+        return list_segments(services.segments, services.settings.segment_prefix)
+
+
+def refreshes_of(services: Services, segments: Iterable[str], quiet_s: float = 0.0) -> tuple[Refresh, ...]:
+    """Return what `segments.find_refresh` finds for each segment; only for the `one_reader`. Raises also `NotReady`."""
+    return tuple(_newest(services, name, quiet_s) for name in segments)
+
+
+def _newest(services: Services, segment: str, quiet_s: float) -> Refresh:
     try:
         return find_refresh(services.segments, services.settings.segment_prefix, segment, services.clock.now(), quiet_s)
     except Changed:
@@ -46,9 +90,9 @@ def read_all(
     payload: BlobWriter,
     rejects: BlobWriter,
 ) -> Planned:
-    """Plan, and leave it to the writers what becomes of it. One caller at a time in a process: it takes a core.
+    """Plan, and leave it to the writers what becomes of it; only for the `one_reader`.
 
-    Raises `Unavailable` ("reading_busy"), `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
+    Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
     """
     end = services.clock.now() + DEADLINE_S
 
@@ -61,18 +105,11 @@ def read_all(
                 Culprit.SYSTEM,
             )
 
-    if not _READING.acquire(blocking=False):
-        raise Unavailable(
-            "reading_busy", "Another caller's segments are being read. Try again shortly.", Culprit.SYSTEM, 10.0
-        )
+    plan = partial(plan_batches, refreshes, services.segments, columns, around, Limits())
     try:
-        return plan_batches(
-            refreshes, services.segments, columns, around, Limits(), payload, rejects, _ANY_NUMBER, look_at_the_clock
-        )
+        return _THREAD.submit(plan, payload, rejects, _ANY_NUMBER, look_at_the_clock).result()
     except Changed:
         raise _source_changing() from None
-    finally:
-        _READING.release()
 
 
 class Discarded:
@@ -90,7 +127,7 @@ def read_again(
 ) -> Planned | None:
     """Read exactly the files that the run read, as `read_all` does; None when they are not the newest any more."""
     try:
-        refreshes = [newest(services, name) for name in run.export.segments]
+        refreshes = refreshes_of(services, run.export.segments)
     except (Stop, NotReady):
         return None
     found = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]

@@ -23,6 +23,9 @@ from exporter.ports import Blob, BlobWriter, Changed, SegmentFile
 BLOCK_BYTES = 4 * 1024 * 1024
 """Bytes of a staged block: a payload of a million contacts (about 230 MB) is 60 writes, and memory holds one block."""
 READ_BYTES = 4 * 1024 * 1024
+LIST_PAGE = 500
+"""Files in an answer of storage. The SDK makes a whole answer into objects that refer to each other, some 10 kB a file:
+of its default, 5,000, each caller leaves 50 MB to the garbage collector."""
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 RANGE_NOT_SATISFIABLE = 416
 CONFLICTS = (409, 412)
@@ -252,7 +255,7 @@ class AzureSegmentFiles:
     def list(self, prefix: str) -> Iterator[SegmentFile]:
         """Yield the files whose path begins with `prefix`, in alphabetical order."""
         try:
-            for blob in self._container.list_blobs(name_starts_with=prefix):
+            for blob in self._container.list_blobs(name_starts_with=prefix, results_per_page=LIST_PAGE):
                 yield SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
         except AzureError as error:
             raise _unavailable(error) from error

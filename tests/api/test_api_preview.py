@@ -141,20 +141,12 @@ def test_an_export_without_a_connection_has_no_preview(api: Api) -> None:
     assert api.post("/exports/newsletter/preview").code == "no_connection"
 
 
-def test_a_second_caller_is_asked_to_come_back(api: Api) -> None:
-    with reading._READING:
-        refused = api.post("/exports/newsletter/preview")
-    assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "reading_busy", "10")
-    assert api.post("/exports/newsletter/preview").status == 200
-
-
 def test_a_segment_that_takes_too_long_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
     api.fakes.activecampaign.request_s = 0.0
     monkeypatch.setattr(reading, "DEADLINE_S", -1.0)
     refused = api.post("/exports/newsletter/preview")
     assert (refused.status, refused.code) == (503, "reading_too_slow")
-    assert not reading._READING.locked()
 
 
 def test_files_that_are_replaced_while_they_are_read_are_read_another_time(api: Api) -> None:
