@@ -10,11 +10,14 @@ import os
 import secrets as randomness
 import time
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exporter import __version__
 from exporter.ports import Services
 from exporter.settings import Settings
+
+if TYPE_CHECKING:
+    import requests
 
 TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 5.0, "read_timeout": 20.0, "retry_total": 3}
 BACKOFF: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 2, "random_jitter_range": 1}
@@ -45,6 +48,21 @@ class RandomIds:
         return randomness.token_hex(16)
 
 
+def _session(threads: int) -> requests.Session:
+    """Return a session of the SDK's clients that keeps a connection for each thread.
+
+    By themselves they keep ten, and each thread more makes a new connection for each of its calls. No redirect and no
+    repetition, as in the SDK's own sessions: that is the business of its policies.
+    """
+    import requests  # noqa: PLC0415
+    from urllib3.util import Retry  # noqa: PLC0415
+
+    session = requests.Session()
+    never = Retry(total=False, redirect=False, raise_on_status=False)
+    session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=threads, max_retries=never))
+    return session
+
+
 def settings() -> Settings:
     """Read and check the settings. Raises `Stop` ("unusable_settings") with all problems."""
     return Settings.from_environ(os.environ)
@@ -58,7 +76,8 @@ def services() -> Services:
     """
     values = settings()
 
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see the module's docstring
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - see the module's docstring
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
     from azure.keyvault.secrets import SecretClient  # noqa: PLC0415
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
     from azure.storage.queue import QueueServiceClient  # noqa: PLC0415
@@ -70,15 +89,20 @@ def services() -> Services:
 
     # In Azure, AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential and AZURE_CLIENT_ID narrow this to the app's identity.
     credential = DefaultAzureCredential()
+
+    def options(limits: dict[str, Any]) -> dict[str, Any]:
+        return limits | {"transport": RequestsTransport(session=_session(values.threads), **limits)}
+
     storage = TIMEOUTS | BACKOFF
     return Services(
         settings=values,
-        blobs=AzureBlobs(BlobServiceClient(values.export_blob_uri, credential, **storage)),
+        blobs=AzureBlobs(BlobServiceClient(values.export_blob_uri, credential, **options(storage))),
         segments=AzureSegmentFiles(
-            BlobServiceClient(values.segment_blob_uri, credential, **storage), values.segment_container
+            BlobServiceClient(values.segment_blob_uri, credential, **options(storage)),
+            values.segment_container,
         ),
-        messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential, **storage)),
-        secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **TIMEOUTS)),
+        messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential, **options(storage))),
+        secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **options(TIMEOUTS))),
         activecampaign=Client(f"segment-exporter/{__version__}", deadline_s=values.request_deadline_s),
         clock=SystemClock(),
         ids=RandomIds(),

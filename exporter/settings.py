@@ -15,6 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from exporter.errors import Stop
 
+_CRON_VALUE = r"(\*|([0-9]+|[A-Za-z]{3})(-([0-9]+|[A-Za-z]{3}))?)(/[0-9]+)?"
+_CRON_FIELD = rf"{_CRON_VALUE}(,{_CRON_VALUE})*"
+
 
 def _https_origin(value: str) -> str:
     value = value.rstrip("/")
@@ -24,8 +27,22 @@ def _https_origin(value: str) -> str:
 
 
 def _ncrontab(value: str) -> str:
-    if not re.fullmatch(r"[0-9*/,\-A-Za-z]+( [0-9*/,\-A-Za-z]+){5}", value):
+    """Check a schedule as the Functions host will read it: it cannot index the function of a wrong one."""
+    if not re.fullmatch(rf"{_CRON_FIELD}( {_CRON_FIELD}){{5}}", value):
         raise ValueError("must have six fields: second minute hour day month day-of-week (NCRONTAB, UTC)")
+    if "7" in value.split()[5]:
+        raise ValueError("must name Sunday as 0 or SUN, since NCRONTAB knows no day 7")
+
+    from croniter import croniter  # noqa: PLC0415 - heavy, and of no use where the settings are made by a test
+
+    try:
+        # The day of the month and that of the week have to fit both, unlike in Unix.
+        croniter(value, 0.0, second_at_beginning=True, day_or=False).get_next()
+    except ValueError:
+        raise ValueError(
+            "must hold values that exist: seconds and minutes 0-59, hours 0-23, days 1-31, months 1-12, days of the"
+            " week 0-6, and a day that comes (NCRONTAB, UTC)"
+        ) from None
     return value
 
 
@@ -106,8 +123,8 @@ class Settings(BaseModel):
         alias="REQUEST_DEADLINE_S",
         ge=1,
         le=120,
-        description="Seconds after which a request to ActiveCampaign is given up, all its reads together. Default 60:"
-        " answers take about a second; a longer silence is an outage.",
+        description="Seconds after which a request to ActiveCampaign is given up, whether its answer is slow or does"
+        " not come at all. Default 60: answers take about a second; a longer silence is an outage.",
     )
     lanes: int = Field(
         default=6,
@@ -147,7 +164,8 @@ class Settings(BaseModel):
         ge=60,
         le=604_800,
         description="Seconds for which a run waits for something outside (an outage, a refused key) before it fails."
-        " Default 24 hours.",
+        " Default 24 hours. A run that has begun to send ends 23 hours after its planning in any case, since its"
+        " working copy is deleted after a day.",
     )
     rejects_retention_days: int = Field(
         default=30,
@@ -173,6 +191,14 @@ class Settings(BaseModel):
         " is started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake.",
     )
 
+    threads: int = Field(
+        default=16,
+        alias="PYTHON_THREADPOOL_THREAD_COUNT",
+        ge=1,
+        le=32,
+        description="Threads of the Python worker, which reads this setting too; the pools of connections are as large."
+        " Default 16, as the template sets it: one for each lane, and more.",
+    )
     signed_in_by_platform: bool = Field(
         default=False,
         alias="WEBSITE_AUTH_ENABLED",

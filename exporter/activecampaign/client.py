@@ -36,15 +36,13 @@ class Client:
     No redirect is followed (the key and 250 people would go along), no cookie kept, nothing repeated; TLS is verified.
     """
 
-    def __init__(
-        self, user_agent: str, *, connect_s: float = 10.0, read_s: float = 30.0, deadline_s: float = 60.0
-    ) -> None:
+    def __init__(self, user_agent: str, *, connect_s: float = 10.0, deadline_s: float = 60.0) -> None:
         """Name the app and its version in `user_agent`.
 
-        `connect_s` and `read_s` bound one wait for the network, `deadline_s` everything after the connection stands.
+        `connect_s` bounds each wait until the connection stands, `deadline_s` everything after that.
         """
         self._user_agent = user_agent
-        self._timeouts = (connect_s, read_s)
+        self._timeouts = (connect_s, 2 * deadline_s)  # the second one is never reached: the watchdog is faster
         self._deadline_s = deadline_s
         self._threads = threading.local()
 

@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from exporter import log, pacing
+from exporter import connections, log, pacing, store
 from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
+from exporter.connections import Connection
 from exporter.errors import Throttled, Unavailable
 from exporter.ports import Changed, Services
+from exporter.runs import Run
 from exporter.store import MAX_TRIES
 
 PATIENCE_S = 20.0
 """A turn further away than this is not waited for in place: the caller hands over and comes back."""
 CALLED_OFF = NotSent("called_off")
+
+
+def calls_of(services: Services, run: Run, *, fresh: bool = False) -> AccountCalls:
+    """Return the calls to a run's account, with the key that its connection names today. `fresh`: not from the cache.
+
+    The account is the one with which the run began. Its connection may name another secret since then, as it does when
+    the key is rotated by giving `apiKey` in place of `secretName`; if it leads elsewhere or is gone, the run keeps the
+    secret that it began with. Raises what `ports.Secrets.get` raises.
+    """
+    connection_id = run.export.connection_id
+    connection = store.get(services.blobs, Connection, connections.path(connection_id)) if connection_id else None
+    secret_name = connection.secret_name if connection and connection.host == run.host else run.secret_name
+    return AccountCalls(services, run.host, services.secrets.get(secret_name, fresh=fresh))
 
 
 @dataclass(slots=True)

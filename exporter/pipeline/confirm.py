@@ -10,7 +10,7 @@ from exporter.activecampaign import answers, wire
 from exporter.errors import ExporterError
 from exporter.ledger import Import, ImportStatus, Json, Lane, import_event
 from exporter.pipeline import finish, preflight
-from exporter.pipeline.account import AccountCalls
+from exporter.pipeline.account import AccountCalls, calls_of
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.working import read_batch
 from exporter.ports import Changed, Services
@@ -100,7 +100,7 @@ def ask_late(services: Services, run: Run) -> None:
 def _ask_each(
     services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, Import]]
 ) -> None:
-    account = AccountCalls(services, run.host, services.secrets.get(run.secret_name))
+    account = calls_of(services, run)
     inquiry = Inquiry(services, account, manifest)
     for number, one in due:
         outcome = inquiry.ask(one)

@@ -15,7 +15,7 @@ from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.exports import ExportDefinition
 from exporter.fates import fates
 from exporter.pipeline import finish, preflight
-from exporter.pipeline.account import AccountCalls
+from exporter.pipeline.account import calls_of
 from exporter.pipeline.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, LastSuccess, Slot, send_quietly, slot_path
 from exporter.pipeline.working import read_batches
@@ -117,8 +117,7 @@ def _renew(services: Services, run_id: str, me: str) -> None:
 
 
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
-    key = services.secrets.get(run.secret_name, fresh=run.waiting is not None)
-    calls = AccountCalls(services, run.host, key)
+    calls = calls_of(services, run, fresh=run.waiting is not None)
     fields = preflight.check(calls, run.export)
     limits = None if run.export.allow_over_contact_limit else preflight.account_limits(calls)
     for attempt in (1, 2):

@@ -28,7 +28,7 @@ from exporter.ledger import (
     portion_event,
 )
 from exporter.pipeline import finish
-from exporter.pipeline.account import CALLED_OFF, AccountCalls
+from exporter.pipeline.account import CALLED_OFF, AccountCalls, calls_of
 from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
@@ -97,8 +97,7 @@ class _Worker:
         self._append(lane_event(clock.now(), "claimed", by=self.me))
         deadline = clock.now() + self.services.settings.lane_time_budget_s
         try:
-            key = self.services.secrets.get(self.run.secret_name, fresh=credentials_before)
-            self._account = AccountCalls(self.services, self.run.host, key)
+            self._account = calls_of(self.services, self.run, fresh=credentials_before)
             self._inquiry = Inquiry(self.services, self._account, self.manifest)
             resume_at = self._until(deadline)
         except Stop as error:

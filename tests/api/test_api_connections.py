@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
+from exporter import store
+from exporter.activecampaign import wire
+from exporter.connections import Connection
 from exporter.errors import Unavailable
 from exporter.exports import Export
 from exporter.exports import path as export_path
 from exporter.runs import RunStatus
 from exporter.store import get
-from tests.api.client import CONNECTION, Api, signed_in, with_function_key
-from tests.builders import drive, make_export, people, read_run, write_segment
+from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
+from tests.builders import deliver, drive, make_export, people, read_run, write_segment
+from tests.fakes import make_fakes
 
 
 @pytest.fixture
@@ -311,3 +315,48 @@ def test_a_removal_that_broke_off_can_be_repeated(api: Api) -> None:
     exported: Any = get(api.fakes.blobs, Export, export_path("newsletter"))
     assert exported.connection_id is None
     assert api.delete("/connections/main", query={"detach": "true"}).json["canceledRuns"] == [run_id]
+
+
+def test_a_run_goes_on_with_a_key_that_is_given_to_the_app_while_the_one_before_was_a_secret_by_name() -> None:
+    """Where the app was allowed to store keys only after the connection had been made."""
+    api = Api(make_fakes(LANES="1", LANE_TIME_BUDGET_S="5"), {})
+    api.fakes.secrets.values = {"campaign-key": "key-1"}
+    api.fakes.activecampaign.request_s = 3.0
+    write_segment(api.fakes, people(1_000))
+    by_name = {**CONNECTION, "secretName": "campaign-key"}
+    del by_name["apiKey"]
+    assert api.put("/connections/main", by_name).json["secretName"] == "campaign-key"
+    api.put("/exports/newsletter", EXPORT)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+    deliver(api.fakes)
+    deliver(api.fakes)
+    api.fakes.account.set_key("key-2")
+    drive(api.fakes, run_id, limit_s=300)
+    assert api.get(f"/runs/{run_id}").json["waiting"]["code"] == "credentials_refused"
+    saved = api.put("/connections/main", {**CONNECTION, "apiKey": "key-2"}, headers={"If-Match": "*"})
+    assert saved.json["secretName"] != "campaign-key"
+    assert drive(api.fakes, run_id, limit_s=180).status is RunStatus.SUCCESSFUL
+
+
+def test_a_run_keeps_its_account_and_key_when_its_connection_moves_to_another_account() -> None:
+    api = Api(make_fakes(LANES="1"), {})
+    write_segment(api.fakes, people(300))
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    run_id = api.post("/exports/newsletter/runs").json["runId"]
+    deliver(api.fakes)
+    called: list[tuple[str, str]] = []
+    original = api.fakes.activecampaign.call
+
+    def call(host: str, api_key: str, request: wire.Request) -> wire.Reply:
+        called.append((host, api_key))
+        return original(host, api_key, request)
+
+    api.fakes.activecampaign.call = call  # type: ignore[method-assign]  # it is watched
+    connection = store.get(api.fakes.blobs, Connection, "records/connections/main.json")
+    assert connection
+    moved = connection.model_copy(update={"host": "globex.api-us1.com", "secret_name": "other"})
+    api.fakes.blobs.put("records/connections/main.json", moved.to_json())
+    api.fakes.secrets.values["other"] = "the key of another account"
+    assert drive(api.fakes, run_id).status is RunStatus.SUCCESSFUL
+    assert set(called) == {("acme.api-us1.com", "key-1")}

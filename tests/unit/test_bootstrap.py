@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ class Silent(socketserver.ThreadingTCPServer):
 
 
 @pytest.fixture
-def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+def silent(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    kind: type[Silent] = getattr(request, "param", Silent)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
@@ -92,7 +94,7 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
     authority.issue_cert("*.blob.core.windows.net", "*.queue.core.windows.net", "*.vault.azure.net").configure_cert(
         context
     )
-    with Silent(context) as server:
+    with kind(context) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", server.server_address)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
@@ -132,3 +134,36 @@ def test_every_client_keeps_the_time_limits(
     while silent.requests < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert silent.requests == 2
+
+
+class Busy(Silent):
+    """Answers 404 to each request, keeps connections, and counts them."""
+
+    request_queue_size = 128
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        self.requests += 1
+        with suppress(ConnectionError), self._context.wrap_socket(request, server_side=True) as connection:
+            while connection.recv(65_536):
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("silent", [Busy], indirect=True)
+@pytest.mark.parametrize("name", ["a read of a record", "a read of a segment"])
+def test_each_thread_of_the_worker_keeps_its_connection(
+    name: str, services: Callable[[], Services], silent: Silent
+) -> None:
+    made = services()
+    together = threading.Barrier(made.settings.threads)
+
+    def caller() -> None:
+        for _ in range(3):
+            together.wait(HANG_S)
+            CALLS[name](made)
+
+    callers = [threading.Thread(target=caller, daemon=True) for _ in range(together.parties)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join(HANG_S)
+    assert 0 < silent.requests <= together.parties

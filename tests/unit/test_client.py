@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests.adapters
 import trustme
 
 from exporter.activecampaign.client import MAX_ANSWER_BYTES, Client
@@ -155,7 +157,7 @@ def client() -> Client:
 
 def impatient(**limits_s: float) -> Client:
     """A client one of whose limits is met soon; the others are too far away to be met first."""
-    return Client(USER_AGENT, **{"read_s": 60, "deadline_s": 120, **limits_s})
+    return Client(USER_AGENT, **{"deadline_s": 120, **limits_s})
 
 
 def get(path: str) -> Request:
@@ -222,14 +224,28 @@ def test_what_does_not_arrive_whole_and_in_bounds_is_lost(client: Client, server
     assert client.call(server, KEY, get(path)) == AnswerLost(reason)
 
 
-def test_silence_is_given_up_after_the_time_of_one_read(server: str) -> None:
-    assert impatient(read_s=0.5).call(server, KEY, get("/silent")) == AnswerLost("read_timeout")
-
-
-@pytest.mark.parametrize("path", ["/drip", "/drip-header"])
-def test_an_answer_that_never_ends_is_given_up_at_the_deadline(server: str, seen: Seen, path: str) -> None:
+@pytest.mark.parametrize("path", ["/silent", "/drip", "/drip-header"])
+def test_an_answer_that_does_not_come_or_never_ends_is_given_up_at_the_deadline(
+    server: str, seen: Seen, path: str
+) -> None:
     assert impatient(deadline_s=1).call(server, KEY, get(path)) == AnswerLost("deadline")
     wait_for(lambda: seen.hung_up)
+
+
+def test_no_wait_for_an_answer_is_shorter_than_the_deadline(
+    client: Client, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silence of 31 s was given up where REQUEST_DEADLINE_S said 60."""
+    waits_s: list[float] = []
+    send = requests.adapters.HTTPAdapter.send
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        waits_s.append(options["timeout"][1])
+        return send(*arguments, **options)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", watched)
+    client.call(server, KEY, get("/ok"))
+    assert [wait_s > 60 for wait_s in waits_s] == [True]
 
 
 def test_after_a_lost_answer_the_next_request_works(server: str) -> None:

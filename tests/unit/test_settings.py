@@ -45,6 +45,7 @@ BOUNDS = [
     ("REJECTS_RETENTION_DAYS", "0", "1", "365", "366"),
     ("AUDIT_RETENTION_DAYS", "0", "1", "3650", "3651"),
     ("SIZE_CHANGE_FACTOR", "1.09", "1.1", "1000000", "1000000.1"),
+    ("PYTHON_THREADPOOL_THREAD_COUNT", "0", "1", "32", "33"),
 ]
 
 
@@ -110,6 +111,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         "REJECTS_RETENTION_DAYS": 30,
         "AUDIT_RETENTION_DAYS": 400,
         "SIZE_CHANGE_FACTOR": 10,
+        "PYTHON_THREADPOOL_THREAD_COUNT": 16,
         "WEBSITE_AUTH_ENABLED": False,
     }
 
@@ -130,3 +132,50 @@ def test_endpoints_are_https_origins(value: str) -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(len(description) > 20 for description in setting_names().values())
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "0 0 2 * * *",
+        "59 59 23 31 12 *",
+        "*/15 0-30/5 8-18 * * MON-FRI",
+        "0 0 6 1,15 JAN,jul *",
+        "0 0 0 1-7 * SUN",
+        "0 0 0 29 2 *",
+        "0 0 2 * * 0",
+    ],
+)
+def test_a_schedule_that_comes_is_taken(schedule: str) -> None:
+    assert Settings.from_environ(SETTINGS | {"EXPORT_SCHEDULE": schedule}).export_schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("0 2 * * *", "six fields"),
+        ("0 0 2 * * * *", "six fields"),
+        ("0 0 2 L * *", "six fields"),
+        ("0 0 2 * * MON#1", "six fields"),
+        ("0 0 2 ? * *", "six fields"),
+        ("0  0 2 * * *", "six fields"),
+        ("0,, 0 2 * * *", "six fields"),
+        ("60 0 2 * * *", "values that exist"),
+        ("0 60 2 * * *", "values that exist"),
+        ("0 0 24 * * *", "values that exist"),
+        ("0 0 2 0 * *", "values that exist"),
+        ("0 0 2 32 * *", "values that exist"),
+        ("0 0 2 * 13 *", "values that exist"),
+        ("0 0 2 * NOV,ABC *", "values that exist"),
+        ("0 0 2 * * 8", "values that exist"),
+        ("*/0 0 2 * * *", "values that exist"),
+        ("0 0 2 30 FEB *", "values that exist"),
+        ("0 0 2 * * 7", "SUN"),
+    ],
+)
+@pytest.mark.parametrize("name", ["EXPORT_SCHEDULE", "SWEEP_SCHEDULE"])
+def test_a_schedule_that_the_host_cannot_read_or_that_never_comes_is_refused(
+    name: str, schedule: str, sentence: str
+) -> None:
+    with pytest.raises(Stop, match=f"{name} must .*{sentence}"):
+        Settings.from_environ(SETTINGS | {name: schedule})
