@@ -94,7 +94,7 @@ param storeApiKeys bool = false
 // ---- size and network ------------------------------------------------------------------------------------------
 
 @description('Memory of an instance in MB; docs/reference/cost.md has the measured need.')
-@allowed([512, 2048, 4096])
+@allowed([2048, 4096])
 param instanceMemoryMB int = 2048
 
 @description('Most instances of a function. A cost guard only: the rate limit is kept by the app itself.')
