@@ -43,12 +43,13 @@ class Measured:
 
 
 def main() -> None:
-    """Measure, and print a line for each; docs/reference/cost.md has some of them."""
+    """Measure, and print the table of docs/reference/cost.md."""
     with World(settings={"SWEEP_SCHEDULE": NEVER}) as world:
         fill(world)
         print(f"{'':36}{'before':>8}{'peak':>8}{'after':>8}{'refused':>9}{'growth':>9}")
         base = show("previews, one at a time", measured(world, 1, CALLERS, PREVIEW))
         show("previews, 16 at once", measured(world, CALLERS, CALLERS, PREVIEW), base)
+        show("previews, 16 at once, three times", measured(world, CALLERS, 3 * CALLERS, PREVIEW), base)
         show("looks at a segment, 16 at once", measured(world, CALLERS, CALLERS, LOOK), base)
         world.upload_files(Segment(datetime.now(UTC), MANY_PROFILES).files())
         show("one preview of 1,000,000 profiles", measured(world, 1, 1, PREVIEW), base)
