@@ -55,7 +55,8 @@ def test_a_quoted_path_leads_somewhere(page: Path) -> None:
     folders = "|".join([*CODE, "docs", ".devcontainer"])
     paths = {text for text in quoted(page) if re.fullmatch(rf"(?:{folders})/[\w./*-]*", text)}
 
-    assert [path for path in paths if not list(ROOT.glob(path))] == []
+    # `tests/unit/test_` stands for all that begin so.
+    assert [path for path in paths if not list(ROOT.glob(f"{path}*" if path.endswith("_") else path))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
