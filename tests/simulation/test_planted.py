@@ -23,13 +23,18 @@ SEEDS = {
     "doubt_is_forgotten": 308,
     "any_planner_may_end_the_run": 366,
     "manifest_is_overwritten": 125,
+    "batches_are_not_verified": 581,
     "cancel_is_not_looked_for": 288,
     "changes_overwrite_each_other": 27,
+    "a_lost_race_is_written_all_the_same": 27,
     "unknown_is_not_sent": 130,
+    "the_report_comes_first": 360,
     "the_key_is_read_once": 45,
+    "a_defect_is_repeated_for_ever": 42,
     "a_defect_ends_the_run_at_once": 42,
     "a_repeated_run_all_starts_two_runs": 85,
     "everything_is_sent_again": 34,
+    "a_newer_record_fails_the_run": 174,
 }
 """The seed that noticed a mistake when they were last looked for, where twenty before it did not. Tried first; since a
 change of the pipeline or the simulator it may be another one."""
