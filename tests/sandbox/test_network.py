@@ -89,8 +89,9 @@ def test_a_trickle_is_slow_while_it_lasts(proxy: Proxy, ends: Ends) -> None:
         app.sendall(b"x" * 10_000)
         received = len(host.recv(1)) + len(host.recv(10_000))
         assert received < 10_000
-    while received < 10_000:
-        received += len(host.recv(10_000))
+    while received < 10_000 and (piece := host.recv(10_000)):
+        received += len(piece)
+    assert received == 10_000
 
 
 def test_a_black_hole_says_nothing_until_it_has_passed(proxy: Proxy, ends: Ends) -> None:
