@@ -32,7 +32,9 @@ SEEDS = {
     "the_key_is_read_once": 45,
     "a_defect_is_repeated_for_ever": 42,
     "a_defect_ends_the_run_at_once": 42,
+    "past_due_is_past": 27,
     "a_repeated_run_all_starts_two_runs": 85,
+    "what_got_no_outcome_is_not_resumed": 55,
     "everything_is_sent_again": 34,
     "a_newer_record_fails_the_run": 174,
 }
