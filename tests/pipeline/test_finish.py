@@ -1,4 +1,4 @@
-"""What a run needs of its working copy at its end, and what is told where it is not there."""
+"""What is told when a run ends and its working copy is not there any more, or not as it was."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from exporter import store
-from exporter.errors import Stop
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import start_on_demand
-from exporter.pipeline.working import read_batch
 from exporter.runs import RunStatus
 from tests.builders import deliver, drive, logged, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
@@ -39,31 +37,6 @@ def run_of(manifest: Manifest) -> str:
 
 def change(fakes: Fakes, manifest: Manifest, edit: Callable[[bytes], bytes]) -> None:
     fakes.blobs.put(manifest.payload, edit(fakes.blobs.stored[manifest.payload].data))
-
-
-def stop(fakes: Fakes, manifest: Manifest, number: int) -> str:
-    with pytest.raises(Stop) as caught:
-        read_batch(fakes.services, manifest.payload, manifest.batches[number])
-    return caught.value.code
-
-
-def test_a_working_copy_that_is_a_byte_short_lacks_its_last_batch_only(fakes: Fakes, manifest: Manifest) -> None:
-    change(fakes, manifest, lambda data: data[:-1])
-    read_batch(fakes.services, manifest.payload, manifest.batches[1])
-    assert stop(fakes, manifest, 2) == "working_copy_missing"
-
-
-def test_a_working_copy_with_one_other_byte_in_a_body_is_not_sent(fakes: Fakes, manifest: Manifest) -> None:
-    last = manifest.batches[2]
-    change(fakes, manifest, lambda data: data.replace(b"p550@example.com", b"p550@exbmple.com"))
-    read_batch(fakes.services, manifest.payload, manifest.batches[1])
-    assert stop(fakes, manifest, 2) == "working_copy_altered"
-    assert last.matches(fakes.blobs.stored[manifest.payload].data[last.offset : last.offset + last.length]) is False
-
-
-def test_a_working_copy_that_is_gone_lacks_every_batch(fakes: Fakes, manifest: Manifest) -> None:
-    fakes.blobs.delete(manifest.payload)
-    assert [stop(fakes, manifest, number) for number in range(3)] == ["working_copy_missing"] * 3
 
 
 @pytest.mark.parametrize(

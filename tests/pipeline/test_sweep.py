@@ -156,6 +156,18 @@ def test_a_worker_that_died_leaves_its_lane_silent(
     assert [line["silentS"] for line in told(caplog, "run_silent")] == [901]
 
 
+@pytest.mark.parametrize(("age_s", "stops"), [(82_800, False), (82_800.125, True)])
+def test_a_run_is_stopped_23_hours_after_its_plan_and_not_before(
+    fakes: Fakes, planned: str, age_s: float, *, stops: bool
+) -> None:
+    plan = read_run(fakes, planned).plan
+    assert plan
+    fakes.clock.sleep(plan.at + age_s - fakes.clock.now())
+    sweep(fakes.services)
+    run = read_run(fakes, planned)
+    assert (run.stop.code if run.stop else None) == ("run_too_long" if stops else None)
+
+
 def test_a_working_copy_is_kept_for_a_day_and_not_longer_whatever_became_of_its_run(
     fakes: Fakes, planned: str, caplog: pytest.LogCaptureFixture
 ) -> None:
