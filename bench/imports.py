@@ -16,6 +16,7 @@ IMPORTS = (
     "azure.keyvault.secrets",
     "azure.storage.blob",
     "azure.storage.queue",
+    "croniter",
     "orjson",
     "pyarrow.csv",
     "pydantic",

@@ -295,6 +295,8 @@ class _Cutter:
             room = block.text_ends[start] + self._max_size_bytes - self._draft.size_bytes
             fitting = bisect_right(block.text_ends, room, start) - 1
             stop = min(start + self._max_contacts - self._draft.count, fitting)
+            if stop == start and not self._draft.count:
+                raise ValueError("a contact that no request can hold was not set aside")
             _append(self._draft, block, start, stop)
             if stop < end:
                 self._close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -140,7 +141,7 @@ def answer_error(error: ExporterError) -> Response:
     status = STATUS_OF.get(error.code, 503 if isinstance(error, Wait) else 422)
     headers = {}
     if isinstance(error, Wait) and status in (429, 503):
-        headers["Retry-After"] = str(int(error.retry_after_s or DEFAULT_RETRY_S))
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s or DEFAULT_RETRY_S))
     return answer_refusal(Refusal(status, error.code, error.message, headers, error.culprit))
 
 

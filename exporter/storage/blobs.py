@@ -198,6 +198,8 @@ class AzureBlobs:
                         return result
                     raise Changed from error
                 doubt = error
+        if (result := stored()) is not None:
+            return result
         raise _unavailable(doubt) from doubt
 
 
