@@ -27,7 +27,6 @@ too."""
 READ_BY_OTHERS = (
     ("`AzureWebJobsStorage__*`", "the Functions host", "host storage, by identity"),
     ("`ExportStorage__credential`, `ExportStorage__clientId`", "the Functions host", "identity of the triggers"),
-    ("`PYTHON_THREADPOOL_THREAD_COUNT`", "the Python worker", "threads of an instance: one for each lane, and more"),
     ("`AZURE_CLIENT_ID`", "azure-identity", "client id of the app's user-assigned identity"),
     ("`AZURE_TOKEN_CREDENTIALS`", "azure-identity", "`ManagedIdentityCredential`: no other credential is tried"),
     ("`APPLICATIONINSIGHTS_*`", "the Functions host", "where logs go"),

@@ -31,7 +31,7 @@ def template_settings(*variables: str) -> dict[str, str]:
 def test_the_template_sets_every_setting_that_the_code_reads_and_nothing_else() -> None:
     expected = set(setting_names()) - SET_BY_THE_PLATFORM - LEFT_AT_THEIR_DEFAULT
 
-    assert set(template_settings("exporterSettings")) == expected
+    assert set(template_settings("exporterSettings", "workerSettings")) == expected
 
 
 def test_a_setting_without_a_default_is_not_left_out() -> None:
@@ -80,7 +80,7 @@ def test_the_host_and_the_identity_settings_are_the_known_ones() -> None:
 def test_there_is_a_thread_for_each_lane_and_more() -> None:
     threads = int(template_settings("workerSettings")["PYTHON_THREADPOOL_THREAD_COUNT"])
 
-    assert Settings.model_fields["lanes"].default < threads
+    assert Settings.model_fields["lanes"].default < threads == Settings.model_fields["threads"].default
 
 
 def test_the_sandbox_runs_the_app_with_the_settings_of_the_template() -> None:
