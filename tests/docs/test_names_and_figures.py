@@ -21,8 +21,8 @@ from tests.simulation.test_simulation import SCHEDULES
 CODE = ("exporter", "infra", "sandbox", "bench", "scripts", ".github", "tests")
 SINGLE = ("function_app.py", "host.json", "azure.yaml", "Makefile", "pyproject.toml", "requirements.txt", "mkdocs.yml")
 WRITTEN_BY_HAND = [page for page in PAGES if page.name not in {Path(name).name for name in generate.PAGES}]
-NO_NAMES_OF_OURS = {"BlobImmutableDueToPolicy", "MemoryWorkingSet", "_s", "_bytes"}
-"""Names that Azure gives, and ends of names."""
+NO_NAMES_OF_OURS = {"BlobImmutableDueToPolicy", "MALLOC_ARENA_MAX", "MemoryWorkingSet", "_s", "_bytes"}
+"""Names that Azure and the C library give, and ends of names."""
 
 
 def quoted(page: Path) -> set[str]:
