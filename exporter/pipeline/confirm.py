@@ -100,7 +100,7 @@ def ask_late(services: Services, run: Run) -> None:
 def _ask_each(
     services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, Import]]
 ) -> None:
-    account = calls_of(services, run)
+    account = calls_of(services, run, fresh=True)  # it is asked seldom, and must not miss a new key for minutes
     inquiry = Inquiry(services, account, manifest)
     for number, one in due:
         outcome = inquiry.ask(one)

@@ -10,7 +10,7 @@ import orjson
 
 from exporter import ledger, log, rejects, runs, store
 from exporter.activecampaign import wire
-from exporter.errors import Culprit, ExporterError, Stop
+from exporter.errors import Culprit, Stop
 from exporter.fates import fates
 from exporter.ledger import Lane
 from exporter.pipeline.manifest import Manifest, SourceEntry, manifest_path
@@ -129,10 +129,6 @@ def _list_rejects(services: Services, run_id: str, manifest: Manifest, folded: l
     except Stop as error:
         # Without its working copy, a run can still be counted, but the people in it have no names any more.
         log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
-    except ExporterError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a run that cannot name its people still has to end
-        log.defect(error, runId=run_id)
 
 
 def _end(services: Services, run: Run, account: Account, resends: int, may_end: Callable[[Run], bool] = bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.errors import Unavailable
 from exporter.exports import PREFIX
-from exporter.pipeline import finish, plan, preflight, working
+from exporter.pipeline import finish, plan, preflight, upload
 from exporter.pipeline.start import start_on_demand, start_scheduled
 from exporter.pipeline.sweep import sweep
 from exporter.runs import Problem, Run, RunStatus, run_path
@@ -104,7 +104,7 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
     def fail(*_: object) -> None:
         raise Defect
 
-    monkeypatch.setattr(working, "_read", fail)
+    monkeypatch.setattr(upload, "read_batch", fail)
     run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
     drive(fakes, run_id, limit_s=600)
     fakes.clock.sleep(A_DAY_S / 2)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
+from exporter.pipeline import working
 from exporter.pipeline.start import cancel, start_on_demand
 from exporter.pipeline.sweep import LAST_CALL_S, WORKING_COPY_S, sweep
 from exporter.runs import Run, RunStatus
@@ -77,6 +79,25 @@ def test_the_report_of_a_run_that_failed_names_who_is_in_doubt_and_who_was_not_s
     found = named(fakes, run)
     assert found["not_confirmed_in_time"] == addresses(0, 500)
     assert found["not_sent"] == addresses(500, 1_000)
+
+
+def test_a_run_does_not_end_before_its_report_is_whole(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = begun(fakes)
+    original = working._read
+    stumbles = iter([ZeroDivisionError])
+
+    def stumble(*arguments: Any) -> Any:
+        if error := next(stumbles, None):
+            raise error
+        return original(*arguments)
+
+    monkeypatch.setattr(working, "_read", stumble)
+    cancel(fakes.services, run_id, "ada")
+    with pytest.raises(ZeroDivisionError):
+        drive(fakes, run_id)
+    assert read_run(fakes, run_id).end is None
+    assert named(fakes, drive(fakes, run_id))["not_sent"] == addresses(500, 1_000)
+    assert next(stumbles, None) is None
 
 
 def test_a_run_that_waits_for_longer_than_its_working_copy_lives_is_stopped_in_time_to_name_everybody() -> None:
