@@ -201,7 +201,7 @@ def test_a_missing_email_column_fails_the_run_before_anything_is_sent(world: Wor
 
 
 @pytest.mark.parametrize("form", ["forbidden", "login_page"])
-def test_a_refused_key_makes_the_run_wait_and_a_new_one_makes_it_go_on(world: World, app: App, form: str) -> None:
+def test_a_refused_key_makes_the_run_wait_until_it_is_canceled(world: World, app: App, form: str) -> None:
     assert world.account is not None
     export_id = app.export(f"rotated-{form.replace('_', '-')}")
     world.account.set_switches(bad_key=form)
@@ -217,6 +217,22 @@ def test_a_refused_key_makes_the_run_wait_and_a_new_one_makes_it_go_on(world: Wo
     assert len(bulk_requests(world)) == sent
     assert app.call("POST", f"/runs/{run_id}/cancel").status_code == 202
     assert app.wait_for(run_id)["status"] == "canceled"
+
+
+def test_a_run_that_waits_goes_on_when_the_new_key_is_given_to_the_app(world: World, app: App) -> None:
+    assert world.account is not None
+    run_id = app.start(app.export("rotated"))
+    world.account.set_key("new-key")
+    try:
+        app.wait_for(run_id, "waiting")
+        saved = app.call("PUT", "/connections/demo", {**CONNECTION, "apiKey": "new-key"}, headers={"If-Match": "*"})
+        assert saved.status_code == 200, saved.text
+        run = app.wait_for(run_id)
+    finally:
+        world.account.set_key(API_KEY)
+        app.call("PUT", "/connections/demo", CONNECTION, headers={"If-Match": "*"})
+    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["account"]["unconfirmed"] == 0
 
 
 def test_unusable_settings_are_all_named_and_health_says_so(world: World, app: App) -> None:
