@@ -10,7 +10,7 @@ from exporter.activecampaign.wire import HOST_SUFFIXES
 from exporter.api.routes import ROUTES
 from exporter.connections import Connection, Consent
 from exporter.exports import DataMatching
-from exporter.pipeline.sweep import WORKING_COPY_S
+from exporter.pipeline.working import WORKING_COPY_S
 from exporter.rejects import COLUMNS
 from exporter.settings import Settings
 

@@ -27,11 +27,11 @@ def _https_origin(value: str) -> str:
 
 
 def _ncrontab(value: str) -> str:
-    """Check a schedule as the Functions host will read it: it cannot index the function of a wrong one."""
+    """Check a schedule as the Functions host will read it: it cannot index a function whose schedule is invalid."""
     if not re.fullmatch(rf"{_CRON_FIELD}( {_CRON_FIELD}){{5}}", value):
         raise ValueError("must have six fields: second minute hour day month day-of-week (NCRONTAB, UTC)")
-    if "7" in value.split()[5]:
-        raise ValueError("must name Sunday as 0 or SUN, since NCRONTAB knows no day 7")
+    if re.search(r"(?<![0-9/])7(?![0-9])", value.split()[5]):
+        raise ValueError("must name Sunday as 0 or SUN: NCRONTAB has no day 7")
 
     from croniter import croniter  # noqa: PLC0415 - heavy, and of no use where the settings are made by a test
 
@@ -40,8 +40,8 @@ def _ncrontab(value: str) -> str:
         croniter(value, 0.0, second_at_beginning=True, day_or=False).get_next()
     except ValueError:
         raise ValueError(
-            "must hold values that exist: seconds and minutes 0-59, hours 0-23, days 1-31, months 1-12, days of the"
-            " week 0-6, and a day that comes (NCRONTAB, UTC)"
+            "must hold valid values: seconds and minutes 0-59, hours 0-23, days 1-31, months 1-12, days of the"
+            " week 0-6, and a date that occurs (NCRONTAB, UTC)"
         ) from None
     return value
 

@@ -239,8 +239,9 @@ def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
 
 
 def account_calls(context: Context, connection: Connection) -> AccountCalls:
-    """Return the calls to a connection's account."""
-    return AccountCalls(context.services, connection.host, context.services.secrets.get(connection.secret_name))
+    """Return the calls to a connection's account. A person waits: the key is that of now, not that of a cache."""
+    key = context.services.secrets.get(connection.secret_name, fresh=True)
+    return AccountCalls(context.services, connection.host, key)
 
 
 def detach(context: Context, export_id: str) -> Export | None:

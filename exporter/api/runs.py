@@ -19,6 +19,7 @@ from exporter.exports import Export
 from exporter.pipeline import finish, start
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.plan import check_resumable
+from exporter.pipeline.reading import one_of_few_listers
 from exporter.pipeline.start import Outcome, Slot, Started, slot_path
 from exporter.records import Time, Value
 from exporter.runs import RUN_ID, Account, Cancel, Plan, Problem, Run, RunStatus, Trigger, Waiting, run_path
@@ -186,19 +187,23 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
     """Go on with a run that ended before every contact had its outcome: a new run sends what is left.
 
     A request of which any contact has no outcome is sent again as a whole. Only the newest run of an export can be
-    resumed, and only while the segments are the same.
+    resumed, and only while the segments are the same. Segments are listed for four callers at a time in a worker
+    process; 429 asks to come back.
     """
     services = context.services
     run = find_run(context, run_id)
     export = find_usable(context, run.export_id)
     if run.end is None:
-        raise Refusal(409, "run_is_going", "The run is going on; what it waits for, it notices by itself.")
+        raise Refusal(
+            409, "run_is_going", "The run is still going; if it waits for something, it continues automatically."
+        )
     if run.account and not run.account.unconfirmed:
         raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
     slot = store.get(services.blobs, Slot, slot_path(export.id))
     if slot and slot.run.run_id != run_id:
         raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
-    check_resumable(services, run, start.connection_of(services, export).host, export)
+    with one_of_few_listers():
+        check_resumable(services, run, start.connection_of(services, export).host, export)
     started = start.start_on_demand(services, export, context.caller.name, resumes=run_id)
     return _started(context, started)
 
@@ -228,7 +233,7 @@ def _no_rejects(context: Context, run: Run) -> str:
     if run.end is None:
         return "There is no reject report yet: the run has not read its segments. Try again when it is running."
     why = f" {run.end.problem.message}" if run.end.problem else ""
-    return f"There is no reject report: the run ended before anybody was sent ({run.status}).{why}"
+    return f"There is no reject report: the run ended before any contact was sent ({run.status}).{why}"
 
 
 def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -54,15 +54,20 @@ def one_reader() -> AbstractContextManager[None]:
     return _place(_READING)
 
 
+def one_of_few_listers() -> AbstractContextManager[None]:
+    """Be one of the few in this process who list segments for a waiting caller, or raise `Unavailable` at once."""
+    return _place(_LISTING)
+
+
 def newest(services: Services, segment: str) -> Refresh:
     """Return what `segments.find_refresh` finds. Raises also `Unavailable` ("reading_busy"), `NotReady`."""
-    with _place(_LISTING):
+    with one_of_few_listers():
         return _newest(services, segment, quiet_s=0.0)
 
 
 def all_segments(services: Services) -> list[SegmentInfo]:
     """Return what `segments.list_segments` finds. Raises also `Unavailable` ("reading_busy")."""
-    with _place(_LISTING):
+    with one_of_few_listers():
         return list_segments(services.segments, services.settings.segment_prefix)
 
 

@@ -15,6 +15,7 @@ from exporter.pipeline import confirm, finish
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.plan import CLAIM_S, dispatch
 from exporter.pipeline.start import PLAN_QUEUE, SLOT_PREFIX, UPLOAD_QUEUE, Slot, active_run, send_quietly
+from exporter.pipeline.working import LAST_CALL_S, WORKING_COPY_S
 from exporter.ports import Services
 from exporter.records import to_epoch
 from exporter.runs import Problem, Run, lane_path, run_path
@@ -23,11 +24,6 @@ GRACE_S = 30.0
 """A message that was just sent gets this long to arrive before another is sent."""
 SILENT_S = 900.0
 """A lane that should work and has been silent for so long is worth an alert; the sweep has tried to wake it by then."""
-WORKING_COPY_S = 86_400.0
-"""A working copy holds personal data and is deleted after a day at most, whatever became of its run."""
-LAST_CALL_S = WORKING_COPY_S - 3_600.0
-"""A run that has not ended by then is stopped: the hour is for the outcomes of what it sent, and for its reject report,
-which takes the names from the working copy."""
 _RUN_TIME = re.compile(r"\.(\d{8}T\d{6})Z\.")
 
 
@@ -69,7 +65,7 @@ def _drive(services: Services, run: Run) -> None:
         return None
     lanes = run.plan.lanes
     if now - run.plan.at > LAST_CALL_S and not run.halted:
-        run = _stop(services, run) or run
+        run = _stop(services, run)
     for number in range(lanes):
         blob = services.blobs.read(lane_path(run.run_id, number))
         if blob is None:
@@ -88,21 +84,26 @@ def _drive(services: Services, run: Run) -> None:
     return finish.finish(services, run.run_id)
 
 
-def _stop(services: Services, run: Run) -> Run | None:
-    """Stop a run whose working copy is about to be deleted; the cause is what it waits for, if it does."""
-    waits = [lane.waiting for lane, _ in finish.lanes(services, run) if lane.waiting and not lane.finished]
-    if waits:
-        problem = Problem(code=waits[0]["code"], message=waits[0]["message"], culprit=waits[0]["culprit"])
+def _stop(services: Services, run: Run) -> Run:
+    """Stop a run that has contacts left to send; the cause is what it waits for, if it does."""
+    left = [lane for lane, _ in finish.lanes(services, run) if any(lane.pending())]
+    if not left:
+        return run
+    if waiting := next((lane.waiting for lane in left if lane.waiting), None):
+        problem = Problem(code=waiting["code"], message=waiting["message"], culprit=waiting["culprit"])
     else:
         problem = Problem(
             code="run_too_long",
-            message=f"Expected all contacts to be sent within {LAST_CALL_S / 3_600:.0f} hours, as the working copy with"
-            " their data is deleted after a day; some are left. Resume the run, or start the export again. If that is"
-            " so each time: do other exports or integrations use the account's rate limit?",
+            message=f"Expected all contacts to be sent within {LAST_CALL_S / 3_600:.0f} hours, since the working copy"
+            " with their data is deleted after a day; some are left. Resume the run, or start the export again. If this"
+            " keeps happening, check whether other exports or integrations are using up the account's rate limit.",
             culprit=Culprit.EXTERNAL,
         )
     log.event("run_stopped", level=logging.ERROR, runId=run.run_id, code=problem.code)
-    return store.change(services.blobs, Run, run_path(run.run_id), lambda r: None if r.halted else r.then(stop=problem))
+    stopped = store.change(
+        services.blobs, Run, run_path(run.run_id), lambda r: None if r.halted else r.then(stop=problem)
+    )
+    return stopped or run
 
 
 def _expire(services: Services) -> None:

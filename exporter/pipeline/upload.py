@@ -32,7 +32,7 @@ from exporter.pipeline.account import CALLED_OFF, AccountCalls, calls_of
 from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.manifest import Manifest, manifest_path
 from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
-from exporter.pipeline.working import read_batch
+from exporter.pipeline.working import LAST_ANSWER_S, read_batch
 from exporter.ports import Changed, Services
 from exporter.records import to_epoch, to_text
 from exporter.runs import Problem, Run, lane_path, run_path
@@ -124,6 +124,10 @@ class _Worker:
             self._pass_on(resume_at)
         return None
 
+    @property
+    def _last_answer_at(self) -> float:
+        return self.manifest.plan.at + LAST_ANSWER_S
+
     def _pass_on(self, resume_at: float) -> None:
         delay_s = max(0, math.ceil(resume_at - self.services.clock.now()))
         send_quietly(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
@@ -138,7 +142,7 @@ class _Worker:
                 self.lane,
                 now,
                 may_send=not self.run.halted,
-                confirm_within_s=settings.confirm_within_s,
+                confirm_within_s=settings.confirm_within_s if now < self._last_answer_at else 0.0,
                 after_send=after_send,
             )
             after_send = False

@@ -9,6 +9,12 @@ from exporter.errors import Culprit, Stop
 from exporter.pipeline.manifest import BatchEntry
 from exporter.ports import Services
 
+WORKING_COPY_S = 86_400.0
+"""A working copy holds personal data and is deleted a day after it was made, whatever became of its run."""
+LAST_CALL_S = WORKING_COPY_S - 3_600.0
+"""A run that still has contacts to send by then is stopped, so that it ends while the copy can name them."""
+LAST_ANSWER_S = WORKING_COPY_S - 1_800.0
+"""An import without a final status by then is given up, for the same reason. It is asked for until the copy goes."""
 READ_TOGETHER = 32
 """Batches that one read fetches where many are wanted, if they stand one after the other: at most some 13 MB."""
 

@@ -20,8 +20,9 @@ from exporter.pipeline.finish import Report
 from exporter.pipeline.manifest import Manifest
 from exporter.pipeline.plan import plan_run
 from exporter.pipeline.start import Key, Slot, current_runs
-from exporter.pipeline.sweep import WORKING_COPY_S, sweep
+from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
+from exporter.pipeline.working import WORKING_COPY_S
 from exporter.records import VERSION, Record, load
 from exporter.runs import TERMINAL, Run
 from tests.builders import drive, read_run

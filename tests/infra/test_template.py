@@ -10,7 +10,7 @@ import pytest
 
 from exporter import audit
 from exporter.api.access import Role
-from exporter.pipeline import start, sweep
+from exporter.pipeline import start, working
 from exporter.settings import Settings
 from sandbox import world
 from tests.infra.bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
@@ -262,7 +262,7 @@ def days(rule: dict[str, Any]) -> Any:
 
 
 def test_working_copies_go_after_a_day_in_code_and_in_storage() -> None:
-    assert days(lifecycle()["working/"]) * 86_400 == sweep.WORKING_COPY_S
+    assert days(lifecycle()["working/"]) * 86_400 == working.WORKING_COPY_S
 
 
 def test_reject_reports_go_when_the_setting_says_in_code_and_in_storage() -> None:

@@ -8,7 +8,8 @@ import pytest
 from exporter.activecampaign.wire import NotSent
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
 from exporter.pipeline.start import start_on_demand
-from exporter.pipeline.sweep import WORKING_COPY_S, sweep
+from exporter.pipeline.sweep import sweep
+from exporter.pipeline.working import WORKING_COPY_S
 from exporter.runs import Run, RunStatus, run_path
 from tests.builders import drive, make_export, people, read_run, rejects_of, write_segment
 from tests.fakes import Fakes, make_fakes

@@ -9,7 +9,8 @@ import pytest
 
 from exporter.pipeline import working
 from exporter.pipeline.start import cancel, start_on_demand
-from exporter.pipeline.sweep import LAST_CALL_S, WORKING_COPY_S, sweep
+from exporter.pipeline.sweep import sweep
+from exporter.pipeline.working import LAST_ANSWER_S, LAST_CALL_S, WORKING_COPY_S
 from exporter.runs import Run, RunStatus
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
@@ -134,6 +135,23 @@ def test_a_run_that_is_too_slow_says_so_and_names_who_is_left() -> None:
     assert named(fakes, run) == {"not_sent": addresses(0, 600)}
 
 
+def test_an_import_that_never_ends_is_given_up_while_its_contacts_can_be_named() -> None:
+    fakes = make_fakes(LANES="1", CONFIRM_WITHIN_S="86400")
+    fakes.account.set_switches(processing_base_s=10 * DAY_S)
+    write_segment(fakes, people(300))
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    planned = fakes.clock.now()
+    drive(fakes, run_id, limit_s=300)
+    fakes.clock.sleep(planned + LAST_CALL_S + 600 - fakes.clock.now())
+    run = drive(fakes, run_id, limit_s=600)
+    assert (run.end, run.stop) == (None, None), "everything was sent: there is nothing to stop"
+    run = drive(fakes, run_id, limit_s=1_200)
+    assert run.end
+    assert LAST_ANSWER_S < run.end.at - planned < WORKING_COPY_S
+    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert named(fakes, run) == {"not_confirmed_in_time": addresses(0, 300)}
+
+
 def test_a_working_copy_is_kept_for_a_day_from_its_making_even_if_the_run_had_waited_before() -> None:
     fakes = make_fakes(LANES="1", RETRY_FOR_S=f"{7 * DAY_S:.0f}")
     write_segment(fakes, people(300))
@@ -165,7 +183,7 @@ def test_the_report_of_a_run_that_resumes_names_those_whom_the_run_before_could_
     ("then", "status", "sentence"),
     [
         ("size", RunStatus.FAILED, "The segments hold 5 rows; the last successful run read 1002."),
-        ("cancel", RunStatus.CANCELED, "the run ended before anybody was sent (canceled)."),
+        ("cancel", RunStatus.CANCELED, "the run ended before any contact was sent (canceled)."),
     ],
 )
 def test_where_nobody_was_sent_a_sentence_says_why_there_is_no_report(
