@@ -67,7 +67,7 @@ def _of_portion(portion: Portion) -> Iterator[Fate]:
     if unknown := portion.unknown:
         yield Fate(batch, unknown, Reason.OUTCOME_UNKNOWN, open=True, newest=newest)
     if unsent := portion.unsent:
-        yield Fate(batch, unsent, Reason.NOT_SENT, open=True, newest=newest)
+        yield Fate(batch, unsent, Reason.NOT_SENT, open=True)  # no import ever held them
 
 
 def _of_import(one: Import) -> Iterator[Fate]:

@@ -309,6 +309,8 @@ def test_requests_that_were_sent_again_are_counted_over_all_lanes() -> None:
         ({"confirmed": 9, "rejected": 1}, None, False, RunStatus.COMPLETED_WITH_WARNINGS),
         ({"confirmed": 9, "rejected_by_active_campaign": 1}, None, False, RunStatus.COMPLETED_WITH_WARNINGS),
         ({"confirmed": 9, "unconfirmed": 1}, None, False, RunStatus.COMPLETED_WITH_WARNINGS),
+        ({"rejected": 5, "rejected_by_active_campaign": 5}, None, False, RunStatus.COMPLETED_WITH_WARNINGS),
+        ({"rejected": 5, "unconfirmed": 5}, None, False, RunStatus.COMPLETED_WITH_WARNINGS),
         ({"confirmed": 10}, PROBLEM, False, RunStatus.FAILED),
         ({"confirmed": 9}, None, False, RunStatus.FAILED),
         ({"confirmed": 11}, None, False, RunStatus.FAILED),
@@ -362,6 +364,7 @@ def test_a_lane_that_only_sends_or_only_waits_for_imports_still_takes_its_time()
     sends.apply(opened(START, [(0, 4)]))
     found: Any = progress(run, [sends], 60)
     assert found["progress"]["secondsLeft"] == 1 + 5
+    assert progress(run, [sends] * 30, 10)["progress"] == found["progress"] | {"secondsLeft": 180 + 5}
     sends.apply(portion_event(START, "sending", sends.portions[0, 0]))
     sends.apply(portion_event(START, "accepted", sends.portions[0, 0], importId="i"))
     found = progress(run, [sends], 60)
