@@ -143,7 +143,7 @@ def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
         return replace(budget, resume_at=resume_at)
     spread = spread_at(budget, now)
     calm_s = min(budget.calm_s * 2, MAX_CALM_S) if now < budget.resume_at + AGAIN_S else CALM_S
-    return replace(budget, resume_at=resume_at, spread=min(max(spread * 5 // 4, spread + 1), MAX_SPREAD), calm_s=calm_s)
+    return replace(budget, resume_at=resume_at, spread=min(spread * 5 // 4, MAX_SPREAD), calm_s=calm_s)
 
 
 def spread_at(budget: Budget, now: float) -> int:

@@ -236,7 +236,7 @@ def test_a_refusal_never_makes_anybody_faster(refusals: list[tuple[float, float]
         budget = after
 
 
-def test_each_pause_makes_the_distance_grow_by_a_quarter_and_by_a_tick_at_least() -> None:
+def test_each_pause_makes_the_distance_grow_by_a_quarter_up_to_eight_times_the_usual_one() -> None:
     budget, spreads = Budget(), []
     for _ in range(12):
         budget = penalise(budget, budget.resume_at, 30)
