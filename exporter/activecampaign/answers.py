@@ -524,11 +524,11 @@ def _wait_s(answer: Answer, body: Json) -> float | None:
 
 
 def _text(body: Json) -> str:
-    """Return the sentences about the request in lower case. `errors` may be objects, strings or one string."""
+    """Return the sentences about the request. `errors` may be objects, strings or one string."""
     parts = [body.get("message"), body.get("title"), body.get("detail")]
     for item in (*_items(body.get("errors")), *_items(body.get("failurereasons"))):
         parts += [item.get("title"), item.get("detail")] if isinstance(item, dict) else [item]
-    return " ".join(part for part in parts if isinstance(part, str)).lower()
+    return " ".join(part for part in parts if isinstance(part, str))
 
 
 def _json_object(body: bytes) -> Json | None:

@@ -92,6 +92,7 @@ ACCEPTED: dict[str, tuple[Reply, BulkOutcome]] = {
         Accepted("1234", 2),
     ),
     "201": (answer(201, QUEUED), Accepted(ID, 2)),
+    "an id of a hundred characters": (answer(200, {**QUEUED, "batchId": "x" * 100}), Accepted("x" * 100, 2)),
     "nobody queued": (answer(200, {**QUEUED, "queued_contacts": 0}), Accepted(ID, 0)),
     "with a byte order mark": (answer(200, b"\xef\xbb\xbf" + json.dumps(QUEUED).encode()), Accepted(ID, 2)),
 }
@@ -176,6 +177,20 @@ THROTTLED: dict[str, tuple[Reply, BulkOutcome]] = {
     "400 in other words": (answer(400, {"errors": "Too many requests"}), Throttled(60)),
     "403 that is a rate limit": (answer(403, {"errors": [{"title": "Rate Limited", "detail": "slow"}]}), Throttled(60)),
     "200 with the refusal": (answer(200, {"success": 0, "failureReasons": [RATE]}), Throttled(60)),
+    "400 with the sentence as title": (answer(400, {"title": "TOO MANY REQUESTS"}), Throttled(60)),
+    "400 with the sentence as detail": (answer(400, {"detail": "Too many requests"}), Throttled(60)),
+    "400 with the sentence over title and detail": (
+        answer(400, {"title": "Too many", "detail": "requests"}),
+        Throttled(60),
+    ),
+    "400 with the sentence in an error's detail": (
+        answer(400, {"errors": [{"title": "No", "detail": "Too many requests"}]}),
+        Throttled(60),
+    ),
+    "400 with the sentence before other errors": (
+        answer(400, {"message": "Rate limit exceeded.", "errors": ["Slow down"]}),
+        Throttled(60),
+    ),
 }
 DEFINITE: dict[str, tuple[Reply, BulkOutcome]] = {
     "401": (answer(401), CredentialsRefused()),
@@ -186,6 +201,8 @@ DEFINITE: dict[str, tuple[Reply, BulkOutcome]] = {
         CredentialsRefused(),
     ),
     "200 with the login page": (answer(200, HTML, content_type="text/html"), CredentialsRefused()),
+    "200 with a bare page": (answer(200, b"<html>"), CredentialsRefused()),
+    "200 with a page that begins within 1,024 bytes": (answer(200, b" " * 1019 + b"<html>"), CredentialsRefused()),
     "200 with a login page after a comment": (answer(200, b"<!-- x -->\n<HTML>"), CredentialsRefused()),
     "a key that cannot be sent": (NotSent("unusable_key"), CredentialsRefused()),
     "402": (answer(402), PlanLimit()),
@@ -228,16 +245,24 @@ AMBIGUOUS: dict[str, tuple[Reply, BulkOutcome]] = {
     "204": (answer(204), Ambiguous("empty")),
     "200 cut off": (answer(200, b'{"success":1,"queued_con'), Ambiguous("unexpected_answer")),
     "200 with a PHP warning": (answer(200, b"<b>Warning</b>: x"), Ambiguous("unexpected_answer")),
+    "200 with a page that begins later": (answer(200, b" " * 1020 + b"<html>"), Ambiguous("unexpected_answer")),
+    "200 with nothing but a sentence": (answer(200, {"message": "Rate limit"}), Ambiguous("unexpected_answer")),
     "200 with a list": (answer(200, []), Ambiguous("unexpected_answer")),
     "200 with an empty object": (answer(200, {}), Ambiguous("unexpected_answer")),
     "success without an id": (answer(200, {"success": 1, "queued_contacts": 2}), Ambiguous("unexpected_answer")),
     "an empty id": (answer(200, {**QUEUED, "batchId": ""}), Ambiguous("unexpected_answer")),
     "an id that is no id": (answer(200, {**QUEUED, "batchId": "../x?y"}), Ambiguous("unexpected_answer")),
+    "an id that begins like one": (answer(200, {**QUEUED, "batchId": "x?y"}), Ambiguous("unexpected_answer")),
+    "an id of other letters": (answer(200, {**QUEUED, "batchId": "\u00e9"}), Ambiguous("unexpected_answer")),
+    "an id that is too long": (answer(200, {**QUEUED, "batchId": "x" * 101}), Ambiguous("unexpected_answer")),
+    "a count that begins like one": (answer(200, {**QUEUED, "queued_contacts": "2x"}), Ambiguous("unexpected_answer")),
+    "a count in other digits": (answer(200, {**QUEUED, "queued_contacts": "\u0663"}), Ambiguous("unexpected_answer")),
     "no count": (answer(200, {"success": 1, "batchId": ID}), Ambiguous("unexpected_answer")),
     "success 0 without a reason": (answer(200, {**QUEUED, "success": 0}), Ambiguous("unexpected_answer")),
     "success false": (answer(200, {**QUEUED, "success": False}), Ambiguous("unexpected_answer")),
     "500": (answer(500, {"message": "x"}), Ambiguous("status_500")),
     "502 of a gateway, with its wait": (answer(502, CLOUDFLARE), Ambiguous("status_502", 60)),
+    "502 of a gateway, with another wait": (answer(502, {"retry_after": 30}), Ambiguous("status_502", 30)),
     "503, which may be the rate limit": (answer(503, HTML), Ambiguous("status_503", 60)),
     "503 with a wait": (answer(503, b"", retry_after="120"), Ambiguous("status_503", 120)),
     "504": (answer(504, HTML), Ambiguous("status_504")),
@@ -414,6 +439,12 @@ def test_a_list_with_and_without_a_channel() -> None:
     )
 
 
+def test_a_list_may_lack_its_name_but_not_its_id() -> None:
+    assert read_list(answer(200, {"list": {"id": "3"}})) == ContactList(3, "", None)
+    for bad in ("3x", "\u0663", "", None, 3.5):
+        assert read_list(answer(200, {"list": {"id": bad, "name": "News"}})) == Unavailable("unexpected_answer")
+
+
 def test_a_list_that_is_not_there() -> None:
     assert read_list(answer(404, {"message": "No Result found for _List with id 7"})) == NotFound()
     assert read_list(answer(200, {"list": []})) == Unavailable("unexpected_answer")
@@ -422,12 +453,25 @@ def test_a_list_that_is_not_there() -> None:
 def test_a_field_knows_whether_it_holds_several_values() -> None:
     fields = [
         {"id": str(n), "title": kind, "type": kind, "perstag": kind.upper()}
-        for n, kind in enumerate(("text", "checkbox", "listbox"))
+        for n, kind in enumerate(("text", "checkbox", "listbox", "multiselect"))
     ]
-    page = read_fields_page(answer(200, {"fields": fields, "meta": {"total": "3"}}), 0)
+    page = read_fields_page(answer(200, {"fields": fields, "meta": {"total": "4"}}), 0)
     assert isinstance(page, Page)
-    assert [item.multiple for item in page.items] == [False, True, True]
+    assert [item.multiple for item in page.items] == [False, True, True, True]
     assert page.items[0] == CustomField(0, "text", "text", "TEXT")
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ({"id": "7"}, CustomField(7, "", "", "")),
+        ({"id": 7, "title": "Tier", "type": "TEXT", "perstag": "%TIER%"}, CustomField(7, "Tier", "text", "TIER")),
+        ({"id": 7, "perstag": None}, CustomField(7, "", "", "")),
+        ({"id": 7, "perstag": "XTAXX"}, CustomField(7, "", "", "XTAXX")),
+    ],
+)
+def test_a_field_may_lack_everything_but_its_id(field: dict[str, object], expected: CustomField) -> None:
+    assert read_fields_page(answer(200, {"fields": [field]}), 0) == Page((expected,), None)
 
 
 @pytest.mark.parametrize("total", ["250", 250])
@@ -465,6 +509,8 @@ def test_the_contact_limit_of_the_account() -> None:
     body = {"account": "acme", "subscriber_limit": 25000, "subscriber_total": "24000", "trial": False}
     assert read_account(answer(200, body)) == AccountLimits(25000, 24000, "acme")
     assert read_account(answer(200, {"subscriber_limit": None, "subscriber_total": 3})) == AccountLimits(None, 3)
+    assert read_account(answer(200, {"subscriber_limit": 7, "account": ""})) == AccountLimits(7, None, None)
+    assert read_account(answer(200, {"subscriber_total": 7, "account": 5})) == AccountLimits(None, 7, None)
     assert read_account(answer(200, {"account": "acme"})) == Unavailable("unexpected_answer")
     assert read_account(answer(403, {"message": "Forbidden"})) == CredentialsRefused()
 
@@ -477,6 +523,16 @@ def test_the_exclusion_list() -> None:
     page = read_exclusions_page(answer(200, body), 0)
     assert page == Page((Exclusion("example@domain.example", "end"),), None)
     assert "domain.example" not in repr(page)
+
+
+def test_an_exclusion_is_exact_where_nothing_else_is_said_and_needs_a_phrase() -> None:
+    page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": "a@b.example"}]}), 0)
+    assert page == Page((Exclusion("a@b.example", "exact"),), None)
+    page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": "@", "matchType": "START"}]}), 0)
+    assert page == Page((Exclusion("@", "start"),), None)
+    for bad in (None, 7):
+        page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": bad, "matchType": "end"}]}), 0)
+        assert page == Unavailable("unexpected_answer")
 
 
 @pytest.mark.parametrize(
@@ -529,7 +585,8 @@ def test_the_wait_that_was_asked_for_travels_along() -> None:
 def test_a_refused_key_that_works_elsewhere_lacks_a_permission() -> None:
     error = as_error(CredentialsRefused(), "list 12", key_works=True)
     assert isinstance(error, errors.Stop)
-    assert error.code == "permission_refused"
+    assert (error.code, error.culprit) == ("permission_refused", errors.Culprit.USER)
+    assert re.fullmatch(r"Expected an answer from ActiveCampaign for list 12; the key works, but .+\.", error.message)
 
 
 # --- Retry-After ---
