@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from exporter.distinct import FirstRows
 # Lengths around the widths that are hashed differently, and addresses that differ in one place only.
 ADDRESSES = st.one_of(
     st.sampled_from(["", "a", "b", "ab", "x" * 63, "x" * 64, "x" * 65, "x" * 254, "x" * 253 + "y", "y" + "x" * 253]),
+    st.sampled_from(["x" * 63 + "y", "x" * 256, "x" * 255 + "y", "a "]),
     st.text("ab", max_size=12),
 )
 
@@ -48,3 +50,35 @@ def test_a_part_of_a_larger_column_is_read_as_itself() -> None:
     rows = FirstRows()
     column = pa.array(["x", "a", "b", "a"])
     assert rows.add(column.slice(1), np.array([1, 2, 3])).tolist() == [1, 2, 1]
+
+
+@pytest.mark.parametrize("size", [63, 64, 65, 253, 254, 255, 256])
+def test_addresses_of_any_length_that_differ_in_one_place_are_two(size: int) -> None:
+    addresses = ["x" * size, "x" * (size - 1) + "y", "y" + "x" * (size - 1), "x" * (size - 1) + " "]
+    assert first_rows([addresses, addresses], 8) == [1, 2, 3, 4] * 2
+
+
+def test_the_table_is_half_free_at_least_and_grows_with_addresses_not_with_rows() -> None:
+    rows, places = FirstRows(8), {}
+    for number in range(1, 18):
+        rows.add(pa.array([f"{number}@example.com"]), np.array([number]))
+        places[number] = len(rows._row_at)
+    assert places == dict.fromkeys(range(1, 5), 8) | dict.fromkeys(range(5, 17), 32) | {17: 128}
+    for number in range(18, 100):
+        rows.add(pa.array(["1@example.com"]), np.array([number]))
+    assert len(rows._row_at) == 128
+
+
+def test_hashes_use_all_of_their_64_bits() -> None:
+    """An even multiplier would push bits out with each word."""
+    tables = [FirstRows() for _ in range(40)]
+    assert all(table._multiplier % 2 == 1 for table in tables)
+    addresses = pa.array([f"{number}@example.com" for number in range(200)])
+    seen = np.bitwise_or.reduce([np.bitwise_or.reduce(table._hashes(addresses)) for table in tables])
+    assert int(seen) == 2**64 - 1
+
+
+def test_a_table_with_more_addresses_than_are_moved_at_a_time_grows() -> None:
+    count = 140_000
+    addresses = [f"{number}@example.com" for number in range(count)]
+    assert first_rows([addresses, addresses[::-1]], 1 << 17) == [*range(1, count + 1), *range(count, 0, -1)]
