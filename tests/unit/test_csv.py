@@ -91,6 +91,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         (b"a,b\rc,d\r", [("a", "b"), ("c", "d")]),
         (b"a,b\nc,d\r\ne,f\rg,h", [("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")]),
         (b"a,b", [("a", "b")]),
+        (b'"a","b"', [("a", "b")]),
+        (b'a,b\nc,"d"', [("a", "b"), ("c", "d")]),
         (b"", []),
         (b"\n\r\n\n", []),
         (b"\na,b\n\n\nc,d\n\n", [("a", "b"), ("c", "d")]),

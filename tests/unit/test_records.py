@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from exporter.errors import Culprit, Stop, Wait
-from exporter.records import Record, Time, check_version, load, to_epoch, to_text
+from exporter.records import Record, Time, Value, check_version, load, to_epoch, to_text
+
+
+class Place(Value):
+    row: int
 
 
 class Note(Record):
     written_by: str
     at_utc: Time = 0.0
     comment: str | None = None
+    place: Place | None = None
 
 
 STORED = {"schemaVersion": 1, "writtenBy": "ada", "atUtc": "2026-11-18T11:06:40.250Z"}
@@ -50,11 +55,13 @@ def test_a_time_may_be_given_as_seconds_or_as_text() -> None:
         {"schemaVersion": "2"},
         {"schemaVersion": None},
         {"schemaVersion": 1, "writtenBy": None},
+        {"atUtc": 12},  # seconds, as they stand in Python only
+        {"place": {"row": "x"}},
     ],
 )
 def test_a_record_that_does_not_fit_is_refused_and_says_where(stored: dict[str, Any]) -> None:
     with pytest.raises(
-        Stop, match=r"A stored Note does not fit this release \(at: (schemaVersion|writtenBy)\)"
+        Stop, match=r"A stored Note does not fit this release \(at: (schemaVersion|writtenBy|atUtc|place\.row)\)"
     ) as stop:
         load(Note, orjson.dumps(STORED | stored))
     assert (stop.value.code, stop.value.culprit) == ("record_unreadable", Culprit.SYSTEM)
