@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from exporter.errors import Culprit, Stop
 from exporter.exports import DataMatching, ExportDefinition
@@ -18,6 +19,7 @@ from exporter.runs import (
     TERMINAL,
     Account,
     Amended,
+    Attempts,
     Cancel,
     Carried,
     Claim,
@@ -103,6 +105,9 @@ def test_a_run_that_was_just_asked_for_has_no_facts_yet() -> None:
     assert (QUEUED.force, QUEUED.resumes, QUEUED.attempts, QUEUED.account) == (False, None, None, None)
     assert not QUEUED.halted
     assert load(Run, QUEUED.to_json()) == QUEUED
+    attempts = Attempts(since=START)
+    assert (attempts.begun, attempts.errors) == (0, 0)
+    assert End(status=RunStatus.SKIPPED, at=START, account=Account()).resends == 0
 
 
 # --- Who may do what ---
@@ -177,6 +182,14 @@ def test_a_run_id_says_of_what_and_when(run_id: str) -> None:
 )
 def test_nothing_else_is_a_run_id(run_id: str) -> None:
     assert not RUN_ID.fullmatch(run_id)
+
+
+@pytest.mark.parametrize("run_id", ["", "n", None])
+def test_no_run_is_recorded_under_another_name(run_id: str | None) -> None:
+    with pytest.raises(ValidationError):
+        Run.model_validate(QUEUED.model_dump() | {"run_id": run_id})
+    with pytest.raises(ValidationError):
+        Run.model_validate({name: value for name, value in QUEUED.model_dump().items() if name != "run_id"})
 
 
 def test_run_ids_are_made_of_export_time_and_chance() -> None:
