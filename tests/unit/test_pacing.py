@@ -111,7 +111,7 @@ def test_the_fastest_pace_leaves_room_for_requests_that_are_half_a_second_late()
         Pace(99.2)
 
 
-@pytest.mark.parametrize(("bulk_per_minute", "ticks"), [(96, 20), (99, 20), (48, 12), (16, 4), (4, 4)])
+@pytest.mark.parametrize(("bulk_per_minute", "ticks"), [(96, 20), (99, 20), (60, 16), (48, 12), (16, 4), (4, 4)])
 def test_bulk_imports_of_one_contact_are_as_far_apart_as_twenty_a_minute_need(
     bulk_per_minute: float, ticks: int
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from pydantic.json_schema import JsonSchemaMode
 
 from exporter.errors import Culprit, Stop, Wait
 from exporter.records import Record, Time, Value, check_version, load, to_epoch, to_text
@@ -45,6 +46,12 @@ def test_a_time_may_be_given_as_seconds_or_as_text() -> None:
     with pytest.raises(ValidationError, match="Invalid isoformat"):
         Note(written_by="", at_utc="yesterday")  # type: ignore[arg-type]
     assert Note(written_by="", at_utc=12).model_dump()["at_utc"] == 12.0
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+def test_the_json_schema_of_a_time_is_that_of_a_text(mode: JsonSchemaMode) -> None:
+    schema = Note.model_json_schema(mode=mode)["properties"]["atUtc"]
+    assert (schema["type"], schema["format"]) == ("string", "date-time")
 
 
 @pytest.mark.parametrize(
