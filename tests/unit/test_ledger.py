@@ -344,6 +344,7 @@ def test_a_ledger_is_a_line_an_event_and_its_length_is_known() -> None:
     assert data.splitlines(keepends=True) == [encode([event]) for event in events]
     assert fold(data).length == len(data)
     assert fold(b"") == Lane()
+    assert (Lane().length, Lane().waits) == (0, 0)
 
 
 def test_an_import_has_one_outcome() -> None:

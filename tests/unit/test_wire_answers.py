@@ -286,6 +286,11 @@ def test_the_rate_limit_and_a_bad_contact_are_told_apart_by_strings_and_objects(
         assert not isinstance(bulk_outcome(strings), ContactsRefused)
 
 
+def test_the_faults_are_named_as_ledgers_name_them() -> None:
+    names = ["email", "unsubscribed", "bounced", "excluded", "list", "field", "other"]
+    assert [fault.value for fault in ContactFault] == names
+
+
 def test_refused_positions_are_given_once_each_in_order() -> None:
     body = {"failureReasons": [{"contact": n, "failureReason": "email"} for n in (7, 2, 7)]}
     outcome = bulk_outcome(answer(400, body))
@@ -573,6 +578,11 @@ def test_an_error_outcome_becomes_the_exception_that_says_what_to_do_next(
     assert type(error) is kind
     assert (error.code, error.culprit) == (code, culprit)
     assert re.fullmatch(r"Expected an answer from ActiveCampaign for list 12; .+\. .+\.", error.message)
+
+
+def test_what_is_not_there_has_a_code_of_its_own_where_the_asker_gives_one() -> None:
+    assert as_error(NotFound(), "list 12").code == "not_found"
+    assert as_error(NotFound(), "list 12", not_found="list_missing").code == "list_missing"
 
 
 def test_the_wait_that_was_asked_for_travels_along() -> None:
