@@ -112,3 +112,26 @@ def test_a_sign_of_life_comes_with_the_65536th_row_and_not_before() -> None:
 def test_a_sign_of_life_comes_again_after_as_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
     assert beats(99, 1, 99, 1, 250, 49, 1) == [100, 200, 450, 500]
+
+
+def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are_sent() -> None:
+    rows: list[Row] = [("a@x.org", "NULL"), ("b@x.org", "null"), ("a@x.org", "N/A"), ("c@x.org", "Ada")]
+    files = {"1.csv": csv_file(rows, COLUMNS), "2.csv": csv_file([("d@x.org", "Bob")], COLUMNS)}
+    planned = plan(files, mapping=Mapping("email", first_name="FirstName")).planned
+    assert (planned.contacts, planned.duplicates) == (4, 1)
+    assert planned.warnings == (
+        "The column email was found as EMail.",
+        "2 contacts hold the text NULL, N/A or NaN in a mapped column; it was sent as it stands.",
+    )
+
+
+def test_a_row_that_cannot_be_read_is_reported_without_an_address() -> None:
+    (reject,) = plan({"1.csv": b"EMail,FirstName,CustomerId\na@x.org,Ada,7\nb@x.org\n"}, mapping=ADDRESS).rejects
+    assert (reject["row"], reject["reason"], reject["email"], reject["customerId"]) == (
+        "2",
+        "wrong_field_count",
+        "",
+        "",
+    )
+    (reject,) = plan({"1.csv": b"EMail,FirstName\na@x.org,Ada\nb@x,Bob\n"}, mapping=ADDRESS).rejects
+    assert (reject["row"], reject["email"], reject["customerId"]) == ("2", "b@x", "")

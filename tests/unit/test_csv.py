@@ -136,6 +136,13 @@ def test_a_row_that_cannot_be_read_costs_its_line_only(data: bytes, expected: li
 
 
 @pytest.mark.usefixtures("way")
+def test_a_row_of_four_mebibytes_is_read_and_one_byte_more_is_too_large() -> None:
+    text = b"x" * (4 * 1024 * 1024 - 2)
+    assert rows(text + b",y\na,b\n", 2) == [(text.decode(), "y"), ("a", "b")]
+    assert rows(text + b"x,y\na,b\n", 2) == [TOO_LARGE, ("a", "b")]
+
+
+@pytest.mark.usefixtures("way")
 def test_a_row_is_not_utf8_wherever_the_bytes_are() -> None:
     assert rows(b"a,\xe9,c\nd,e,f\n", 3, wanted=[0]) == [Reason.NOT_UTF8, ("d",)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ def test_bounds_say_where_each_text_is_in_the_content() -> None:
     found, data = column(), content(column()).tobytes()
     ends = bounds(found).tolist()
     assert ends == [0, 2, 2, 2, 4, 4, 5]
-    assert [data[start:end].decode() for start, end in zip(ends, ends[1:], strict=False)] == [t or "" for t in TEXTS]
+    assert [data[start:end].decode() for start, end in itertools.pairwise(ends)] == [t or "" for t in TEXTS]
     assert bounds(column(3)).tolist() == [2, 4, 4, 5]
 
 
