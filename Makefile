@@ -1,6 +1,6 @@
 # Every command of the project. Each does its own set-up, in the project folder only, and can be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve quick slow test check bench simulate soak fuzz package docs lock clean
+.PHONY: help setup demo serve quick slow test check bench simulate soak fuzz mutants package docs lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -47,6 +47,9 @@ soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 
 
 fuzz: $(INSTALLED) ## Read damaged files of every format: make fuzz MINUTES=10
 	@$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1) --jobs 2
+
+mutants: $(INSTALLED) ## Plant small mistakes in the rules, and see the tests notice: make mutants MODULE=ledger
+	@$(RUN) -m tests.mutants $(MODULE)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/
 	$(RUN) docs/generate.py
