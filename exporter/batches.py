@@ -150,8 +150,8 @@ def check_size(rows_read: int, last_rows_read: int | None, max_factor: float) ->
     if last_rows_read and not last_rows_read / max_factor <= rows_read <= last_rows_read * max_factor:
         raise Stop(
             "size_changed",
-            f"The segments hold {rows_read} rows; the last successful run read {last_rows_read}. Expected: at most"
-            f" {max_factor:g} times more or fewer. Nothing was sent. If this is meant, start the run with force.",
+            f"The segments hold {rows_read} rows; the last successful run read {last_rows_read}. Expected a change by a"
+            f" factor of {max_factor:g} at most. Nothing was sent. If this is intended, start the run with force.",
         )
 
 

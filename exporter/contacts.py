@@ -76,10 +76,10 @@ class Matched:
 
 
 class Notice(StrEnum):
-    """Something odd in a value that was sent as it stands."""
+    """Something odd in a value that is sent unchanged."""
 
-    NULL_TEXT = "contacts hold the text NULL, N/A or NaN in a mapped column; it was sent as it stands"
-    DAMAGED_PHONE = "contacts have a phone number that a spreadsheet seems to have damaged; it was sent as it stands"
+    NULL_TEXT = "contacts hold the text NULL, N/A or NaN in a mapped column; values are sent unchanged"
+    DAMAGED_PHONE = "contacts have a phone number that a spreadsheet seems to have damaged; values are sent unchanged"
 
 
 _NULL_TEXTS = {"null", "nan", "n/a", "#n/a"}

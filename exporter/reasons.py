@@ -54,7 +54,7 @@ class Reason(StrEnum):
     DATE_OUT_OF_RANGE = (
         "date_out_of_range",
         Group.FILE,
-        "A mapped column holds a date outside of the years 1 to 9999, or a time that is none.",
+        "A mapped column holds a date outside of the years 1 to 9999, or an invalid time.",
     )
 
     # The row was read, but the profile cannot be sent.

@@ -56,7 +56,7 @@ def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None =
 def read_no_body(request: Request) -> None:
     """Refuse a body where the operation takes none."""
     if request.body:
-        raise unfit(["the whole: expected no body; this operation takes none"], code="invalid_body")
+        raise unfit(["the whole: this operation does not accept a request body"], code="invalid_body")
 
 
 def read_query[M: BaseModel](kind: type[M], request: Request) -> M:

@@ -14,9 +14,9 @@ from exporter.pipeline import lookup
 from exporter.records import Value
 
 PARTIAL = (
-    "Only rows that were set aside could be looked at: the files that the run read have been replaced, or the report of"
-    " rows set aside was deleted after its retention. A row that is not shown here was confirmed, or was not in the"
-    " segment, or is in what could not be looked at."
+    "Not every row could be looked at: the files that the run read are no longer the newest ones, or its reject report"
+    " was deleted after its retention. A row that is not shown here was confirmed, was not in the segment, or is among"
+    " those that could not be looked at."
 )
 
 NOBODY = (

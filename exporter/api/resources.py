@@ -159,7 +159,7 @@ def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseMod
         if getattr(body, name, None) not in (None, getattr(shown, name))
     )
     if changed:
-        problems = [f"{name}: read-only; leave it as GET shows it, or out" for name in changed]
+        problems = [f"{name}: read-only: send it exactly as GET returned it, or omit it" for name in changed]
         raise unfit(problems, code="invalid_body")
 
 

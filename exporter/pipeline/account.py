@@ -94,7 +94,7 @@ class AccountCalls:
             except Changed:
                 continue
             return result
-        raise Unavailable("storage_contention", "The rate budget was changed by others too often in a row. Try again.")
+        raise Unavailable("storage_contention", "Too many workers updated the rate budget at the same time. Try again.")
 
     def _read_budget(self, path: str) -> tuple[pacing.Budget, str]:
         blob = self.services.blobs.read(path)

@@ -86,8 +86,8 @@ class _Skip(Exception):
 
 _DIED = Problem(
     code="planning_died",
-    message="Planning was begun again and again, and never came to a result: its process died each time, perhaps for"
-    " want of memory. Nothing was sent. Please report it; a smaller segment may work.",
+    message="Planning was attempted repeatedly, but its process died each time, possibly because it ran out of memory."
+    " Nothing was sent. Please report it; a smaller segment may work.",
     culprit=Culprit.SYSTEM,
 )
 
@@ -374,8 +374,8 @@ def _failed(services: Services, run_id: str, me: str, what: str) -> None:
         return
     problem = Problem(
         code="defect",
-        message=f"Planning ended {PLANNING_TRIES} times in an error that nobody foresaw ({what}). Nothing was sent."
-        " Please report it.",
+        message=f"Planning failed {PLANNING_TRIES} times with an unexpected error ({what}). Nothing was sent. Please"
+        " report it.",
         culprit=Culprit.SYSTEM,
     )
     finish.end_unplanned(services, run_id, me, RunStatus.FAILED, problem)

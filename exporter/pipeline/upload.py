@@ -112,8 +112,8 @@ class _Worker:
             return self._wait(
                 Wait(
                     "defect",
-                    f"Uploading ended in an error that nobody foresaw ({what}). Please report it. It is tried again by"
-                    " itself.",
+                    f"Uploading failed with an unexpected error ({what}). Please report it. It will be retried"
+                    " automatically.",
                     Culprit.SYSTEM,
                 )
             )
@@ -217,7 +217,7 @@ class _Worker:
                 # A limit may be worded in a new way: only a refusal that stays is one that a person has to look at.
                 raise Unavailable(
                     "activecampaign_unavailable",
-                    f"ActiveCampaign refused a request as such ({reason}). It is sent again by itself a few times.",
+                    f"ActiveCampaign rejected the whole request ({reason}). It will be retried a few times.",
                 )
         raise answers.as_error(outcome, "a bulk import")
 

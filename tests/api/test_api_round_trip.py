@@ -154,7 +154,7 @@ def test_read_only_members_are_held_against_what_is_there_and_not_only_against_t
     seen = api.get(path).json
     put_back(api, path, {"displayName": "Another's"})
     refused = api.put(path, seen, headers={"If-Match": "*"})
-    assert "version: read-only; leave it as GET shows it, or out" in refused.json["members"]
+    assert "version: read-only: send it exactly as GET returned it, or omit it" in refused.json["members"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,9 @@ def test_what_was_shown_once_restores_an_export_that_was_removed_but_under_no_ot
     api.post("/exports/newsletter/activate")
     kept = api.get("/exports/newsletter").json
     api.delete("/exports/newsletter")
-    assert api.put("/exports/second", kept).json["members"] == ["id: read-only; leave it as GET shows it, or out"]
+    assert api.put("/exports/second", kept).json["members"] == [
+        "id: read-only: send it exactly as GET returned it, or omit it"
+    ]
     restored = api.put("/exports/newsletter", kept)
     assert (restored.status, restored.json["version"], restored.json["scheduled"]) == (201, 1, True)
 
