@@ -34,7 +34,7 @@ MEANINGS = {
     "plan_claimed_by_another": "a message came for a run that another worker plans",
     "plan_not_needed": "a message came for a run that is over or unknown",
     "planned": "a run was planned",
-    "rejects_not_listed": "a run was over before its rejected contacts could be added to the reject report",
+    "rejects_not_listed": "contacts that are not confirmed could not be added to the reject report; `code` says why",
     "run_amended": "a late import had its outcome; the account as it is now",
     "run_cancel_asked": "somebody asked to cancel a run",
     "run_ended": "a run ended; its account",
@@ -97,7 +97,10 @@ def page() -> str:
 
 def written() -> dict[str, tuple[str, list[str]]]:
     """Return every event that the code writes, by its action: level, and the names of its members."""
-    found: dict[str, tuple[str, list[str]]] = {"defect": ("error", ["kind", "where"])}
+    found: dict[str, tuple[str, list[str]]] = {
+        "defect": ("error", ["kind", "where"]),
+        "message_poisoned": ("error", ["queue", "runId", "lane"]),  # the message's own members
+    }
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or ast.unparse(call.func) not in ("log.event", "log.defect"):

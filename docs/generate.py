@@ -21,7 +21,8 @@ from exporter.settings import Settings
 SETTINGS = """# Settings
 
 App settings (environment variables) of the function app. All problems are reported at once, by name, in every answer
-of the API that needs a role, and in the log; `GET /api/health` answers 503 while there is one. `infra/` sets those
+of the API that needs a role, and in the log (only that `LANE_STALE_S` does not fit `REQUEST_DEADLINE_S` shows when there is
+no other); `GET /api/health` answers 503 while there is one. `infra/` sets those
 without a default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read
 too."""
 READ_BY_OTHERS = (
@@ -60,8 +61,9 @@ Why a row did not become a confirmed contact. The codes are stable; they stand i
 REPORT = """## The reject report
 
 A CSV file in UTF-8 with a byte order mark, which Excel reads as it is. It lists every row that is not confirmed:
-those that were set aside while planning, in the order of the files, and once the run is over those that
-ActiveCampaign rejected or whose outcome is not known."""
+those that were set aside while planning, in the order of the files, and once the run is over (canceled and failed ones
+too) those that ActiveCampaign rejected, whose outcome is not known, or that were not sent. A run that ended before it
+was planned has no report."""
 IN_REPORT = {
     "file": "path of the file in the container where segments land",
     "row": "number of the row among the data rows of that file, from 1; a header is not counted",

@@ -47,7 +47,7 @@ tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscr
 | purpose | put the people of a customer segment onto an ActiveCampaign list, and keep their data there up to date. Legal basis: *you* |
 | data subjects | the customers in the exported segments |
 | read | segment files where Customer Insights writes them, in your storage account. The app may only read there |
-| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id. Other columns are not taken over from the file |
+| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns are not taken over from the file |
 | sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
 | recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
 | not done | no profiling, no automated decision, no removal of people from a list, no re-subscription of people who unsubscribed |
@@ -57,7 +57,7 @@ tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscr
 | copy | holds | kept | deleted by | who can read it |
 |---|---|---|---|---|
 | container `working` | request bodies (the mapped values), row numbers and customer ids | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
-| container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that did not arrive | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
+| container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that are not confirmed | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
 | container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
@@ -76,10 +76,11 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 ## A person asks
 
 - **What became of me in this run?** `POST /api/runs/{{runId}}/lookup` with the address in the body says in which bucket the
-  row ended and why, as long as working copies or the reject report exist. The address is neither stored nor logged.
+  row ended and why: for rows that are not confirmed, as long as the reject report exists; for all rows, as long as there is a
+  working copy or the files that the run read are the newest ones. The address is neither stored nor logged.
 - **Erase me.** Erase the person in the source of the segment, so that the next refresh does not hold the row, and in
-  ActiveCampaign. Copies here are deleted automatically: at the end of the run, and after {rejects_days} days in reject reports. To be
-  faster, delete the reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is
+  ActiveCampaign. Copies here are deleted automatically: the working copy when the run is over and no import is late, {working_days:.0f} day after
+  the planning at most; reject reports after {rejects_days} days. To be faster, delete the reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is
   going was planned from the segment as it was: cancel it, erase, start again.
 - **Do not send me.** Unsubscribe the person in ActiveCampaign: an import never re-subscribes. Or name a consent column in the
   export: rows without the consent value are set aside before anything is sent.
@@ -87,7 +88,7 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 ## A breach
 
 `GET /api/exports/{{exportId}}/runs` says when each run took place, and how many contacts it sent. The records of a run name the account (`run.json`)
-and the files with their versions and numbers of rows (`report.json`); its reject report names the rows that did not arrive. The
+and the files with their versions and numbers of rows (`report.json`); its reject report names the rows that are not confirmed. The
 audit trail (`GET /api/audit/{{day}}`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
 Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
 

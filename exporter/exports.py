@@ -80,7 +80,8 @@ class ExportDefinition(Value):
     allow_over_contact_limit: bool = False
     """Run even where the account could come to exceed the contact limit of its plan."""
     skip_unchanged: bool = True
-    """Skip a run of the schedule, or of run all, when the segments are those of the last successful run."""
+    """Skip a run of the schedule, or of run all, when the segments are those of the last run that ended `successful` or
+    `completedWithWarnings`."""
 
 
 class Export(Audited, ExportDefinition):

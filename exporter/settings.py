@@ -98,7 +98,9 @@ class Settings(BaseModel):
     )
     export_schedule: Ncrontab = Field(
         alias="EXPORT_SCHEDULE",
-        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *.",
+        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *. Refused are the"
+        " signs ?, L, W and #, Sunday as 7, and a day that never comes. Where a day of the month and a day of the week"
+        " are given, both have to fit.",
     )
     sweep_schedule: Ncrontab = Field(
         alias="SWEEP_SCHEDULE",
@@ -123,8 +125,9 @@ class Settings(BaseModel):
         alias="REQUEST_DEADLINE_S",
         ge=1,
         le=120,
-        description="Seconds after which a request to ActiveCampaign is given up, whether its answer is slow or does"
-        " not come at all. Default 60: answers take about a second; a longer silence is an outage.",
+        description="Seconds, counted from when the connection stands, after which a request to ActiveCampaign is given"
+        " up, whether its answer is slow or does not come at all. Default 60: answers take about a second; a longer"
+        " silence is an outage. More than 74.5 needs a higher LANE_STALE_S.",
     )
     lanes: int = Field(
         default=6,
@@ -147,16 +150,17 @@ class Settings(BaseModel):
         alias="LANE_STALE_S",
         ge=3,
         le=600,
-        description="Seconds without a ledger entry after which a lane's worker counts as dead. Default 150: two"
-        " requests at their deadline and the waits between them fit into it.",
+        description="Seconds without a ledger entry after which a lane's worker counts as dead; at least 2 x"
+        " REQUEST_DEADLINE_S + 1. Default 150: two requests at their deadline and the waits between them fit into it.",
     )
     confirm_within_s: float = Field(
         default=7_200,
         alias="CONFIRM_WITHIN_S",
         ge=10,
         le=86_400,
-        description="Seconds after which a run ends without the final status of an import. Default 2 hours. Until the"
-        " working copy is a day old, the import is asked for all the same.",
+        description="Seconds after which a run ends without the final status of an import, but not longer than 23.5"
+        " hours after the planning, since the working copy, which has the names, is deleted after 24. Default 2 hours."
+        " Until then, the app goes on asking for the import.",
     )
     retry_for_s: float = Field(
         default=86_400,
@@ -164,8 +168,8 @@ class Settings(BaseModel):
         ge=60,
         le=604_800,
         description="Seconds for which a run waits for something outside (an outage, a refused key) before it fails."
-        " Default 24 hours. A run that has begun to send ends 23 hours after its planning in any case, since its"
-        " working copy is deleted after a day.",
+        " Default 24 hours. A run that is planned is stopped 23 hours later if contacts are left; it ends when what it"
+        " sent has its outcome.",
     )
     rejects_retention_days: int = Field(
         default=30,

@@ -70,7 +70,7 @@ var exporterSettings = {
   SEGMENT_QUIET_S: string(segmentQuietSeconds)
   KEY_VAULT_URI: vaultUri
   EXPORT_SCHEDULE: exportSchedule
-  // Recovery times assume a sweep every minute; an empty one costs about a dozen storage operations.
+  // Recovery times assume a sweep every minute; an empty one costs six storage operations.
   SWEEP_SCHEDULE: '0 * * * * *'
   ACTIVECAMPAIGN_HOST_SUFFIXES: activeCampaignHostSuffixes
   BULK_REQUESTS_PER_MINUTE: string(bulkRequestsPerMinute)
