@@ -98,9 +98,9 @@ class Settings(BaseModel):
     )
     export_schedule: Ncrontab = Field(
         alias="EXPORT_SCHEDULE",
-        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *. Refused are the"
-        " signs ?, L, W and #, Sunday as 7, and a day that never comes. Where a day of the month and a day of the week"
-        " are given, both have to fit.",
+        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *. The signs"
+        " ?, L, W and #, Sunday as 7, and a day that never comes are refused. Where a day of the month and a day of the"
+        " week are given, both have to fit.",
     )
     sweep_schedule: Ncrontab = Field(
         alias="SWEEP_SCHEDULE",
@@ -160,7 +160,7 @@ class Settings(BaseModel):
         le=86_400,
         description="Seconds after which a run ends without the final status of an import, but not longer than 23.5"
         " hours after the planning, since the working copy, which has the names, is deleted after 24. Default 2 hours."
-        " Until then, the app goes on asking for the import.",
+        " Until the working copy is deleted, the app goes on asking for the import.",
     )
     retry_for_s: float = Field(
         default=86_400,
