@@ -1,8 +1,8 @@
 """The audit trail: who asked for what, when, from where, and what came of it. No personal data of customers.
 
-Each call with another method than GET, HEAD or OPTIONS, and each GET that shows personal data, has an append blob of its
-own: one line before the call, one after it. A blob with one line is a call during which the app died. The container has
-an immutability policy, so that until its time is over nobody, this app included, can overwrite or delete an entry;
+Each call with another method than GET, HEAD or OPTIONS, and each GET that shows personal data, has an append blob of
+its own: one line before the call, one after it. A blob with one line is a call during which the app died. The container
+has an immutability policy, so that until its time is over nobody, this app included, can overwrite or delete an entry;
 docs/decisions/0005 says why.
 """
 
