@@ -79,9 +79,10 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
   row ended and why: for rows that are not confirmed, as long as the reject report exists; for all rows, as long as there is a
   working copy or the files that the run read are the newest ones. The address is neither stored nor logged.
 - **Erase me.** Erase the person in the source of the segment, so that the next refresh does not hold the row, and in
-  ActiveCampaign. Copies here are deleted automatically: the working copy when the run is over and no import is late, {working_days:.0f} day after
-  the planning at most; reject reports after {rejects_days} days. To be faster, delete the reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is
-  going was planned from the segment as it was: cancel it, erase, start again.
+  ActiveCampaign. Copies here are deleted automatically: the working copy when the run is over and no import is late,
+  {working_days:.0f} day after the planning at most; reject reports after {rejects_days} days. To be faster, delete the
+  reports in which the person occurs: `az storage blob delete --auth-mode login -c rejects`. A run that is going was planned
+  from the segment as it was: cancel it, erase, start again.
 - **Do not send me.** Unsubscribe the person in ActiveCampaign: an import never re-subscribes. Or name a consent column in the
   export: rows without the consent value are set aside before anything is sent.
 
