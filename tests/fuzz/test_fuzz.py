@@ -12,6 +12,7 @@ CASES = 120
 """As many as fit into some seconds; `make fuzz MINUTES=10` tries more."""
 
 
+@pytest.mark.slow
 def test_no_damaged_file_crashes_hangs_or_loses_a_row() -> None:
     ends: Counter[str] = Counter()
     for seed in range(CASES):

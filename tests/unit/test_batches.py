@@ -57,6 +57,27 @@ def test_a_batch_is_filled_to_the_last_byte_and_not_beyond_it() -> None:
     assert sorted(batch.count for batch in less.planned.batches) == [2, 3]
 
 
+def test_a_small_last_batch_takes_as_many_contacts_as_fit_into_it_to_the_byte() -> None:
+    short = [(f"p{n}@x.org", "A" * n) for n in range(20)]
+    long = [(f"q{n}@x.org", "B" * 900) for n in range(3)]
+    (fitting,) = plan(table([*short[-2:], *long]), mapping=ADDRESS).bodies
+    cut = plan(table([*short, *long]), mapping=ADDRESS, limits=Limits(max_contacts=20, max_bytes=len(fitting)))
+    assert [batch.count for batch in cut.planned.batches] == [18, 5]
+    assert cut.bodies[-1] == fitting
+    less = plan(table([*short, *long]), mapping=ADDRESS, limits=Limits(max_contacts=20, max_bytes=len(fitting) - 1))
+    assert [batch.count for batch in less.planned.batches] == [19, 4]
+
+
+def test_a_plan_tells_of_each_file_its_version_its_size_and_its_rows() -> None:
+    rows = people(6)
+    files = {f"{n}.csv": csv_file(rows[a:b], COLUMNS) for n, (a, b) in enumerate(((0, 3), (3, 4), (4, 6)))}
+    found = plan(files, mapping=ADDRESS).planned.sources
+    assert [(one.size_bytes, one.rows) for one in found] == [
+        (len(files[f"{n}.csv"]), r) for n, r in enumerate((3, 1, 2))
+    ]
+    assert len({one.etag for one in found}) == 3
+
+
 @pytest.mark.parametrize("count", [1, 250, 600])
 def test_a_run_of_exactly_as_many_profiles_as_allowed_sends_each_of_them(count: int) -> None:
     files = {f"{n}.csv": csv_file(people(count)[start : start + 100], COLUMNS) for n, start in enumerate((0, 100))}
@@ -121,7 +142,7 @@ def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are
     assert (planned.contacts, planned.duplicates) == (4, 1)
     assert planned.warnings == (
         "The column email was found as EMail.",
-        "2 contacts hold the text NULL, N/A or NaN in a mapped column; it was sent as it stands.",
+        "2 contacts hold the text NULL, N/A or NaN in a mapped column; values are sent unchanged.",
     )
 
 

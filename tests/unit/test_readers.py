@@ -175,6 +175,7 @@ def peak_memory() -> Iterator[Callable[[], int]]:
     pa.set_memory_pool(usual)
 
 
+@pytest.mark.slow  # each reads 96 MB
 @pytest.mark.parametrize("has_header", [False, True])
 @pytest.mark.parametrize(
     "text", [LINE, LINE + b",\n", b"x", b'"', b"\n", b"\r", b"\0", b",", b'"",'], ids=lambda text: ascii(text[-4:])
