@@ -7,6 +7,7 @@ So a mutant costs the time of the tests that call the changed function, and no s
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.abc
 import importlib.util
 import os
@@ -74,7 +75,7 @@ class Trials:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try all mutants. Raises `pytest.UsageError` when a test fails without one."""
-        module = sys.modules[self._name]
+        module = importlib.import_module(self._name)  # some load with their first use
         called, usual_s = _first_run(session.items, str(module.__file__))
         self.limits.usual_s = usual_s
         gc.freeze()  # so that a child does not copy our memory by looking for garbage in it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.activecampaign.wire import envelope
@@ -92,6 +94,25 @@ def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> No
     with pytest.raises(Stop, match="hold 601 contacts; at most 600") as caught:
         plan(table([*people(601), ("nobody", "")]), mapping=ADDRESS, most=600)
     assert caught.value.code == "too_many_profiles"
+
+
+def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    landing.write("people/1.csv", csv_file([("p1@x.org",)], ("EMail",)))
+    odd = replace(find_refresh(landing, "", "people", START, 0), warnings=("A file is empty.",))
+    planned = plan_batches(
+        [odd, odd],
+        landing,
+        Mapping("EMail"),
+        envelope(1, run_automations=False),
+        Limits(),
+        blobs.writer("p"),
+        blobs.writer("r"),
+        10,
+        lambda: None,
+    )
+    assert planned.warnings == ("A file is empty.",)
 
 
 def beats(*rows_of_files: int) -> list[int]:
