@@ -94,6 +94,7 @@ def test_a_late_import_that_failed_is_not_sent_again(fakes: Fakes) -> None:
     assert working_copies(fakes) == []
 
 
+@pytest.mark.slow
 def test_what_stays_stuck_is_asked_for_until_the_working_copy_is_a_day_old(fakes: Fakes) -> None:
     run = ended_with_stuck_imports(fakes)
     asked = questions(fakes)

@@ -9,6 +9,7 @@ import pytest
 
 from bench import throughput
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 REQUESTS_OF_A_MILLION = 1_000_000 / 250
 
