@@ -71,8 +71,11 @@ class Blobs(Protocol):
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Yield the bytes of a large blob in pieces, or None when there is none."""
 
-    def extend(self, path: str, data: bytes) -> None:
-        """Set what stands after the first commit of a `writer` blob; a second call replaces the first one's data."""
+    def extension(self, path: str) -> BlobWriter | None:
+        """Begin anew what stands after the first commit of a `writer` blob; None when there is no such blob.
+
+        The commit raises `Changed` when the blob has changed since this call: the newer of two extensions stays.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,4 +47,9 @@ def change[R: Record](blobs: Blobs, kind: type[R], path: str, update: Callable[[
         except Changed:
             continue
         return new
-    raise Unavailable("storage_contention", f"A record was changed by others {MAX_TRIES} times in a row. Try again.")
+    raise contention()
+
+
+def contention() -> Unavailable:
+    """Return the error of a change that others were faster with, each time."""
+    return Unavailable("storage_contention", f"A record was changed by others {MAX_TRIES} times in a row. Try again.")

@@ -140,25 +140,32 @@ class FakeBlobs:
         found = self.stored.get(path)
         return iter([found.data]) if found else None
 
-    def extend(self, path: str, data: bytes) -> None:
-        self.before("extend", path)
-        found = self.stored[path]
-        committed = found.committed
-        self._put(path, found.data[:committed] + data).committed = committed
+    def extension(self, path: str) -> FakeWriter | None:
+        self.before("extension", path)
+        found = self.stored.get(path)
+        return FakeWriter(self, path, found) if found else None
 
 
 @dataclass
 class FakeWriter:
     blobs: FakeBlobs
     path: str
+    extended: Stored | None = None
     data: bytearray = field(default_factory=bytearray)
 
     def write(self, data: bytes) -> None:
         self.data += data
 
     def commit(self) -> None:
-        self.blobs.before("commit", self.path)
-        self.blobs._put(self.path, bytes(self.data))
+        if self.extended is None:
+            self.blobs.before("commit", self.path)
+            self.blobs._put(self.path, bytes(self.data))
+            return
+        self.blobs.before("extend", self.path)
+        if self.blobs.stored.get(self.path) is not self.extended:
+            raise Changed
+        first = self.extended.committed
+        self.blobs._put(self.path, self.extended.data[:first] + self.data).committed = first
 
 
 class FakeSegmentFiles:

@@ -16,7 +16,7 @@ from exporter.ledger import Lane
 from exporter.pipeline.manifest import Manifest, SourceEntry, manifest_path
 from exporter.pipeline.start import LastSuccess, Slot, slot_path
 from exporter.pipeline.working import read_batches
-from exporter.ports import Blob, Changed, Services
+from exporter.ports import Blob, BlobWriter, Changed, Services
 from exporter.reasons import BY_CODE, Reason
 from exporter.records import Record, Time, load
 from exporter.rejects import Reject
@@ -71,25 +71,24 @@ def finish(services: Services, run_id: str) -> None:
     if run.plan is None:
         # Nothing was sent; somebody may record the plan right now, though, and then this is not the end.
         return _end(services, run, Account(), 0, lambda r: r.plan is None) if run.halted else None
-    folded = _over(services, run)
-    if folded is None:
+    if not _over(services, run):
         return None
     manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
     if manifest is None:
         raise Stop(
             "manifest_missing", f"The manifest of the run {run_id} is gone. Start the export again.", Culprit.SYSTEM
         )
-    _list_rejects(services, run_id, manifest, folded)
+    folded = _list_rejects(services, run, manifest)
     return _end(services, run, runs.account(run.plan, folded), runs.resends(folded))
 
 
-def _over(services: Services, run: Run) -> list[Lane] | None:
-    """Return the lanes when all of them are over, and see to it that they stay so; None otherwise."""
+def _over(services: Services, run: Run) -> bool:
+    """Whether all lanes are over; if so, it is seen to that they stay so."""
     current = lanes(services, run)
     if len(current) < (run.plan.lanes if run.plan else 0):
-        return None
+        return False
     if not all(over(run, lane, age_s, services.settings.lane_stale_s) for lane, age_s in current):
-        return None
+        return False
     for number, (lane, _) in enumerate(current):
         if lane.finished:
             continue
@@ -97,8 +96,8 @@ def _over(services: Services, run: Run) -> list[Lane] | None:
         try:
             append(services, run.run_id, number, lane, ledger.lane_event(services.clock.now(), "closed"))
         except Changed:
-            return None
-    return [lane for lane, _ in current]
+            return False
+    return True
 
 
 def amend(services: Services, run_id: str) -> None:
@@ -108,9 +107,8 @@ def amend(services: Services, run_id: str) -> None:
     if run and run.plan and manifest:
         # The ledgers are read after the record: whoever amended it in the meantime may know more.
         before, folded = run.amended, [lane for lane, _ in lanes(services, run)]
-        account = runs.account(run.plan, folded)
-        if account != run.account:
-            _list_rejects(services, run_id, manifest, folded)
+        if runs.account(run.plan, folded) != run.account:
+            account = runs.account(run.plan, _list_rejects(services, run, manifest))
             amended = Amended(account=account, at=services.clock.now())
             run = store.change(
                 services.blobs,
@@ -123,12 +121,26 @@ def amend(services: Services, run_id: str) -> None:
         settle(services, run)
 
 
-def _list_rejects(services: Services, run_id: str, manifest: Manifest, folded: list[Lane]) -> None:
-    try:
-        services.blobs.extend(manifest.rejects, rejects.lines(_rejects(services, manifest, folded)))
-    except Stop as error:
-        # Without its working copy, a run can still be counted, but the people in it have no names any more.
-        log.event("rejects_not_listed", level=logging.ERROR, runId=run_id, code=error.code)
+def _list_rejects(services: Services, run: Run, manifest: Manifest) -> list[Lane]:
+    """Write the part of the reject report that the ledgers tell; return the lanes that it was written from.
+
+    The ledgers are read after the report: who stood still in between with older ones does not overwrite a newer report,
+    but reads again. Raises `Unavailable` ("storage_contention").
+    """
+    for _ in range(store.MAX_TRIES):
+        report = services.blobs.extension(manifest.rejects)
+        folded = [lane for lane, _ in lanes(services, run)]
+        try:
+            if report is None:
+                raise Stop("rejects_missing", f"The reject report of the run {run.run_id} is gone.", Culprit.SYSTEM)
+            _write_rejects(services, manifest, folded, report)
+        except Changed:
+            continue
+        except Stop as error:
+            # Without its working copy, a run can still be counted, but the people in it have no names any more.
+            log.event("rejects_not_listed", level=logging.ERROR, runId=run.run_id, code=error.code)
+        return folded
+    raise store.contention()
 
 
 def _end(services: Services, run: Run, account: Account, resends: int, may_end: Callable[[Run], bool] = bool) -> None:
@@ -236,8 +248,8 @@ def _tell(services: Services, report: Report, told: Blob | None) -> None:
         services.blobs.replace(path, report.to_json(), told.etag)
 
 
-def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iterator[Reject]:
-    """Yield every contact of the run's batches that is not confirmed, with its reason."""
+def _write_rejects(services: Services, manifest: Manifest, folded: list[Lane], report: BlobWriter) -> None:
+    """Write every contact of the run's batches that is not confirmed, with its reason."""
     reasons: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
     for fate in fates(folded):
         if fate.reason:
@@ -245,7 +257,8 @@ def _rejects(services: Services, manifest: Manifest, folded: list[Lane]) -> Iter
     numbers = sorted(reasons)
     copies = read_batches(services, manifest.payload, (manifest.batches[number] for number in numbers))
     for number, (body, references) in zip(numbers, copies, strict=True):
-        yield from contact_rejects(manifest, body, references, reasons[number])
+        report.write(rejects.lines(contact_rejects(manifest, body, references, reasons[number])))
+    report.commit()
 
 
 def contact_rejects(

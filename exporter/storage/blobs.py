@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
@@ -86,7 +87,7 @@ class AzureBlobs:
             return blob.etag if blob and blob.data == data else None
 
         try:
-            return self._settled(lambda: self._upload(path, data, overwrite=False), stored)
+            return _settled(lambda: self._upload(path, data, overwrite=False), stored)
         except Changed:
             if etag := stored():
                 return etag
@@ -99,7 +100,7 @@ class AzureBlobs:
             blob = self.read(path)
             return blob.etag if blob and blob.etag != etag and blob.data == data else None
 
-        return self._settled(
+        return _settled(
             lambda: self._upload(path, data, overwrite=True, etag=etag, match_condition=MatchConditions.IfNotModified),
             stored,
         )
@@ -120,7 +121,7 @@ class AzureBlobs:
             client.append_block(data, appendpos_condition=at, retry_total=0)
             return end
 
-        return self._settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
+        return _settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
 
     def delete(self, path: str) -> None:
         """Delete the blob; fine when there is none."""
@@ -142,7 +143,15 @@ class AzureBlobs:
 
     def writer(self, path: str) -> BlobWriter:
         """Begin a block blob."""
-        return _Writer(self._client(path))
+        client = self._client(path)
+
+        def commit(blocks: list[BlobBlock]) -> None:
+            try:
+                client.commit_block_list(blocks)
+            except AzureError as error:
+                raise _unavailable(error) from error
+
+        return _Writer(client, "b", commit)
 
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Yield the bytes of a large blob in pieces, or None when there is none."""
@@ -154,20 +163,40 @@ class AzureBlobs:
         except AzureError as error:
             raise _unavailable(error) from error
 
-    def extend(self, path: str, data: bytes) -> None:
-        """Set what stands after the first commit of a `writer` blob; a second call replaces the first one's data."""
+    def extension(self, path: str) -> BlobWriter | None:
+        """Begin anew what stands after the first commit of a `writer` blob; None when there is no such blob.
+
+        The commit raises `Changed` when the blob has changed since this call: the newer of two extensions stays.
+        """
         client = self._client(path)
         try:
+            etag = client.get_blob_properties().etag
             committed, _ = client.get_block_list("committed")
-            kept = [block for block in committed if not block.id.startswith("x")]
-            added: list[BlobBlock] = []
-            for start in range(0, len(data), BLOCK_BYTES):
-                block_id = _block_id("x", len(added))
-                client.stage_block(block_id, data[start : start + BLOCK_BYTES])
-                added.append(BlobBlock(block_id))
-            client.commit_block_list([*kept, *added])
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
+            return None
         except AzureError as error:
             raise _unavailable(error) from error
+        kept = [block for block in committed if not block.id.startswith("x")]
+
+        def commit(added: list[BlobBlock]) -> None:
+            blocks = [*kept, *added]
+
+            def write() -> bool:
+                unchanged = MatchConditions.IfNotModified
+                client.commit_block_list(blocks, etag=etag, match_condition=unchanged, retry_total=0)
+                return True
+
+            def stored() -> bool | None:
+                try:
+                    there, _ = client.get_block_list("committed")
+                except AzureError as error:
+                    raise _unavailable(error) from error
+                return [block.id for block in there] == [block.id for block in blocks] or None
+
+            _settled(write, stored)
+
+        return _Writer(client, "x", commit)
 
     def _client(self, path: str) -> BlobClient:
         container, _, name = path.partition("/")
@@ -179,28 +208,35 @@ class AzureBlobs:
         ]
         return etag
 
-    @staticmethod
-    def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
-        """Do a conditional write; when its answer is lost, read back whether it happened before trying again."""
-        doubt: AzureError | None = None
-        for _ in range(MAX_TRIES):
-            if doubt and (result := stored()) is not None:
-                return result
-            try:
-                return write()
-            except ResourceNotFoundError as error:
-                _refuse_missing_container(error)
-                raise Changed from error
-            except AzureError as error:
-                if isinstance(error, HttpResponseError) and error.status_code in CONFLICTS:
-                    # With whom? With an earlier try, which arrived late, or with somebody else.
-                    if doubt and (result := stored()) is not None:
-                        return result
-                    raise Changed from error
-                doubt = error
-        if (result := stored()) is not None:
+
+def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
+    """Do a conditional write; when its answer is lost, read back whether it happened before trying again."""
+    doubt: AzureError | None = None
+    for _ in range(MAX_TRIES):
+        if doubt and (result := stored()) is not None:
             return result
-        raise _unavailable(doubt) from doubt
+        try:
+            return write()
+        except ResourceNotFoundError as error:
+            _refuse_missing_container(error)
+            raise Changed from error
+        except AzureError as error:
+            if _conflict(error):
+                # With whom? With an earlier try, which arrived late, or with somebody else.
+                if doubt and (result := stored()) is not None:
+                    return result
+                raise Changed from error
+            doubt = error
+    if (result := stored()) is not None:
+        return result
+    raise _unavailable(doubt) from doubt
+
+
+def _conflict(error: AzureError) -> bool:
+    """Whether somebody else has written. Their commit of blocks discards all that are staged and not committed."""
+    if not isinstance(error, HttpResponseError):
+        return False
+    return error.status_code in CONFLICTS or getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -214,8 +250,10 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
 class _Writer:
     """Stages blocks of 4 MiB; the commit makes them one blob."""
 
-    def __init__(self, client: BlobClient) -> None:
+    def __init__(self, client: BlobClient, kind: str, commit: Callable[[list[BlobBlock]], None]) -> None:
         self._client = client
+        self._kind = kind
+        self._commit = commit
         self._blocks: list[BlobBlock] = []
         self._buffer = bytearray()
 
@@ -226,25 +264,19 @@ class _Writer:
             del self._buffer[:BLOCK_BYTES]
 
     def commit(self) -> None:
-        try:
-            if self._buffer:
-                self._stage(bytes(self._buffer))
-                self._buffer.clear()
-            self._client.commit_block_list(self._blocks)
-        except AzureError as error:
-            raise _unavailable(error) from error
+        if self._buffer:
+            self._stage(bytes(self._buffer))
+            self._buffer.clear()
+        self._commit(self._blocks)
 
     def _stage(self, data: bytes) -> None:
-        block_id = _block_id("b", len(self._blocks))
+        # Two may write to one blob at once: numbers would name a block of each. All ids of a blob have the same length.
+        block_id = self._kind + secrets.token_urlsafe(6)[:6]
         try:
             self._client.stage_block(block_id, data)
         except AzureError as error:
             raise _unavailable(error) from error
         self._blocks.append(BlobBlock(block_id))
-
-
-def _block_id(kind: str, number: int) -> str:
-    return f"{kind}{number:06}"
 
 
 class AzureSegmentFiles:

@@ -36,6 +36,7 @@ def test_a_container_that_is_missing_is_not_taken_for_an_empty_one(azurite: Worl
         lambda: blobs.create(path, b"one"),
         lambda: blobs.replace(path, b"one", "etag"),
         lambda: blobs.append(path, b"one", 0),
+        lambda: blobs.extension(path),
         lambda: list(blobs.names("missing/")),
     ):
         with pytest.raises(Unavailable, match="ContainerNotFound"):
@@ -119,10 +120,49 @@ def test_an_extension_follows_the_first_commit_and_replaces_the_extension_before
     writer.write(b"planned;")
     writer.commit()
     for extension in (b"first attempt, longer", b"second", b""):
-        blobs.extend(path, extension)
+        extend(blobs, path, extension)
         found = blobs.read(path)
         assert found
         assert found.data == b"planned;" + extension
+
+
+def test_the_newer_of_two_extensions_stays(blobs: Blobs, path: str) -> None:
+    """Also when the older one was written first, and is only committed later."""
+    extend(blobs, path, b"")
+    older = blobs.extension(path)
+    assert older
+    older.write(b"older")
+    extend(blobs, path, b"newer")
+    with pytest.raises(Changed):
+        older.commit()
+    found = blobs.read(path)
+    assert found
+    assert found.data == b"newer"
+
+
+def test_two_extensions_at_once_do_not_mix(blobs: Blobs, path: str) -> None:
+    extend(blobs, path, b"")
+    first, second = blobs.extension(path), blobs.extension(path)
+    assert first
+    assert second
+    first.write(b"1" * 5_000_000)
+    second.write(b"2" * 5_000_000)
+    first.commit()
+    with pytest.raises(Changed):
+        second.commit()
+    found = blobs.read(path)
+    assert found
+    assert found.data == b"1" * 5_000_000
+
+
+def test_what_is_not_there_cannot_be_extended(blobs: Blobs, path: str) -> None:
+    assert blobs.extension(path) is None
+
+
+def extend(blobs: Blobs, path: str, data: bytes) -> None:
+    writer = blobs.extension(path) or blobs.writer(path)
+    writer.write(data)
+    writer.commit()
 
 
 @pytest.mark.e2e

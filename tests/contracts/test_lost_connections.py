@@ -16,7 +16,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from exporter.bootstrap import BACKOFF, TIMEOUTS
-from exporter.ports import Changed
+from exporter.ports import BlobWriter, Changed
 from exporter.secrets import KeyVault
 from exporter.storage.blobs import BLOCK_BYTES, AzureBlobs, AzureSegmentFiles
 from exporter.storage.queues import AzureMessages
@@ -92,6 +92,12 @@ def written(blobs: AzureBlobs, path: str, data: bytes) -> str:
     return path
 
 
+def extended(writer: BlobWriter | None, data: bytes) -> None:
+    assert writer
+    writer.write(data)
+    writer.commit()
+
+
 def appended(blobs: AzureBlobs, path: str, data: bytes) -> str:
     blobs.append(path, data, 0)
     return path
@@ -113,7 +119,12 @@ CALLS: dict[str, tuple[Callable[[AzureBlobs, str], Any], Callable[[AzureBlobs, A
     "delete": (lambda b, p: b.create(p, b"one"), lambda b, _, p: b.delete(p), None),
     "names": (lambda b, p: b.create(p, b"one"), lambda b, _, p: list(b.names(p)) == [p], True),
     "write": (lambda b, p: None, lambda b, _, p: written(b, p, LARGE) == p, True),
-    "extend": (lambda b, p: written(b, p, b"one;"), lambda b, _, p: b.extend(p, b"two"), None),
+    "extend": (lambda b, p: written(b, p, b"one;"), lambda b, _, p: extended(b.extension(p), b"two"), None),
+    "commit of an extension": (
+        lambda b, p: b.extension(written(b, p, b"one;")),
+        lambda b, w, p: extended(w, b"two"),
+        None,
+    ),
 }
 LEFT = {
     "create": b"one",
@@ -122,6 +133,7 @@ LEFT = {
     "append more": b"abcde",
     "write": LARGE,
     "extend": b"one;two",
+    "commit of an extension": b"one;two",
 }
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from exporter.activecampaign.wire import NotSent
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
+from exporter.pipeline.finish import finish
 from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.working import WORKING_COPY_S
 from exporter.runs import Run, RunStatus, run_path
-from tests.builders import drive, make_export, people, read_run, rejects_of, write_segment
+from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, write_segment
 from tests.fakes import Fakes, make_fakes
 
 
@@ -79,6 +80,37 @@ def test_those_who_failed_in_a_late_import_are_named(fakes: Fakes) -> None:
     assert account
     assert (account.confirmed, account.reasons) == (599, {"failed_in_import": 1})
     assert [row["email"] for row in rejects_of(fakes, run.run_id)] == ["p7@example.com"]
+
+
+def test_who_stood_still_before_writing_the_report_does_not_overwrite_that_of_an_amendment(fakes: Fakes) -> None:
+    happened: list[Run] = []
+
+    def stand_still(operation: str, path: str) -> None:
+        if operation != "extend" or happened:
+            return
+        happened.append(read_run(fakes, path.split("/")[1]))
+        finish(fakes.services, happened[0].run_id)
+        for one in stuck_imports(fakes):
+            fakes.account.end_import(one, "completed")
+        sweep_for(fakes, ASK_LATE_EVERY_S + 120)
+
+    fakes.blobs.before = stand_still
+    fakes.account.end_next_imports("stuck", 1)
+    run = drive(fakes, start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id, limit_s=4 * 3_600)
+    assert [before.end for before in happened] == [None]
+    assert run.end
+    assert run.amended
+    assert run.end.account.unconfirmed > run.amended.account.unconfirmed == 0
+    assert rejects_of(fakes, run.run_id) == []
+
+
+def test_a_run_whose_reject_report_is_gone_ends_all_the_same(fakes: Fakes, caplog: pytest.LogCaptureFixture) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)
+    for path in list(fakes.blobs.names("rejects/")):
+        fakes.blobs.delete(path)
+    assert drive(fakes, run_id).status is RunStatus.SUCCESSFUL
+    assert '"code":"rejects_missing"' in caplog.text
 
 
 def test_a_late_import_that_failed_is_not_sent_again(fakes: Fakes) -> None:

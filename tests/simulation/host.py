@@ -65,6 +65,7 @@ class Invocation:
     """Called at the end, with whether the function returned or raised; False: its process died."""
     dead: bool = False
     services: Services = field(init=False)
+    began: float = field(init=False)
     disturbed: bool = False
     """Whether a fault hit it since it last recorded that a request is about to leave."""
 
@@ -135,6 +136,7 @@ class Host:
         choices = [i for i in self.instances if not i.frozen] or self.instances
         invocation = Invocation(self, self.random.choice(choices), name, message, ended)
         invocation.services = self._services(invocation)
+        invocation.began = self.clockwork.now
         invocation.instance.invocations.append(invocation)
         self.running[invocation] = None
         self.clockwork.start(lambda: self._execute(invocation, step))

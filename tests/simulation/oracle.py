@@ -16,6 +16,7 @@ I12 Nothing is sent later than 60 s after a cancel was acknowledged, and nothing
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,8 @@ class RunSeen:
     """The addresses of each batch."""
     lanes: dict[str, Lane] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
+    outcome_at: dict[str, float] = field(default_factory=dict)
+    """When the outcome of an import was recorded."""
 
 
 class Oracle:
@@ -182,32 +185,33 @@ class Oracle:
         expected = self._world.expected(manifest.sources[0].etag)
         self.require(manifest.plan.rows_read == expected.rows, "I1", "not every row was read")
         if earlier := run.record.get("resumes"):
-            self._check_resumed(run, self._decided(self.runs[earlier]), set(expected.contacts))
+            self._check_resumed(run, self.runs[earlier], set(expected.contacts))
         else:
             same = Counter(emails) == Counter(expected.contacts)
             self.require(same, "I1", "planned contacts are not those of the file")
 
-    def _check_resumed(self, run: RunSeen, decided: set[str], everybody: set[str]) -> None:
+    def _check_resumed(self, run: RunSeen, earlier: RunSeen, everybody: set[str]) -> None:
         """A run that resumes another sends what has no outcome yet, in the requests in which that was to be sent."""
         assert run.manifest
+        decided, known = self._decided(earlier), self._decided(earlier, self._world.host.current().began)
         emails = {email for batch in run.batches for email in batch}
         self.require(emails <= everybody, "I5", "planned somebody who is not in the file")
         self.require(everybody - emails <= decided, "I1", "somebody without an outcome was left out")
         for batch in run.batches:
-            self.require(not {*batch} <= decided, "P4", "a batch is sent again, though all of it has its outcome")
+            self.require(not {*batch} <= known, "P4", "a batch is sent again, though all of it has its outcome")
         carried = run.manifest.plan.carried
         assert carried
         count = carried.confirmed + carried.rejected_by_active_campaign
         self.require(count == len(everybody) - len(emails), "I1", "carried over is not what is left out")
 
-    def _decided(self, run: RunSeen) -> set[str]:
-        """Return whose outcome a run has, or those that it resumed."""
+    def _decided(self, run: RunSeen, by: float = math.inf) -> set[str]:
+        """Return whose outcome a run, or those that it resumed, had by then: imports are asked for after the end."""
         earlier = run.record.get("resumes")
-        decided = self._decided(self.runs[earlier]) if earlier else set()
+        decided = self._decided(self.runs[earlier], by) if earlier else set()
         decided -= {email for batch in run.batches for email in batch}
         for lane in run.lanes.values():
             for one in lane.imports.values():
-                if one.status is ImportStatus.CONFIRMED:
+                if one.status is ImportStatus.CONFIRMED and run.outcome_at[one.import_id] <= by:
                     decided |= {run.batches[one.batch][position] for position in one.positions}
             for portion in lane.portions.values():
                 decided |= {run.batches[portion.batch][position] for position in portion.refused}
@@ -256,6 +260,7 @@ class Oracle:
                     self._accepted(run, lane, event["importId"])
                 case "confirmed" | "importFailed":
                     self._outcome(lane, event["importId"], event["event"])
+                    run.outcome_at[event["importId"]] = self._world.clockwork.now
 
     def _accepted(self, run: RunSeen, lane: Lane, import_id: str) -> None:
         submission = self._by_import.get(import_id)
@@ -341,8 +346,7 @@ class Oracle:
         confirmed = self._confirmed(run)
         count = account.confirmed
         self.require(count == len(confirmed), "I1", f"{count} counted as confirmed, not {len(confirmed)}")
-        if record.amended is None:  # a worker that stood still may write the older list over that of the amendment
-            self._check_rejects(run, account, confirmed)
+        self._check_rejects(run, account, confirmed)
         amended = record.amended is None or end.account.unconfirmed > 0
         self.require(amended, "I7", "amended, though every contact had its outcome")
         report = self._world.stored(runs.run_path(run.run_id, "report.json"))

@@ -23,7 +23,7 @@ from exporter.pipeline.manifest import BatchEntry, Manifest, manifest_path
 from exporter.ports import Changed
 from exporter.records import load
 from exporter.runs import Account, Run, run_path
-from tests.fakes import FakeBlobs
+from tests.fakes import FakeBlobs, FakeWriter
 from tests.simulation import ports
 
 Mistake = Callable[[pytest.MonkeyPatch], None]
@@ -281,9 +281,8 @@ def one_lane_ends_the_run(patch: pytest.MonkeyPatch) -> None:
     """The run ends when the first of its lanes is over."""
     original = finish._over
 
-    def over(services: Any, run: Run) -> list[Lane] | None:
-        current = [lane for lane, _ in finish.lanes(services, run)]
-        return current if any(lane.finished for lane in current) else original(services, run)
+    def over(services: Any, run: Run) -> bool:
+        return any(lane.finished for lane, _ in finish.lanes(services, run)) or original(services, run)
 
     patch.setattr(finish, "_over", over)
 
@@ -417,6 +416,19 @@ def refusals_of_the_run_before_are_not_named(patch: pytest.MonkeyPatch) -> None:
     """The reject report of a run that resumes another names only whom that run sent itself."""
     original = plan._what_is_left
     patch.setattr(plan, "_what_is_left", lambda *arguments: replace(original(*arguments), refused=()))
+
+
+@mistake
+def an_older_list_of_rejects_replaces_a_newer_one(patch: pytest.MonkeyPatch) -> None:
+    """The reject report is written, whoever has written it since the ledgers were read."""
+    original = FakeWriter.commit
+
+    def commit(self: FakeWriter) -> None:
+        if self.extended:
+            self.extended = self.blobs.stored[self.path]
+        original(self)
+
+    patch.setattr(FakeWriter, "commit", commit)
 
 
 @mistake

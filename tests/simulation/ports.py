@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
 from exporter.errors import Stop
 from exporter.ports import Blob, SegmentFile, Services
-from tests.fakes import FakeBlobs, FakeSegmentReader
+from tests.fakes import FakeBlobs, FakeSegmentReader, FakeWriter
 from tests.simulation.host import Invocation
 from tests.simulation.weather import Call, unavailable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECRET_CACHE_S = 300.0
 REQUEST_DEADLINE_S = 60.0
-WRITES = ("create", "replace", "put", "append", "extend")
+WRITES = ("create", "replace", "put", "append")
 
 
 _VERSIONS = ((b'"schemaVersion":1', b'"schemaVersion":2'), (b'"event":"opened","v":1', b'"event":"opened","v":2'))
@@ -118,20 +118,31 @@ class SimulatedBlobs:
         yield from self._outside.call("blobs", "names", prefix, lambda: list(self._blobs.names(prefix)))
 
     def writer(self, path: str) -> SimulatedWriter:
-        return SimulatedWriter(self._outside, self._blobs, path)
+        return SimulatedWriter(self._outside, self._blobs.writer(path))
+
+    def extension(self, path: str) -> SimulatedWriter | None:
+        found: FakeWriter | None
+        found = self._outside.call("blobs", "extension", path, lambda: self._blobs.extension(path))
+        return SimulatedWriter(self._outside, found) if found else None
 
 
 class SimulatedWriter:
-    def __init__(self, outside: Outside, blobs: FakeBlobs, path: str) -> None:
+    def __init__(self, outside: Outside, writer: FakeWriter) -> None:
         self._outside = outside
-        self._path = path
-        self._writer = blobs.writer(path)
+        self._writer = writer
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 
     def commit(self) -> None:
-        self._outside.call("blobs", "commit", self._path, self._writer.commit)
+        writer = self._writer
+
+        def settle() -> bool:
+            found = writer.blobs.stored.get(writer.path)
+            return found is not None and found.data.endswith(writer.data)
+
+        operation = "extend" if writer.extended else "commit"
+        self._outside.call("blobs", operation, writer.path, writer.commit, settle)
 
 
 class SimulatedSegments:

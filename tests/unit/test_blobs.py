@@ -16,7 +16,6 @@ from azure.core.exceptions import (
 from exporter.errors import Unavailable
 from exporter.ports import Changed
 from exporter.storage import blobs
-from exporter.storage.blobs import AzureBlobs
 
 
 def status(code: int) -> HttpResponseError:
@@ -57,7 +56,7 @@ class Storage:
 
     def settled(self) -> str:
         write: Callable[[], str] = self.write
-        return AzureBlobs._settled(write, self.stored)
+        return blobs._settled(write, self.stored)
 
 
 def test_a_write_that_succeeds_is_not_read_back() -> None:
