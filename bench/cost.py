@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from exporter.adapters.blobs import BLOCK_BYTES
 from exporter.settings import Settings
-from exporter.storage.blobs import BLOCK_BYTES
 from sandbox.demo import CONNECTION, EXPORT, Api
 from sandbox.processes import SandboxError
 from sandbox.segment import Segment

@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench import peers
-from exporter.activecampaign.wire import envelope
-from exporter.contacts import FieldMapping, Mapping
-from exporter.ports import SegmentFile
-from exporter.readers import Column, Partition
-from exporter.segments import Refresh
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts.matching import FieldMapping, Mapping
+from exporter.source.files import SegmentFile
+from exporter.source.readers import Partition
+from exporter.source.rows import Column
+from exporter.source.segments import Refresh
 from sandbox import segment
 
 ROWS = 1_000_000
@@ -103,7 +104,8 @@ class LocalFiles:
 
 
 def exporter(paths: Sequence[str]) -> dict[str, Any]:
-    from exporter.batches import Limits, plan_batches  # noqa: PLC0415 - each process loads what it measures
+    from exporter.delivery.batches import RequestSize  # noqa: PLC0415
+    from exporter.pipeline.batching import plan_batches  # noqa: PLC0415 - each process loads what it measures
 
     partitions = tuple(
         Partition(
@@ -114,7 +116,7 @@ def exporter(paths: Sequence[str]) -> dict[str, Any]:
     refresh = Refresh("bench", 0.0, tuple(Column(name, "string") for name in COLUMNS), partitions, "")
     payload, rejects = Sink(), Sink()
     planned = plan_batches(
-        [refresh], LocalFiles(), MAPPING, ENVELOPE, Limits(), payload, rejects, 10**7, heartbeat=lambda: None
+        [refresh], LocalFiles(), MAPPING, ENVELOPE, RequestSize(), payload, rejects, 10**7, heartbeat=lambda: None
     )
     digests = [batch.sha256 for batch in planned.batches]
     return {

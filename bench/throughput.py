@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from exporter.activecampaign import wire
+from exporter.activecampaign import bodies, wire
 from exporter.activecampaign.wire import Answer, Reply, Request
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
+from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
-from exporter.runs import RunStatus
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.runs.run import RunStatus
 from sandbox.activecampaign import Account
 from tests.builders import make_export, read_run
 from tests.fakes import START, FakeActiveCampaign, Fakes, make_fakes
@@ -118,7 +119,7 @@ def ours(profiles: int, workers: int, other: float) -> Outcome:
     invocations = deliver(fakes, clockwork, run_ids)
     runs = [read_run(fakes, run_id) for run_id in run_ids]
     assert all(run.status is RunStatus.SUCCESSFUL for run in runs), [run.status for run in runs]
-    assert sum(run.end.account.confirmed for run in runs if run.end) == profiles
+    assert sum(run.end.tally.confirmed for run in runs if run.end) == profiles
     return measure(fakes.account, clockwork.now, invocations)
 
 
@@ -170,7 +171,7 @@ def naive(profiles: int) -> Outcome:
     clock = VirtualClock(clockwork)
     account = Account("key-1", clock=clock.now)
     activecampaign = SlowActiveCampaign(account, clock)
-    envelope = wire.envelope(1, run_automations=False)
+    envelope = bodies.envelope(1, run_automations=False)
     left = iter(range(0, profiles, CONTACTS))
     lost = running = 0
 

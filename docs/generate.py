@@ -14,9 +14,9 @@ sys.path.insert(0, str(DOCS.parent))
 from docs import events, members, privacy
 from docs.tables import table
 from exporter.reasons import Group, Reason
-from exporter.rejects import COLUMNS
-from exporter.runs import STEPS, RunStatus
+from exporter.runs.run import STEPS, RunStatus
 from exporter.settings import Settings
+from exporter.tally.rejects import COLUMNS
 
 SETTINGS = """# Settings
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from docs.tables import table
-from exporter.api.openapi import answer_of, document, inputs_of
+from exporter.api.openapi import document
+from exporter.api.operations import answer_of, inputs_of
 from exporter.api.routes import ROUTES
 
 type Schema = dict[str, Any]

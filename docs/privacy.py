@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from exporter.activecampaign.wire import HOST_SUFFIXES
+from exporter.activecampaign.hosts import HOST_SUFFIXES
 from exporter.api.routes import ROUTES
-from exporter.connections import Connection, Consent
-from exporter.exports import DataMatching
-from exporter.pipeline.working import WORKING_COPY_S
-from exporter.rejects import COLUMNS
+from exporter.definitions.connections import Connection, Consent
+from exporter.definitions.exports import DataMatching
+from exporter.records.payload import WORKING_COPY_S
 from exporter.settings import Settings
+from exporter.tally.rejects import COLUMNS
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "main.bicep"
 

@@ -7,13 +7,12 @@ libraries load with the first use.
 from __future__ import annotations
 
 import os
-import secrets as randomness
-import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from exporter import __version__
-from exporter.ports import Services
+from exporter.adapters.system import RandomIds, SystemClock
+from exporter.services import Services
 from exporter.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,26 +25,6 @@ makes others take its worker for dead. By themselves, the storage clients wait 6
 before each of three repetitions: one lost connection costs a lane 15 s, and a silent service five minutes
 (https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python). The Key Vault client
 waits 300 s, eleven times (https://learn.microsoft.com/python/api/overview/azure/core-readme#configurations)."""
-
-
-class SystemClock:
-    """`ports.Clock` on the machine's clock."""
-
-    def now(self) -> float:
-        """Return the time in seconds since the epoch."""
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)
-
-
-class RandomIds:
-    """`ports.Ids` on the system's randomness."""
-
-    def new(self) -> str:
-        """Return 32 random hexadecimal digits."""
-        return randomness.token_hex(16)
 
 
 def _session(threads: int) -> requests.Session:
@@ -82,10 +61,11 @@ def services() -> Services:
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
     from azure.storage.queue import QueueServiceClient  # noqa: PLC0415
 
-    from exporter.activecampaign.client import Client  # noqa: PLC0415
-    from exporter.secrets import KeyVault  # noqa: PLC0415
-    from exporter.storage.blobs import AzureBlobs, AzureSegmentFiles  # noqa: PLC0415
-    from exporter.storage.queues import AzureMessages  # noqa: PLC0415
+    from exporter.adapters.activecampaign import Client  # noqa: PLC0415
+    from exporter.adapters.blobs import AzureBlobs  # noqa: PLC0415
+    from exporter.adapters.queues import AzureMessages  # noqa: PLC0415
+    from exporter.adapters.segment_files import AzureSegmentFiles  # noqa: PLC0415
+    from exporter.adapters.vault import KeyVault  # noqa: PLC0415
 
     # In Azure, AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential and AZURE_CLIENT_ID narrow this to the app's identity.
     credential = DefaultAzureCredential()

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from exporter.activecampaign.wire import Reply, Request
-from exporter.settings import Settings
 
 
 class Changed(Exception):
@@ -78,29 +77,6 @@ class Blobs(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentFile:
-    """A file where segments land: `path` within the container, size in bytes, ETag, last write in epoch seconds."""
-
-    path: str
-    size_bytes: int
-    etag: str
-    modified: float
-
-
-class SegmentFiles(Protocol):
-    """The container where segments land; read only. Raises `errors.Unavailable` when storage does not answer."""
-
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
-        """Yield the files whose path begins with `prefix`, in alphabetical order."""
-
-    def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
-        """Return a small file (at most 64 MiB, else `Stop`) with what is known of it, or None when there is none."""
-
-    def open(self, file: SegmentFile) -> BinaryIO:
-        """Open exactly this version for buffered, seekable reading; a read raises `Changed` when it was replaced."""
-
-
 class Messages(Protocol):
     """The queues. A message is a hint: it may come late, twice or not at all."""
 
@@ -140,17 +116,3 @@ class Ids(Protocol):
 
     def new(self) -> str:
         """Return 32 random hexadecimal digits (128 bits)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything a step needs from outside; made once per process by `bootstrap`, or by a test with fakes."""
-
-    settings: Settings
-    blobs: Blobs
-    segments: SegmentFiles
-    messages: Messages
-    secrets: Secrets
-    activecampaign: ActiveCampaign
-    clock: Clock
-    ids: Ids

@@ -12,8 +12,8 @@ import orjson
 
 from exporter import bootstrap, log
 from exporter.errors import ExporterError, Wait
-from exporter.records import to_epoch
-from exporter.runs import RUN_ID
+from exporter.model import to_epoch
+from exporter.runs.run import RUN_ID
 
 MAX_LANE = 64
 SCHEDULE_TRIES, SCHEDULE_PAUSE_S = 10, 30.0

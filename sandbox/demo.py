@@ -84,8 +84,8 @@ def demo(profiles: int) -> None:
         step(f"POST /api/exports/newsletter/runs   202 Accepted, run {run['runId']}")
         run = watch(console, api, run["runId"])
         step(f"The run is [bold]{run['status']}[/]\n")
-        if "account" in run:
-            console.print(account_table(run["account"]))
+        if "tally" in run:
+            console.print(account_table(run["tally"]))
         if "problem" in run:
             console.print(f"{run['problem']['message']}\n")
         if "rejectsUrl" in run:
@@ -124,7 +124,7 @@ def show(bar: Progress, task: Any, run: dict[str, Any]) -> None:  # noqa: ANN401
     """Draw one state of the run."""
     progress = run.get("progress", {})
     total = progress.get("contacts") or run.get("plan", {}).get("contacts")
-    confirmed = run["account"]["confirmed"] if "account" in run else progress.get("confirmed", 0)
+    confirmed = run["tally"]["confirmed"] if "tally" in run else progress.get("confirmed", 0)
     left = f"about {progress['secondsLeft']} s left" if progress.get("secondsLeft") else ""
     bar.update(task, total=total or 1, completed=confirmed, status=run["status"][:9], left=left)
 

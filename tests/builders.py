@@ -10,14 +10,16 @@ from typing import Any
 import orjson
 import pytest
 
-from exporter import connections, exports, store
-from exporter.connections import Connection, Consent
-from exporter.exports import DataMatching, Export
+from exporter.definitions.connections import Connection, Consent
+from exporter.definitions.exports import DataMatching, Export
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
+from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
-from exporter.runs import Run, run_path
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.records import paths, store
+from exporter.records.paths import run_path
+from exporter.runs.run import Run
 from tests.fakes import START, Fakes
 
 HOST = "acme.api-us1.com"
@@ -39,7 +41,7 @@ def make_connection(fakes: Fakes, **changes: Any) -> Connection:
         "updated_utc": START,
     }
     connection = Connection(**(members | changes))
-    fakes.blobs.put(connections.path(connection.id), connection.to_json())
+    fakes.blobs.put(paths.connection_path(connection.id), connection.to_json())
     return connection
 
 
@@ -59,7 +61,7 @@ def make_export(fakes: Fakes, **changes: Any) -> Export:
         "updated_utc": START,
     }
     export = Export(**(members | changes))
-    fakes.blobs.put(exports.path(export.id), export.to_json())
+    fakes.blobs.put(paths.export_path(export.id), export.to_json())
     return export
 
 

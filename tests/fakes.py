@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.errors import Unavailable
-from exporter.ports import Blob, Changed, SegmentFile, Services
+from exporter.ports import Blob, Changed
+from exporter.services import Services
 from exporter.settings import Settings
+from exporter.source.files import SegmentFile
 from sandbox.activecampaign import Account, ConnectionDropped
 
 SETTINGS = {

@@ -12,7 +12,7 @@ from enum import IntEnum
 import orjson
 
 from exporter.api.http import Refusal, Request
-from exporter.ports import Services
+from exporter.services import Services
 
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _ADDRESS = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?(?::\d+)?")

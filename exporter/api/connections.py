@@ -6,18 +6,22 @@ from typing import Literal
 
 from pydantic import Field
 
-from exporter import connections, exports, log, store
-from exporter.activecampaign import wire
+from exporter import log
+from exporter.activecampaign import hosts
 from exporter.api import resources
 from exporter.api.access import Context, Role
 from exporter.api.http import Json, Refusal, unfit
 from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
-from exporter.connections import Connection, Consent, DisplayName, UsableBy
-from exporter.exports import Export
-from exporter.pipeline import preflight
-from exporter.pipeline.account import AccountCalls
-from exporter.pipeline.start import cancel, current_runs
-from exporter.records import Value
+from exporter.definitions import connections
+from exporter.definitions.connections import Connection, Consent, UsableBy
+from exporter.definitions.exports import Export
+from exporter.definitions.resources import DisplayName
+from exporter.model import Value
+from exporter.pipeline import preflight, session
+from exporter.pipeline.cancel import cancel_run
+from exporter.pipeline.session import Session
+from exporter.records import paths, store
+from exporter.records.slots import current_runs
 
 
 class ConnectionBody(Value):
@@ -49,7 +53,7 @@ class ConnectionView(History):
     """The kind of destination; there is one."""
     host: str | None = None
     """The API host of the account."""
-    account: str | None = None
+    account_name: str | None = None
     """The account's name as ActiveCampaign gave it; absent where only keys of administrators may ask."""
     secret_name: str | None = None
     """The secret in Key Vault that holds the API key."""
@@ -99,10 +103,10 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[ConnectionView]]:
     blobs = context.services.blobs
 
     def show(connection_id: str) -> ConnectionView | None:
-        connection = resources.read(blobs, Connection, connections.PREFIX, connection_id)
+        connection = resources.read(blobs, Connection, paths.CONNECTIONS, connection_id)
         return _view(context, connection) if connection and may_use(context, connection) else None
 
-    ids = resources.ids_below(blobs, connections.PREFIX)
+    ids = resources.ids_below(blobs, paths.CONNECTIONS)
     return Json(resources.page(context, ids, query, show))
 
 
@@ -115,12 +119,12 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
     """Create or change a connection. It is tested against ActiveCampaign before it is saved."""
     services = context.services
     resources.check_id(connection_id)
-    existing = resources.read(services.blobs, Connection, connections.PREFIX, connection_id)
+    existing = resources.read(services.blobs, Connection, paths.CONNECTIONS, connection_id)
     resources.check_match(headers, existing, required=True)
     shown = _view(context, existing) if existing else ConnectionView(id=connection_id, display_name=body.display_name)
     resources.check_read_only(body, ConnectionBody, shown)
     body = _without_shown_secret(body, existing)
-    host = wire.check_host(body.host, (*wire.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
+    host = hosts.check_host(body.host, (*hosts.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
     same_account = existing if existing and existing.host == host else None
     if body.consent is not True and (same_account is None or body.consent != same_account.consent):
         raise Refusal(
@@ -131,7 +135,7 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         )
     secret_name = _secret_name(connection_id, host, body, same_account)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
-    account = preflight.test_connection(AccountCalls(services, host, key))
+    account_name = preflight.test_connection(Session(services, host, key))
     if body.api_key:
         services.secrets.set(secret_name, body.api_key)
     now = services.clock.now()
@@ -142,10 +146,10 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         secret_name=secret_name,
         usable_by=body.usable_by,
         consent=same_account.consent if same_account else Consent(agreed_by=context.caller.name, agreed_utc=now),
-        account=account,
+        account_name=account_name,
         **resources.next_history(existing, context.caller.name, now),
     )
-    resources.save(services.blobs, connections.path(connection_id), connection, existing)
+    resources.save(services.blobs, paths.connection_path(connection_id), connection, existing)
     log.event("connection_saved", connectionId=connection_id)
     return _answer(context, connection, 200 if existing else 201)
 
@@ -179,7 +183,7 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     services = context.services
     connection = find(context, connection_id)
     resources.check_match(headers, connection)
-    users = [e.id for e in store.get_all(services.blobs, Export, exports.PREFIX) if e.connection_id == connection_id]
+    users = [e.id for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
     running = [r.run_id for r in current_runs(services) if r.export.connection_id == connection_id]
     if (users or running) and not query.detach:
         raise Refusal(
@@ -193,8 +197,8 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     for export_id in users:
         detach(context, export_id)
     for run_id in running:
-        cancel(services, run_id, context.caller.name)
-    services.blobs.delete(connections.path(connection_id))
+        cancel_run(services, run_id, context.caller.name)
+    services.blobs.delete(paths.connection_path(connection_id))
     log.event("connection_deleted", connectionId=connection_id, detached=len(users), canceled=len(running))
     return Json(
         Removed(detached_exports=tuple(users), canceled_runs=tuple(running), secret_name=connection.secret_name)
@@ -203,19 +207,19 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
 
 def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
     """List the lists of the account, to choose one for an export."""
-    found = preflight.all_lists(account_calls(context, find(context, connection_id)))
+    found = session.all_lists(account_calls(context, find(context, connection_id)))
     return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in found)))
 
 
 def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
     """List the custom fields of the account, to fill them from columns."""
-    found = preflight.all_fields(account_calls(context, find(context, connection_id)))
+    found = session.all_fields(account_calls(context, find(context, connection_id)))
     return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in found)))
 
 
 def find(context: Context, connection_id: str) -> Connection:
     """Return a connection that the caller may use; any other is not found."""
-    connection = resources.read(context.services.blobs, Connection, connections.PREFIX, connection_id)
+    connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
     if connection is None or not may_use(context, connection):
         raise Refusal(
             404,
@@ -234,14 +238,14 @@ def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
     """Whether the caller may change and run exports on the connection of this id; anybody may where there is none."""
     if context.caller.role is Role.ADMIN or connection_id is None:
         return True
-    connection = resources.read(context.services.blobs, Connection, connections.PREFIX, connection_id)
+    connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
     return connection is not None and may_use(context, connection)
 
 
-def account_calls(context: Context, connection: Connection) -> AccountCalls:
+def account_calls(context: Context, connection: Connection) -> Session:
     """Return the calls to a connection's account. A person waits: the key is that of now, not that of a cache."""
     key = context.services.secrets.get(connection.secret_name, fresh=True)
-    return AccountCalls(context.services, connection.host, key)
+    return Session(context.services, connection.host, key)
 
 
 def detach(context: Context, export_id: str) -> Export | None:
@@ -254,7 +258,7 @@ def detach(context: Context, export_id: str) -> Export | None:
         history = resources.next_history(export, context.caller.name, now)
         return export.model_copy(update={"connection_id": None, **history})
 
-    return store.change(context.services.blobs, Export, exports.path(export_id), without)
+    return store.change(context.services.blobs, Export, paths.export_path(export_id), without)
 
 
 def _answer(context: Context, connection: Connection, status: int = 200) -> Json[ConnectionView]:
@@ -268,7 +272,7 @@ def _view(context: Context, connection: Connection) -> ConnectionView:
         id=connection.id,
         display_name=connection.display_name,
         host=connection.host,
-        account=connection.account,
+        account_name=connection.account_name,
         secret_name=connection.secret_name,
         usable_by=connection.usable_by,
         consent=connection.consent,

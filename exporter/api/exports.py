@@ -7,20 +7,21 @@ from typing import Any
 
 from pydantic import Field
 
-from exporter import exports, log, store
+from exporter import log
 from exporter.api import connections, resources
 from exporter.api.access import Context
 from exporter.api.http import Json, Refusal, Response
 from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
-from exporter.connections import ID_PATTERN, DisplayName
-from exporter.contacts import match_columns
-from exporter.exports import Export, ExportDefinition
+from exporter.contacts.matching import mapping_of, match_columns
+from exporter.definitions.exports import Export, ExportDefinition
+from exporter.definitions.resources import ID_PATTERN, DisplayName
+from exporter.model import Time, Value
 from exporter.pipeline import preflight
-from exporter.pipeline.plan import mapping
-from exporter.pipeline.reading import newest
-from exporter.pipeline.start import Slot, slot_path
-from exporter.records import Time, Value
-from exporter.runs import Run, RunStatus, Trigger, run_path
+from exporter.queries.reading import newest
+from exporter.records import paths, store
+from exporter.records.paths import run_path, slot_path
+from exporter.records.slots import Slot
+from exporter.runs.run import Run, RunStatus, Trigger
 
 
 class State(StrEnum):
@@ -77,10 +78,10 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[ExportView]]:
     blobs = context.services.blobs
 
     def show(export_id: str) -> ExportView | None:
-        export = resources.read(blobs, Export, exports.PREFIX, export_id)
+        export = resources.read(blobs, Export, paths.EXPORTS, export_id)
         return _view_with_run(context, export) if export else None
 
-    return Json(resources.page(context, resources.ids_below(blobs, exports.PREFIX), query, show))
+    return Json(resources.page(context, resources.ids_below(blobs, paths.EXPORTS), query, show))
 
 
 def get(context: Context, export_id: str) -> Json[ExportView]:
@@ -96,7 +97,7 @@ def put(
     Segments are listed for four callers at a time in a worker process; 429 asks to come back.
     """
     resources.check_id(export_id)
-    existing = resources.read(context.services.blobs, Export, exports.PREFIX, export_id)
+    existing = resources.read(context.services.blobs, Export, paths.EXPORTS, export_id)
     if existing:
         check_usable(context, existing)
     resources.check_match(headers, existing, required=True)
@@ -110,7 +111,7 @@ def put(
     now = context.services.clock.now()
     definition = body.model_dump(include=set(ExportDefinition.model_fields))
     export = Export(id=export_id, **definition, **resources.next_history(existing, context.caller.name, now))
-    resources.save(context.services.blobs, exports.path(export_id), export, existing)
+    resources.save(context.services.blobs, paths.export_path(export_id), export, existing)
     log.event("export_saved", exportId=export_id)
     return _answer(context, export, 200 if existing else 201)
 
@@ -129,14 +130,14 @@ def check(context: Context, export: ExportDefinition) -> None:
     for name in export.segments:
         refresh = newest(context.services, name)
         if refresh.columns:
-            match_columns(mapping(export, fields), refresh.columns)
+            match_columns(mapping_of(export, fields), refresh.columns)
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:
     """Remove an export. Its runs and their records stay; a run that is going ends as usual."""
     export = find_usable(context, export_id)
     resources.check_match(headers, export)
-    context.services.blobs.delete(exports.path(export_id))
+    context.services.blobs.delete(paths.export_path(export_id))
     log.event("export_deleted", exportId=export_id)
     return Response(204, {}, b"")
 
@@ -149,9 +150,9 @@ def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[Exp
     now = context.services.clock.now()
     changes = {"id": body.id, "display_name": name, "scheduled": False}
     copy = original.model_copy(update=changes | resources.next_history(None, context.caller.name, now))
-    if resources.read(context.services.blobs, Export, exports.PREFIX, body.id):
+    if resources.read(context.services.blobs, Export, paths.EXPORTS, body.id):
         raise Refusal(409, "exists_already", f"There is an export {body.id!r} already. Choose another id.")
-    resources.save(context.services.blobs, exports.path(copy.id), copy, None)
+    resources.save(context.services.blobs, paths.export_path(copy.id), copy, None)
     log.event("export_saved", exportId=copy.id)
     answer = _answer(context, copy, 201)
     return Json(answer.value, 201, {**answer.headers, "Location": f"/api/exports/{copy.id}"})
@@ -186,12 +187,12 @@ def _schedule(context: Context, export_id: str, *, scheduled: bool) -> Json[Expo
             update={"scheduled": scheduled, **resources.next_history(export, context.caller.name, now)}
         )
 
-    return _changed(context, store.change(context.services.blobs, Export, exports.path(export_id), with_schedule))
+    return _changed(context, store.change(context.services.blobs, Export, paths.export_path(export_id), with_schedule))
 
 
 def find(context: Context, export_id: str) -> Export:
     """Return an export; raises `Refusal` when there is none."""
-    export = resources.read(context.services.blobs, Export, exports.PREFIX, export_id)
+    export = resources.read(context.services.blobs, Export, paths.EXPORTS, export_id)
     if export is None:
         raise _no_export()
     return export

@@ -7,8 +7,8 @@ from typing import Literal
 
 from exporter.api.http import Json
 from exporter.errors import Stop
-from exporter.ports import Services
-from exporter.records import Value
+from exporter.model import Value
+from exporter.services import Services
 
 
 class Health(Value):

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from exporter.errors import Culprit, ExporterError, Wait
-from exporter.records import Value
+from exporter.model import Value
 
 DEFAULT_RETRY_S = 30
 MAX_PROBLEMS = 20

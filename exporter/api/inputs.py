@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from werkzeug.http import parse_options_header
 
 from exporter.api.http import MAX_PROBLEMS, Refusal, Request, unfit
-from exporter.records import Value
+from exporter.model import Value
 
 MAX_BODY_BYTES = 64 * 1024
 """An export with all its mapped columns is a few kilobytes."""

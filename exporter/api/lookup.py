@@ -8,10 +8,10 @@ from exporter.api.access import Context
 from exporter.api.exports import check_usable
 from exporter.api.http import Json
 from exporter.api.runs import find_run
-from exporter.fates import Bucket
-from exporter.ledger import ImportStatus
-from exporter.pipeline import lookup
-from exporter.records import Value
+from exporter.delivery.ledger import ImportStatus
+from exporter.model import Value
+from exporter.queries import lookup
+from exporter.tally.fates import Bucket
 
 PARTIAL = (
     "Not every row could be looked at: the files that the run read are no longer the newest ones, or its reject report"

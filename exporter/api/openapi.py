@@ -12,7 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import BaseModel
@@ -22,11 +22,12 @@ from pydantic_core import core_schema
 from exporter import __version__
 from exporter.api.http import NEVER_KEPT, ProblemAnswer, Response
 from exporter.api.resources import History
-from exporter.connections import ID_PATTERN
-from exporter.runs import RUN_ID
+from exporter.definitions.resources import ID_PATTERN
+from exporter.runs.run import RUN_ID
 
 if TYPE_CHECKING:
-    from exporter.api.routes import Route
+    from exporter.api.operations import Route
+from exporter.api.operations import answer_of, inputs_of, shown_beside
 
 type Schema = dict[str, Any]
 type Refs = Mapping[type[Any], Schema]
@@ -205,19 +206,3 @@ def _refuse_unknown(schema: Schema, schemas: Schema) -> None:
         if "additionalProperties" not in schemas[found] and "properties" in schemas[found]:
             schemas[found]["additionalProperties"] = False
             _refuse_unknown(schemas[found], schemas)
-
-
-def inputs_of(route: Route) -> dict[str, type[BaseModel]]:
-    """Return the models of `body`, `query` and `headers` that the handler takes."""
-    parameters = route.signature.parameters
-    return {name: parameters[name].annotation for name in ("body", "query", "headers") if name in parameters}
-
-
-def shown_beside(route: Route) -> type[BaseModel] | None:
-    """Return the model whose further members a body may have, too: what GET shows can be edited and PUT back."""
-    return answer_of(route) if route.method == "PUT" else None
-
-
-def answer_of(route: Route) -> type[BaseModel] | None:
-    """Return the model of the JSON that the handler answers with; None for another kind of answer."""
-    return next(iter(get_args(route.signature.return_annotation)), None)

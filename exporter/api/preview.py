@@ -6,9 +6,9 @@ from exporter.api import connections
 from exporter.api.access import Context
 from exporter.api.exports import check_usable, find, no_connection
 from exporter.api.http import Json
-from exporter.pipeline import preview
-from exporter.records import Time, Value
-from exporter.runs import Problem
+from exporter.model import Time, Value
+from exporter.queries import preview
+from exporter.runs.run import Problem
 
 
 class SegmentRead(Value):
@@ -34,7 +34,7 @@ class ReasonExamples(Value):
     rows: tuple[RowPlace, ...]
 
 
-class AccountRoom(Value):
+class ContactRoom(Value):
     """What the plan of the ActiveCampaign account allows."""
 
     contact_limit: int | None = None
@@ -47,15 +47,15 @@ class PreviewView(Value):
     segments: tuple[SegmentRead, ...]
     rows_read: int
     contacts: int
-    """How many would be sent; with duplicates and rejected, they are the rows read."""
+    """How many would be sent; with duplicates and rejected rows, they are the rows read."""
     duplicates: int
-    rejected: dict[str, int]
+    rejected_by_reason: dict[str, int]
     """Rows by reason code."""
     examples: tuple[ReasonExamples, ...]
     requests: int
     seconds_needed: int
     """At the rate limit, when nothing else is sent to the account."""
-    account: AccountRoom | None = None
+    contact_room: ContactRoom | None = None
     """Absent where the API key is not that of an administrator: then the contact limit cannot be checked."""
     problems: tuple[Problem, ...]
     """What would stop a run before anything is sent."""
@@ -83,7 +83,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             rows_read=planned.rows_read,
             contacts=planned.contacts,
             duplicates=planned.duplicates,
-            rejected=planned.rejected,
+            rejected_by_reason=planned.rejected_by_reason,
             examples=tuple(
                 ReasonExamples(
                     reason=reason,
@@ -94,7 +94,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             ),
             requests=len(planned.batches),
             seconds_needed=found.seconds,
-            account=AccountRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
+            contact_room=ContactRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
             if found.limits
             else None,
             problems=found.problems,

@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from exporter import store
 from exporter.api.access import Context
 from exporter.api.http import Refusal, unfit
-from exporter.connections import ID_PATTERN, Audited
+from exporter.definitions.resources import ID_PATTERN, Versioned
+from exporter.model import Time, Value, load
 from exporter.ports import Blobs, Changed
-from exporter.records import Time, Value, load
+from exporter.records import store
 
 MAX_PAGE = 100
 
@@ -100,7 +100,7 @@ def ids_below(blobs: Blobs, prefix: str) -> list[str]:
     return [path.removeprefix(prefix).removesuffix(".json") for path in blobs.names(prefix)]
 
 
-def read[R: Audited](blobs: Blobs, kind: type[R], prefix: str, resource_id: str) -> R | None:
+def read[R: Versioned](blobs: Blobs, kind: type[R], prefix: str, resource_id: str) -> R | None:
     """Return the resource, or None when there is none or there cannot be any of this id."""
     return store.get(blobs, kind, f"{prefix}{resource_id}.json") if re.fullmatch(ID_PATTERN, resource_id) else None
 
@@ -111,12 +111,12 @@ def check_id(resource_id: str) -> None:
         raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
 
 
-def etag(resource: Audited) -> str:
+def etag(resource: Versioned) -> str:
     """Return the ETag of a resource: it names exactly what is stored."""
     return f'"{hashlib.sha256(resource.to_json()).hexdigest()[:16]}"'
 
 
-def check_match(headers: MatchHeaders, existing: Audited | None, *, required: bool = False) -> None:
+def check_match(headers: MatchHeaders, existing: Versioned | None, *, required: bool = False) -> None:
     """Refuse a change of something else than what the caller has seen.
 
     With `required`, what exists is changed only for a caller who says what was seen: a change that somebody else made
@@ -163,7 +163,7 @@ def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseMod
         raise unfit(problems, code="invalid_body")
 
 
-def save(blobs: Blobs, path: str, resource: Audited, existing: Audited | None) -> None:
+def save(blobs: Blobs, path: str, resource: Versioned, existing: Versioned | None) -> None:
     """Store the next version of a resource; a change in between is refused, never overwritten."""
     try:
         if existing is None:
@@ -179,7 +179,7 @@ def save(blobs: Blobs, path: str, resource: Audited, existing: Audited | None) -
         ) from None
 
 
-def next_history(existing: Audited | None, by: str, now: float) -> dict[str, Any]:
+def next_history(existing: Versioned | None, by: str, now: float) -> dict[str, Any]:
     """Return the members of `connections.Audited` for the next version."""
     if existing is None:
         return {"version": 1, "created_by": by, "created_utc": now, "updated_by": by, "updated_utc": now}
@@ -192,6 +192,6 @@ def next_history(existing: Audited | None, by: str, now: float) -> dict[str, Any
     }
 
 
-def history(resource: Audited) -> dict[str, Any]:
+def history(resource: Versioned) -> dict[str, Any]:
     """Return the members of `History`."""
     return resource.model_dump(include=set(History.model_fields))

@@ -6,54 +6,24 @@ the OpenAPI document is made from the same signatures.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
-from exporter import audit, log
-from exporter.api import connections, exports, health, lookup, openapi, preview, runs, segments, trail
+from exporter import log
+from exporter.api import connections, exports, health, lookup, openapi, operations, preview, runs, segments, trail
 from exporter.api.access import Caller, Context, Role, caller, came_from
 from exporter.api.http import NEVER_KEPT, Json, Refusal, Request, Response, answer_error, answer_refusal
 from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
+from exporter.api.operations import Route
 from exporter.errors import Culprit, ExporterError
-from exporter.ports import Services
-
-type Handler = Callable[..., Json[Any] | Response]
-
-
-@dataclass(frozen=True)
-class Route:
-    """An operation: its name (also in the audit trail), where it is, who may call it and how it succeeds."""
-
-    name: str
-    method: str
-    path: str
-    handler: Handler
-    role: Role | None
-    """None: anybody, even when the settings are unusable."""
-    statuses: tuple[int, ...] = (200,)
-    personal_data: bool = False
-    """Whether the answer holds personal data of customers: such calls are audited even when they change nothing."""
-
-    media_type: str = "application/json"
-    """Of an answer that is not made from a model."""
-
-    @property
-    def audited(self) -> bool:
-        """Whether a call leaves an entry in the audit trail."""
-        return self.personal_data or self.method != "GET"
-
-    @cached_property
-    def signature(self) -> inspect.Signature:
-        """The handler's signature with its annotations as types."""
-        return inspect.signature(self.handler, eval_str=True)
+from exporter.records import audit
+from exporter.services import Services
 
 
 def _openapi(_context: Context) -> Response:
@@ -158,7 +128,7 @@ def _inputs(route: Route, request: Request) -> dict[str, Any]:
     parameters = route.signature.parameters
     if body := parameters.get("body"):
         default = None if body.default is body.empty else body.default
-        shown = openapi.shown_beside(route)
+        shown = operations.shown_beside(route)
         kind = with_read_only(body.annotation, shown) if shown else body.annotation
         inputs["body"] = read_body(kind, request, default)
     else:

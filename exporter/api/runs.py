@@ -8,21 +8,28 @@ from typing import Any
 
 from pydantic import Field
 
-from exporter import exports, runs, store
 from exporter.api import resources
 from exporter.api.access import Context
 from exporter.api.exports import check_usable, find, find_usable
 from exporter.api.http import NEVER_KEPT, Json, Refusal, Response
 from exporter.api.resources import Page, PageQuery
+from exporter.definitions.exports import Export
+from exporter.delivery.manifest import Manifest
+from exporter.delivery.plan import Plan
 from exporter.errors import ExporterError
-from exporter.exports import Export
-from exporter.pipeline import finish, start
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.plan import check_resumable
-from exporter.pipeline.reading import one_of_few_listers
-from exporter.pipeline.start import Outcome, Slot, Started, slot_path
-from exporter.records import Time, Value
-from exporter.runs import RUN_ID, Account, Cancel, Plan, Problem, Run, RunStatus, Trigger, Waiting, run_path
+from exporter.model import Time, Value
+from exporter.pipeline import start
+from exporter.pipeline.cancel import cancel_run
+from exporter.pipeline.resume import check_resumable
+from exporter.pipeline.start import Outcome, Started
+from exporter.queries.reading import one_of_few_listers
+from exporter.records import store
+from exporter.records.lanes import read_lanes
+from exporter.records.paths import EXPORTS, manifest_path, run_path, slot_path
+from exporter.records.slots import Slot
+from exporter.runs.progress import progress
+from exporter.runs.run import RUN_ID, Cancel, Problem, Run, RunStatus, Trigger, Waiting
+from exporter.tally.count import Tally
 
 POLL_S = 5
 MAX_PLAIN_BYTES = 32 * 1024 * 1024
@@ -68,10 +75,10 @@ class RunSummary(Value):
     status: RunStatus
     ended_utc: Time | None = None
     duration_s: int | None = None
-    account: Account | None = None
+    tally: Tally | None = None
     """Of a run that is over: every row read is in exactly one bucket."""
     amended_utc: Time | None = None
-    """When the account was brought up to date, after the end: imports that were late had an outcome after all."""
+    """When the tally was brought up to date, after the end: imports that were late had an outcome after all."""
     resends: int | None = None
     """Requests that were sent again because the outcome of the first was unknown."""
     resumes: str | None = None
@@ -130,8 +137,8 @@ def start_run(context: Context, export_id: str, headers: KeyHeaders, body: Start
 def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[AllStarted]:
     """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
     items = []
-    for path in list(context.services.blobs.names(exports.PREFIX)):
-        export_id = path.removeprefix(exports.PREFIX).removesuffix(".json")
+    for path in list(context.services.blobs.names(EXPORTS)):
+        export_id = path.removeprefix(EXPORTS).removesuffix(".json")
         try:
             export = store.get(context.services.blobs, Export, path)
             if export is None or not export.scheduled or export.connection_id is None:
@@ -175,7 +182,7 @@ def history(context: Context, export_id: str, query: PageQuery) -> Json[Page[Run
 def cancel(context: Context, run_id: str) -> Json[RunView]:
     """Cancel a run: nothing is sent after a minute; what was sent is still confirmed and counted."""
     check_usable(context, find_run(context, run_id).export)
-    run = start.cancel(context.services, run_id, context.caller.name)
+    run = cancel_run(context.services, run_id, context.caller.name)
     if run is None:
         raise _no_run()
     if run.end and run.end.status is not RunStatus.CANCELED:
@@ -197,7 +204,7 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
         raise Refusal(
             409, "run_is_going", "The run is still going; if it waits for something, it continues automatically."
         )
-    if run.account and not run.account.unconfirmed:
+    if run.tally and not run.tally.unconfirmed:
         raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
     slot = store.get(services.blobs, Slot, slot_path(export.id))
     if slot and slot.run.run_id != run_id:
@@ -260,9 +267,9 @@ def _joined(pieces: Iterator[bytes]) -> bytes:
 def _described(context: Context, run: Run) -> dict[str, Any]:
     if run.end or run.plan is None:
         return _facts(run)
-    current = finish.lanes(context.services, run)
-    progress = runs.progress(run, [lane for lane, _ in current], context.services.settings.bulk_requests_per_minute)
-    return {**_facts(run), **progress}
+    current = read_lanes(context.services, run)
+    pace = context.services.settings.bulk_requests_per_minute
+    return {**_facts(run), **progress(run, [lane for lane, _ in current], pace)}
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -282,7 +289,7 @@ def _facts(run: Run) -> dict[str, Any]:
     if run.end:
         shown["ended_utc"] = run.end.at
         shown["duration_s"] = round(run.end.at - run.requested_utc)
-        shown["account"] = run.account
+        shown["tally"] = run.tally
         shown["amended_utc"] = run.amended.at if run.amended else None
         shown["resends"] = run.end.resends
     else:

@@ -6,9 +6,9 @@ from exporter.api import resources
 from exporter.api.access import Context
 from exporter.api.http import Json
 from exporter.api.resources import Page, PageQuery
-from exporter.pipeline.reading import all_segments, newest
-from exporter.records import Time, Value
-from exporter.segments import suggest_matching
+from exporter.contacts.suggestion import suggest_matching
+from exporter.model import Time, Value
+from exporter.queries.reading import all_segments, newest
 
 
 class ColumnView(Value):

@@ -6,12 +6,12 @@ import re
 
 import orjson
 
-from exporter import audit
 from exporter.api import resources
 from exporter.api.access import Context
 from exporter.api.http import Json, Refusal
 from exporter.api.resources import Page, PageQuery
-from exporter.records import Time, Value
+from exporter.model import Time, Value
+from exporter.records import audit
 
 
 class AuditEntry(Value):

@@ -5,17 +5,24 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from exporter import log, store
-from exporter.activecampaign import answers, wire
+from exporter import log
+from exporter.activecampaign import bodies, imports, outcomes, wire
+from exporter.activecampaign.account import Exclusion
+from exporter.delivery import events
+from exporter.delivery.events import Event
+from exporter.delivery.ledger import BulkImport, ImportStatus, Lane
+from exporter.delivery.manifest import Manifest
 from exporter.errors import ExporterError
-from exporter.ledger import Import, ImportStatus, Json, Lane, import_event
-from exporter.pipeline import finish, preflight
-from exporter.pipeline.account import AccountCalls, calls_of
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.working import read_batch
-from exporter.ports import Changed, Services
+from exporter.pipeline import finish
+from exporter.pipeline.session import Session, exclusions, session_of
+from exporter.ports import Changed
 from exporter.reasons import Reason
-from exporter.runs import Run
+from exporter.records import store
+from exporter.records.lanes import append_events, read_lanes
+from exporter.records.paths import manifest_path
+from exporter.records.payload import read_batch
+from exporter.runs.run import Run
+from exporter.services import Services
 
 MAX_FAILED_IMPORTS = 3
 ASK_LATE_EVERY_S = 900.0
@@ -29,64 +36,64 @@ class Inquiry:
     """Questions about the imports of a run."""
 
     services: Services
-    account: AccountCalls
+    session: Session
     manifest: Manifest
-    _exclusions: tuple[answers.Exclusion, ...] | None = field(default=None, init=False, repr=False)
+    _exclusions: tuple[Exclusion, ...] | None = field(default=None, init=False, repr=False)
 
-    def ask(self, one: Import) -> Json | answers.ErrorOutcome:
+    def ask(self, bulk: BulkImport) -> Event | outcomes.ErrorOutcome:
         """Ask for an import once; return the event to append to the ledger, or why there was no answer.
 
         Raises `Wait` and `Stop` as `AccountCalls.call` and `read_batch` do.
         """
-        outcome = answers.import_outcome(self.account.call(wire.import_info(one.import_id)))
+        outcome = imports.import_outcome(self.session.call(wire.import_info(bulk.import_id)))
         now = self.services.clock.now()
-        may_repeat = one.status is ImportStatus.ACCEPTED and one.failed_imports + 1 < MAX_FAILED_IMPORTS
+        may_repeat = bulk.status is ImportStatus.ACCEPTED and bulk.failed_imports + 1 < MAX_FAILED_IMPORTS
         match outcome:
-            case answers.Pending(status):
-                return import_event(now, "asked", one, status=status)
-            case answers.Completed(failed_emails):
-                failed, unmatched = self._failed(one, failed_emails)
-                return import_event(now, "confirmed", one, failed=failed, unmatched=unmatched)
-            case answers.ImportFailed(status) if may_repeat:
-                return import_event(now, "importFailed", one, status=status)
-            case answers.ImportFailed():
-                return import_event(now, "gaveUp", one, reason=Reason.IMPORT_FAILED)
-            case answers.NotFound():
-                return import_event(now, "asked", one, status="notFound")
+            case outcomes.NotFinal(status):
+                return events.asked(now, bulk.import_id, status)
+            case outcomes.Completed(failed_emails):
+                failed, unmatched = self._failed(bulk, failed_emails)
+                return events.confirmed(now, bulk.import_id, failed, unmatched)
+            case outcomes.ImportFailed(status) if may_repeat:
+                return events.import_failed(now, bulk.import_id, status)
+            case outcomes.ImportFailed():
+                return events.gave_up(now, bulk.import_id, Reason.IMPORT_FAILED)
+            case outcomes.NotFound():
+                return events.asked(now, bulk.import_id, "notFound")
             case _:
                 return outcome
 
-    def _failed(self, one: Import, failed_emails: tuple[str, ...]) -> tuple[dict[str, str], int]:
+    def _failed(self, bulk: BulkImport, failed_emails: tuple[str, ...]) -> tuple[dict[str, str], int]:
         """Return the reason code by position of those who failed, and how many failed addresses were not sent."""
         if not failed_emails:
             return {}, 0
-        body, _ = read_batch(self.services, self.manifest.payload, self.manifest.batches[one.batch])
-        everybody = wire.addresses(body)
-        found, unmatched = wire.failed_positions(failed_emails, [everybody[p] for p in one.positions])
-        positions = [one.positions[i] for i in found]
+        body, _ = read_batch(self.services, self.manifest.payload, self.manifest.batches[bulk.batch])
+        everybody = bodies.addresses(body)
+        found, unmatched = bodies.failed_positions(failed_emails, [everybody[p] for p in bulk.positions])
+        positions = [bulk.positions[i] for i in found]
         return {str(position): self._why_failed(everybody[position]).value for position in positions}, unmatched
 
     def _why_failed(self, email: str) -> Reason:
         """ActiveCampaign gives no reason for a failure; the exclusion list, where it may be read, tells some."""
         if self._exclusions is None:
-            self._exclusions = preflight.exclusions(self.account)
+            self._exclusions = exclusions(self.session)
         excluded = any(entry.matches(email) for entry in self._exclusions)
         return Reason.EXCLUDED if excluded else Reason.FAILED_IN_IMPORT
 
 
 def ask_late(services: Services, run: Run) -> None:
-    """Ask for the late imports of a run that is over, and bring its account up to date with what they came to.
+    """Ask for the late imports of a run that is over, and bring its tally up to date with what they came to.
 
     The working copy says whose addresses failed; when it is deleted, nobody asks any more. Raises `Unavailable` of the
     app's own storage.
     """
     manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
     if manifest is None:
-        return finish.settle(services, run)
-    lanes = [lane for lane, _ in finish.lanes(services, run)]
-    late = [(number, one) for number, lane in enumerate(lanes) for one in lane.late()]
+        return finish.after_end(services, run)
+    lanes = [lane for lane, _ in read_lanes(services, run)]
+    late = [(number, bulk) for number, lane in enumerate(lanes) for bulk in lane.late()]
     now = services.clock.now()
-    due = [(number, one) for number, one in late if now - one.asked_at >= ASK_LATE_EVERY_S][:LATE_QUESTIONS]
+    due = [(number, bulk) for number, bulk in late if now - bulk.asked_at >= ASK_LATE_EVERY_S][:LATE_QUESTIONS]
     try:
         if due:
             _ask_each(services, run, manifest, lanes, due)
@@ -98,15 +105,15 @@ def ask_late(services: Services, run: Run) -> None:
 
 
 def _ask_each(
-    services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, Import]]
+    services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, BulkImport]]
 ) -> None:
-    account = calls_of(services, run, fresh=True)  # it is asked seldom, and must not miss a new key for minutes
-    inquiry = Inquiry(services, account, manifest)
-    for number, one in due:
-        outcome = inquiry.ask(one)
-        if isinstance(outcome, answers.Throttled):
-            return account.slow_down(outcome.retry_after_s)
+    session = session_of(services, run, fresh=True)  # it is asked seldom, and must not miss a new key for minutes
+    inquiry = Inquiry(services, session, manifest)
+    for number, bulk in due:
+        outcome = inquiry.ask(bulk)
+        if isinstance(outcome, outcomes.RateLimited):
+            return session.slow_down(outcome.retry_after_s)
         if not isinstance(outcome, dict):
-            raise answers.as_error(outcome, "the outcome of an import")
-        finish.append(services, run.run_id, number, lanes[number], outcome)
+            raise outcomes.as_error(outcome, "the outcome of an import")
+        append_events(services, run.run_id, number, lanes[number], outcome)
     return None

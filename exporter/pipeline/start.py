@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter import connections, exports, log, runs, store
-from exporter.connections import Connection
+from exporter import log
+from exporter.definitions.connections import Connection
+from exporter.definitions.exports import Export, ExportDefinition
 from exporter.errors import Culprit, ExporterError, Stop, Unavailable, Wait
-from exporter.exports import Export, ExportDefinition
-from exporter.ports import Changed, Services
-from exporter.records import Record, Time, Value, load
-from exporter.runs import Account, Cancel, End, Problem, Run, RunStatus, Trigger, run_path
-
-PLAN_QUEUE = "plan-run"
-UPLOAD_QUEUE = "upload-lane"
-
-
-class LastSuccess(Value):
-    """What the newest run that sent its contacts had read: to notice an unchanged segment, or one of odd size."""
-
-    run_id: str
-    fingerprint: str
-    rows_read: int
-    at: Time
-    host: str = ""
-    confirmed: int = 0
-
-    def known_to(self, host: str) -> int:
-        """Return how many contacts of the export the account at `host` has already, as far as this run tells."""
-        return self.confirmed if self.host == host else 0
-
-
-class Slot(Record):
-    """The place of an export's run. Writing a run into it is the commit point of a start; there is one an export."""
-
-    run: Run
-    last_success: LastSuccess | None = None
+from exporter.model import load
+from exporter.ports import Changed
+from exporter.queues import PLAN_QUEUE, send_hint
+from exporter.records import paths, store
+from exporter.records.paths import run_path, slot_path
+from exporter.records.slots import IdempotencyKey, Slot, active_run
+from exporter.runs.run import End, Problem, Run, RunStatus, Trigger, new_run_id, scheduled_run_id
+from exporter.services import Services
+from exporter.tally.count import Tally
 
 
 class Outcome(StrEnum):
@@ -56,27 +36,6 @@ class Started:
 
     run: Run
     outcome: Outcome
-
-
-SLOT_PREFIX = "records/slots/"
-
-
-def slot_path(export_id: str) -> str:
-    """Return where the slot of an export is kept."""
-    return f"{SLOT_PREFIX}{export_id}.json"
-
-
-def active_run(services: Services, slot: Slot) -> Run | None:
-    """Return the run in the slot if it is going on; makes its record if whoever took the slot could not do so."""
-    path = run_path(slot.run.run_id)
-    run = store.get(services.blobs, Run, path)
-    if run is None:
-        run = slot.run
-        try:
-            services.blobs.create(path, run.to_json())
-        except Changed:
-            run = store.get(services.blobs, Run, path) or run
-    return None if run.end else run
 
 
 def start(
@@ -112,7 +71,7 @@ def start(
         except Changed:
             continue
         log.event("run_started", runId=run_id, exportId=export.id, trigger=trigger)
-        send_quietly(services, PLAN_QUEUE, {"runId": run_id})
+        send_hint(services, PLAN_QUEUE, {"runId": run_id})
         return Started(run, Outcome.STARTED)
     raise Unavailable("storage_contention", "Too many requests to start this export at once. Try again.")
 
@@ -154,7 +113,7 @@ def connection_of(services: Services, export: Export) -> Connection:
         raise Stop(
             "no_connection", f"The export {export.id!r} has no connection. Give it one with PUT /exports/{export.id}."
         )
-    connection = store.get(services.blobs, Connection, connections.path(export.connection_id))
+    connection = store.get(services.blobs, Connection, paths.connection_path(export.connection_id))
     if connection is None:
         raise Stop(
             "connection_not_found",
@@ -174,15 +133,8 @@ def start_on_demand(
     resumes: str | None = None,
 ) -> Started:
     """Start a run that a person asked for; the run that is going on, if there is one, answers the request too."""
-    run_id = runs.new_run_id(export.id, services.clock.now(), services.ids.new())
+    run_id = new_run_id(export.id, services.clock.now(), services.ids.new())
     return start(services, export, trigger, by, run_id, force=force, resumes=resumes)
-
-
-class Key(Record):
-    """What was asked for under an idempotency key."""
-
-    run_id: str
-    request_sha256: str
 
 
 def start_once(
@@ -201,11 +153,11 @@ def start_once(
     """
     path = f"records/idempotency/{export.id}/{hashlib.sha256(key.encode()).hexdigest()}.json"
     digest = hashlib.sha256(request).hexdigest()
-    run_id = runs.new_run_id(export.id, services.clock.now(), services.ids.new())
+    run_id = new_run_id(export.id, services.clock.now(), services.ids.new())
     try:
-        services.blobs.create(path, Key(run_id=run_id, request_sha256=digest).to_json())
+        services.blobs.create(path, IdempotencyKey(run_id=run_id, request_sha256=digest).to_json())
     except Changed:
-        known = store.get(services.blobs, Key, path)
+        known = store.get(services.blobs, IdempotencyKey, path)
         if known is None or known.request_sha256 != digest:
             raise Stop(
                 "idempotency_key_reused",
@@ -228,12 +180,12 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """
     started: list[Started] = []
     wait: Wait | None = None
-    for path in list(services.blobs.names(exports.PREFIX)):
+    for path in list(services.blobs.names(paths.EXPORTS)):
         try:
             export = store.get(services.blobs, Export, path)
             if export is None or not export.scheduled or export.connection_id is None:
                 continue
-            run_id = runs.scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
+            run_id = scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
             result = start(services, export, Trigger.SCHEDULED, "schedule", run_id)
             if result.outcome is Outcome.JOINED:
                 aside = _stand_aside(services, export, Trigger.SCHEDULED, "schedule", run_id, result.run)
@@ -260,7 +212,7 @@ def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, 
     end = End(
         status=RunStatus.SKIPPED,
         at=services.clock.now(),
-        account=Account(),
+        tally=Tally(),
         problem=problem,
         instead=previous.run_id,
     )
@@ -271,34 +223,3 @@ def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, 
         return store.get(services.blobs, Run, run_path(run_id)) or run
     log.event("run_skipped", runId=run_id, exportId=export.id, code=problem.code)
     return run
-
-
-def current_runs(services: Services) -> Iterator[Run]:
-    """Yield the runs that are going on, at most one an export."""
-    for slot in store.get_all(services.blobs, Slot, SLOT_PREFIX):
-        if run := active_run(services, slot):
-            yield run
-
-
-def cancel(services: Services, run_id: str, by: str) -> Run | None:
-    """Ask a run to stop; returns it, None when there is none. A run that is over stays as it is."""
-    asked = Cancel(by=by, at=services.clock.now())
-    run = store.change(
-        services.blobs,
-        Run,
-        run_path(run_id),
-        lambda r: None if r.end or r.cancel else r.then(cancel=asked),
-    )
-    if run and run.cancel == asked:
-        log.event("run_cancel_asked", runId=run_id)
-        if run.plan is None:
-            send_quietly(services, PLAN_QUEUE, {"runId": run_id})
-    return run
-
-
-def send_quietly(services: Services, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
-    """Send a message; when the queue does not answer, the sweep will send another."""
-    try:
-        services.messages.send(queue, body, delay_s)
-    except Unavailable as error:
-        log.event("message_not_sent", level=logging.WARNING, queue=queue, code=error.code)

@@ -9,16 +9,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import inf
 
-from exporter import audit, ledger, log, store
+from exporter import log
+from exporter.delivery import ledger
+from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, ExporterError
+from exporter.model import to_epoch
 from exporter.pipeline import confirm, finish
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.plan import CLAIM_S, dispatch
-from exporter.pipeline.start import PLAN_QUEUE, SLOT_PREFIX, UPLOAD_QUEUE, Slot, active_run, send_quietly
-from exporter.pipeline.working import LAST_CALL_S, WORKING_COPY_S
-from exporter.ports import Services
-from exporter.records import to_epoch
-from exporter.runs import Problem, Run, lane_path, run_path
+from exporter.pipeline.claim import CLAIM_S
+from exporter.pipeline.dispatch import dispatch
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE, send_hint
+from exporter.records import audit, store
+from exporter.records.lanes import read_lanes
+from exporter.records.paths import SLOTS, lane_path, manifest_path, run_path
+from exporter.records.payload import LAST_CALL_S, WORKING_COPY_S
+from exporter.records.slots import Slot, active_run
+from exporter.runs.run import Problem, Run
+from exporter.services import Services
 
 GRACE_S = 30.0
 """A message that was just sent gets this long to arrive before another is sent."""
@@ -32,7 +38,7 @@ def sweep(services: Services) -> None:
 
     One export's trouble is logged and does not keep the others from being swept.
     """
-    for path in list(services.blobs.names(SLOT_PREFIX)):
+    for path in list(services.blobs.names(SLOTS)):
         with _alone(path):
             slot = store.get(services.blobs, Slot, path)
             run = active_run(services, slot) if slot else None
@@ -61,7 +67,7 @@ def _drive(services: Services, run: Run) -> None:
         planning = run.claim is not None and now - run.claim.at < CLAIM_S
         waits = run.waiting is not None and now < run.waiting.until
         if not (asked_recently or planning or waits):
-            send_quietly(services, PLAN_QUEUE, {"runId": run.run_id})
+            send_hint(services, PLAN_QUEUE, {"runId": run.run_id})
         return None
     lanes = run.plan.lanes
     if now - run.plan.at > LAST_CALL_S and not run.halted:
@@ -75,18 +81,18 @@ def _drive(services: Services, run: Run) -> None:
         lane = ledger.fold(blob.data)
         silent_s = now - to_epoch(lane.waiting["until"]) if lane.waiting else blob.age_s
         waits = silent_s < 0 and not run.halted
-        if lane.finished or waits or lane.held(blob.age_s, services.settings.lane_stale_s):
+        if lane.done or waits or lane.held(blob.age_s, services.settings.lane_stale_s):
             continue
         if silent_s > SILENT_S:
             log.event("run_silent", level=logging.WARNING, runId=run.run_id, lane=number, silentS=round(silent_s))
         if blob.age_s >= GRACE_S or lane.waiting:
-            send_quietly(services, UPLOAD_QUEUE, {"runId": run.run_id, "lane": number})
+            send_hint(services, UPLOAD_QUEUE, {"runId": run.run_id, "lane": number})
     return finish.finish(services, run.run_id)
 
 
 def _stop(services: Services, run: Run) -> Run:
     """Stop a run that has contacts left to send; the cause is what it waits for, if it does."""
-    left = [lane for lane, _ in finish.lanes(services, run) if any(lane.pending())]
+    left = [lane for lane, _ in read_lanes(services, run) if any(lane.pending())]
     if not left:
         return run
     if waiting := next((lane.waiting for lane in left if lane.waiting), None):

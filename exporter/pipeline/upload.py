@@ -10,41 +10,31 @@ import logging
 import math
 from dataclasses import dataclass, field
 
-from exporter import ledger, log, store
-from exporter.activecampaign import answers, wire
+from exporter import log
+from exporter.activecampaign import bodies, imports, outcomes, wire
+from exporter.delivery import events, ledger, steps
+from exporter.delivery.events import Event
+from exporter.delivery.ledger import BulkImport, Lane, Portion
+from exporter.delivery.manifest import Manifest
+from exporter.delivery.steps import Ask, Finished, GiveUp, Pause, Send
+from exporter.delivery.waits import lane_wait_s
 from exporter.errors import Culprit, Stop, Unavailable, Wait
-from exporter.ledger import (
-    Ask,
-    Finished,
-    GiveUp,
-    Import,
-    Json,
-    Lane,
-    Pause,
-    Portion,
-    Send,
-    import_event,
-    lane_event,
-    portion_event,
-)
+from exporter.model import to_epoch
 from exporter.pipeline import finish
-from exporter.pipeline.account import CALLED_OFF, AccountCalls, calls_of
 from exporter.pipeline.confirm import Inquiry
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.start import UPLOAD_QUEUE, send_quietly
-from exporter.pipeline.working import LAST_ANSWER_S, read_batch
-from exporter.ports import Changed, Services
-from exporter.records import to_epoch, to_text
-from exporter.runs import Problem, Run, lane_path, run_path
+from exporter.pipeline.session import CALLED_OFF, Session, session_of
+from exporter.ports import Changed
+from exporter.queues import UPLOAD_QUEUE, send_hint
+from exporter.records import lanes, store
+from exporter.records.paths import lane_path, manifest_path, run_path
+from exporter.records.payload import LAST_ANSWER_S, read_batch
+from exporter.runs.run import Problem, Run
+from exporter.services import Services
 
 CHECK_CANCEL_S = 10.0
 """How often a worker looks whether the run was canceled. With a turn of at most 20 s and a request of at most 60 s to
 finish, no new request begins later than 60 s after a cancel (promise P8)."""
 NAP_S = 10.0
-CREDENTIALS_WAIT_S = 45.0
-"""A refused key is tried again so often: with the sweep's minute, a new key works within two (promise P7)."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
-"""Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
 PATIENT_WAITS = 3
 """How many waits without progress a refusal of the request as such is given before the run stops."""
 
@@ -61,7 +51,7 @@ def upload_lane(services: Services, run_id: str, number: int) -> None:
     if run is None or blob is None or manifest is None:
         return log.event("lane_not_needed", runId=run_id, lane=number)
     lane = ledger.fold(blob.data)
-    if lane.finished:
+    if lane.done:
         return finish.finish(services, run_id)
     if lane.held(blob.age_s, services.settings.lane_stale_s):
         return log.event("lane_held", runId=run_id, lane=number)
@@ -87,17 +77,17 @@ class _Worker:
     manifest: Manifest
     lane: Lane
     me: str
-    _account: AccountCalls = field(init=False)
+    _account: Session = field(init=False)
     _inquiry: Inquiry = field(init=False)
 
     def work(self) -> None:
         """Claim the lane, work until its end or the end of the time, hand over. Raises `Changed` when it is lost."""
         clock = self.services.clock
         credentials_before = self.lane.waiting is not None and self.lane.waiting["code"] == "credentials_refused"
-        self._append(lane_event(clock.now(), "claimed", by=self.me))
+        self._append(events.claimed(clock.now(), self.me))
         deadline = clock.now() + self.services.settings.lane_time_budget_s
         try:
-            self._account = calls_of(self.services, self.run, fresh=credentials_before)
+            self._account = session_of(self.services, self.run, fresh=credentials_before)
             self._inquiry = Inquiry(self.services, self._account, self.manifest)
             resume_at = self._until(deadline)
         except Stop as error:
@@ -117,7 +107,7 @@ class _Worker:
                     Culprit.SYSTEM,
                 )
             )
-        self._append(lane_event(clock.now(), "released"))
+        self._append(events.released(clock.now()))
         if resume_at is None:
             finish.finish(self.services, self.run.run_id)
         else:
@@ -130,7 +120,7 @@ class _Worker:
 
     def _pass_on(self, resume_at: float) -> None:
         delay_s = max(0, math.ceil(resume_at - self.services.clock.now()))
-        send_quietly(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
+        send_hint(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
 
     def _until(self, deadline: float) -> float | None:
         """Take steps until the deadline; return when to go on (epoch seconds), or None when the lane is over."""
@@ -138,7 +128,7 @@ class _Worker:
         after_send = False
         while (now := clock.now()) < deadline:
             self._look_for_cancel(now)
-            step = ledger.next_step(
+            step = steps.next_step(
                 self.lane,
                 now,
                 may_send=not self.run.halted,
@@ -150,10 +140,10 @@ class _Worker:
                 case Send(portion):
                     self._send(portion)
                     after_send = True
-                case Ask(one):
-                    self._ask(one)
-                case GiveUp(one, reason):
-                    self._append(import_event(now, "gaveUp", one, reason=reason))
+                case Ask(bulk):
+                    self._ask(bulk)
+                case GiveUp(bulk, reason):
+                    self._append(events.gave_up(now, bulk.import_id, reason))
                 case Pause(until) if until >= deadline:
                     return until
                 case Pause(until):
@@ -169,16 +159,16 @@ class _Worker:
         now = self.services.clock.now()
         if reply is CALLED_OFF:
             if not self.run.halted:  # recorded, and then the turn was over
-                self._append(portion_event(now, "notQueued", portion, outcome=CALLED_OFF.reason))
+                self._append(events.not_queued(now, *portion.key, CALLED_OFF.reason))
             return
-        outcome = answers.bulk_outcome(reply)
+        outcome = imports.bulk_outcome(reply)
         match outcome:
-            case answers.Accepted(import_id, queued):
-                self._append(portion_event(now, "accepted", portion, importId=import_id, queued=queued))
-            case answers.ContactsRefused():
+            case outcomes.Accepted(import_id, queued):
+                self._append(events.accepted(now, *portion.key, import_id, queued))
+            case outcomes.ContactsRefused():
                 named, faults = outcome.positions, outcome.reasons
-                self._append(portion_event(now, "refused", portion, named=named, faults=faults))
-            case answers.Ambiguous(reason, retry_after_s):
+                self._append(events.refused(now, *portion.key, named, faults))
+            case outcomes.Ambiguous(reason, retry_after_s):
                 # The portion stays "sending": its outcome is unknown, and sending it again will count as a repeat.
                 if retry_after_s is not None:
                     self._account.slow_down(retry_after_s)
@@ -188,7 +178,7 @@ class _Worker:
                     retry_after_s=retry_after_s,
                 )
             case _:
-                self._append(portion_event(now, "notQueued", portion, outcome=type(outcome).__name__))
+                self._append(events.not_queued(now, *portion.key, type(outcome).__name__))
                 self._react(outcome)
 
     def _may_send(self, portion: Portion) -> bool:
@@ -197,39 +187,39 @@ class _Worker:
         self._look_for_cancel(now)
         if self.run.halted:
             return False
-        self._append(portion_event(now, "sending", portion))
+        self._append(events.sending(now, *portion.key))
         return True
 
-    def _ask(self, one: Import) -> None:
-        outcome = self._inquiry.ask(one)
+    def _ask(self, bulk: BulkImport) -> None:
+        outcome = self._inquiry.ask(bulk)
         if isinstance(outcome, dict):
             self._append(outcome)
         else:
             self._react(outcome)
 
-    def _react(self, outcome: answers.ErrorOutcome) -> None:
+    def _react(self, outcome: outcomes.ErrorOutcome) -> None:
         match outcome:
-            case answers.Throttled(retry_after_s):
+            case outcomes.RateLimited(retry_after_s):
                 return self._account.slow_down(retry_after_s)
-            case answers.Unavailable(retry_after_s=float(retry_after_s)):
+            case outcomes.NoAnswer(retry_after_s=float(retry_after_s)):
                 self._account.slow_down(retry_after_s)
-            case answers.Refused(reason) if self.lane.waits < PATIENT_WAITS:
+            case outcomes.RequestRefused(reason) if self.lane.waits < PATIENT_WAITS:
                 # A limit may be worded in a new way: only a refusal that stays is one that a person has to look at.
                 raise Unavailable(
                     "activecampaign_unavailable",
                     f"ActiveCampaign rejected the whole request ({reason}). It will be retried a few times.",
                 )
-        raise answers.as_error(outcome, "a bulk import")
+        raise outcomes.as_error(outcome, "a bulk import")
 
     def _body(self, portion: Portion) -> bytes:
         batch = self.manifest.batches[portion.batch]
         body, _ = read_batch(self.services, self.manifest.payload, batch)
         if len(portion.to_send) == batch.count:
             return body
-        return wire.select(body, self.manifest.around, portion.to_send)
+        return bodies.select(body, self.manifest.around, portion.to_send)
 
-    def _append(self, *events: Json) -> None:
-        finish.append(self.services, self.run.run_id, self.number, self.lane, *events)
+    def _append(self, *events: Event) -> None:
+        lanes.append_events(self.services, self.run.run_id, self.number, self.lane, *events)
 
     def _look_for_cancel(self, now: float) -> None:
         if now - self.run_read_at >= CHECK_CANCEL_S:
@@ -242,12 +232,8 @@ class _Worker:
         since = self.lane.waiting_since or now
         if now - since > self.services.settings.retry_for_s:
             self._stop(Stop(error.code, error.message, error.culprit))
-        until = now + wait_s(error, self.lane.waits)
-        self._append(
-            lane_event(
-                now, "waiting", code=error.code, message=error.message, culprit=error.culprit, until=to_text(until)
-            )
-        )
+        until = now + lane_wait_s(error, self.lane.waits)
+        self._append(events.waiting(now, error, until))
         log.event("lane_waiting", level=logging.WARNING, runId=self.run.run_id, lane=self.number, code=error.code)
         self._pass_on(until)
 
@@ -262,11 +248,3 @@ class _Worker:
             lambda r: None if r.end or r.stop else r.then(stop=problem),
         )
         self.run = stopped or self.run
-
-
-def wait_s(error: Wait, waits: int) -> float:
-    """Return how long a lane waits, in seconds, after `waits` waits in a row without progress."""
-    if error.code == "credentials_refused":
-        return CREDENTIALS_WAIT_S
-    grown = min(FIRST_WAIT_S * 2.0 ** min(waits, 10), LONGEST_WAIT_S)
-    return max(grown, min(error.retry_after_s or 0.0, 900.0))

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from exporter import audit
 from exporter.api import access
-from exporter.api.routes import ROUTES, Route
+from exporter.api.operations import Route
+from exporter.api.routes import ROUTES
+from exporter.records import audit
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
 from tests.builders import people, write_segment
 

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from exporter import audit
 from exporter.errors import Unavailable
+from exporter.model import VERSION
+from exporter.records import audit
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in
 from tests.builders import drive, people, write_segment
 
@@ -30,7 +31,7 @@ def test_an_entry_says_who_did_what_to_which_resource_when_and_from_where(api: A
     api.put("/connections/main", CONNECTION, headers={"X-Forwarded-For": "203.0.113.7:50311"})
     ((asked, done),) = entries(api)
     assert asked == {
-        "schemaVersion": 1,
+        "schemaVersion": VERSION,
         "at": "2026-11-18T11:06:40.000Z",
         "action": "saveConnection",
         "resource": "/connections/main",

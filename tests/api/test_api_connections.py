@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from exporter import store
 from exporter.activecampaign import wire
-from exporter.connections import Connection
+from exporter.definitions.connections import Connection
+from exporter.definitions.exports import Export
 from exporter.errors import Unavailable
-from exporter.exports import Export
-from exporter.exports import path as export_path
-from exporter.runs import RunStatus
-from exporter.store import get
+from exporter.records import store
+from exporter.records.paths import export_path
+from exporter.records.store import get
+from exporter.runs.run import RunStatus
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
 from tests.builders import deliver, drive, make_export, people, read_run, write_segment
 from tests.fakes import make_fakes
@@ -31,7 +31,7 @@ def stored_bytes(api: Api) -> bytes:
 def test_a_connection_is_tested_saved_and_shown_with_the_account_it_leads_to(api: Api) -> None:
     saved = api.put("/connections/main", CONNECTION)
     assert saved.status == 201
-    assert saved.json["account"]
+    assert saved.json["accountName"]
     assert saved.json["consent"] == {"agreedBy": "function key", "agreedUtc": saved.json["createdUtc"]}
     shown = api.get("/connections/main")
     assert (shown.status, shown.json) == (200, saved.json)

@@ -22,7 +22,7 @@ def test_an_export_is_saved_and_shown_and_nothing_runs(api: Api) -> None:
     saved = api.put("/exports/newsletter", EXPORT)
     assert saved.status == 201
     assert saved.json["state"] == "inactive"
-    assert saved.json["maxProfiles"] == 1_000_000
+    assert saved.json["maxContacts"] == 1_000_000
     assert api.get("/exports/newsletter").json == saved.json
     assert api.get("/exports").json == {"value": [saved.json]}
     assert api.fakes.messages.queues == {}
@@ -98,7 +98,7 @@ def test_columns_fill_custom_fields_by_id_or_tag(api: Api) -> None:
         ({"segments": ["people", "people"]}, "each segment is named once"),
         ({"displayName": ""}, "displayName: "),
         ({"displayName": "two\nlines"}, "displayName: "),
-        ({"maxProfiles": 1_000_001}, "maxProfiles: "),
+        ({"maxContacts": 1_000_001}, "maxContacts: "),
     ],
 )
 def test_a_body_that_does_not_fit_is_refused_by_member(api: Api, change: dict[str, Any], told: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from exporter import triggers
 from exporter.api.http import NEVER_KEPT, STATUS_OF, TITLES, Request
 from exporter.api.inputs import MAX_BODY_BYTES
-from exporter.api.openapi import inputs_of
-from exporter.api.routes import ROUTES, Route, answer
+from exporter.api.operations import Route, inputs_of
+from exporter.api.routes import ROUTES, answer
 from exporter.errors import Stop, Unavailable
 from tests.api.client import CONNECTION, EXPORT, Answer, Api, with_function_key
 from tests.builders import make_export
@@ -257,8 +257,8 @@ def test_when_storage_is_down_the_answer_says_when_to_come_back(api: Api) -> Non
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        (b'{"schemaVersion": 2}', (503, "newer_release")),
-        (b'{"schemaVersion": 1}', (500, "record_unreadable")),
+        (b'{"schemaVersion": 3}', (503, "newer_release")),
+        (b'{"schemaVersion": 2}', (500, "record_unreadable")),
         (b"not JSON", (500, "record_unreadable")),
     ],
 )

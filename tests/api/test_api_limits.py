@@ -53,8 +53,8 @@ EXPORT_BOUNDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("segments", {"segments": [f"s{n}" for n in range(20)]}, {"segments": [f"s{n}" for n in range(21)]}),
     ("segments.1", {"segments": ["s", text(512)]}, {"segments": ["s", text(513)]}),
     ("segments.1", {"segments": ["s", "t"]}, {"segments": ["s", ""]}),
-    ("maxProfiles", {"maxProfiles": 1}, {"maxProfiles": 0}),
-    ("maxProfiles", {"maxProfiles": 1_000_000}, {"maxProfiles": 1_000_001}),
+    ("maxContacts", {"maxContacts": 1}, {"maxContacts": 0}),
+    ("maxContacts", {"maxContacts": 1_000_000}, {"maxContacts": 1_000_001}),
     ("dataMatching.email", {"dataMatching": {"email": text(256)}}, {"dataMatching": {"email": text(257)}}),
     ("dataMatching.firstName", matching(firstName=text(256)), matching(firstName=text(257))),
     ("dataMatching.lastName", matching(lastName=text(256)), matching(lastName="")),
@@ -240,11 +240,11 @@ def problems(api: Api) -> list[str]:
     return [problem["code"] for problem in api.post("/exports/newsletter/preview").json["problems"]]
 
 
-@pytest.mark.parametrize(("most", "found"), [(3, []), (2, ["too_many_profiles"])])
+@pytest.mark.parametrize(("most", "found"), [(3, []), (2, ["too_many_contacts"])])
 def test_a_preview_of_as_many_contacts_as_the_export_allows_has_no_problem(
     api: Api, most: int, found: list[str]
 ) -> None:
-    api.put("/exports/newsletter", EXPORT | {"maxProfiles": most})
+    api.put("/exports/newsletter", EXPORT | {"maxContacts": most})
     assert problems(api) == found
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from exporter import audit
-from exporter.ledger import ImportStatus
+from exporter.delivery.ledger import ImportStatus
+from exporter.records import audit
 from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
 from tests.builders import deliver, drive, people, read_run, write_segment
 from tests.fakes import make_fakes

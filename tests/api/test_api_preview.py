@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter import audit
-from exporter.pipeline import reading
+from exporter.queries import reading
+from exporter.records import audit
 from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
 from tests.builders import drive, people, write_segment
 
@@ -38,8 +38,8 @@ def test_every_row_is_in_a_bucket_with_examples_by_row_number(api: Api) -> None:
     assert shown.status == 200
     found = shown.json
     assert (found["rowsRead"], found["contacts"], found["duplicates"]) == (610, 600, 7)
-    assert found["rejected"] == {"invalid_email_no_at": 2, "missing_email": 1}
-    assert found["contacts"] + found["duplicates"] + sum(found["rejected"].values()) == found["rowsRead"]
+    assert found["rejectedByReason"] == {"invalid_email_no_at": 2, "missing_email": 1}
+    assert found["contacts"] + found["duplicates"] + sum(found["rejectedByReason"].values()) == found["rowsRead"]
     assert {e["reason"]: [row["row"] for row in e["rows"]] for e in found["examples"]} == {
         "duplicate_email": [601, 602, 603],
         "invalid_email_no_at": [608, 609],
@@ -47,7 +47,7 @@ def test_every_row_is_in_a_bucket_with_examples_by_row_number(api: Api) -> None:
     }
     assert {row["file"] for e in found["examples"] for row in e["rows"]} == {"people/people_1.csv"}
     assert (found["requests"], found["secondsNeeded"]) == (3, 2)
-    assert found["account"] == {"contactLimit": 2_000_000, "contacts": 0}
+    assert found["contactRoom"] == {"contactLimit": 2_000_000, "contacts": 0}
     assert found["problems"] == []
 
 
@@ -88,8 +88,8 @@ def test_a_segment_of_very_different_size_than_last_time_is_a_problem(api: Api) 
 
 
 def test_more_profiles_than_the_export_allows_are_a_problem_and_are_all_counted(api: Api) -> None:
-    api.put("/exports/newsletter", EXPORT | {"maxProfiles": 599}, headers={"If-Match": "*"})
-    assert codes(api) == ["too_many_profiles"]
+    api.put("/exports/newsletter", EXPORT | {"maxContacts": 599}, headers={"If-Match": "*"})
+    assert codes(api) == ["too_many_contacts"]
     assert api.post("/exports/newsletter/preview").json["contacts"] == 600
 
 
@@ -142,7 +142,7 @@ def test_an_export_without_a_connection_has_no_preview(api: Api) -> None:
 
 
 def test_a_segment_that_takes_too_long_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
+    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 100)
     api.fakes.activecampaign.request_s = 0.0
     monkeypatch.setattr(reading, "DEADLINE_S", -1.0)
     refused = api.post("/exports/newsletter/preview")

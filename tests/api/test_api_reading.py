@@ -9,7 +9,7 @@ import pytest
 
 from exporter.activecampaign.wire import Answer as Reply
 from exporter.activecampaign.wire import Request
-from exporter.ports import SegmentFile
+from exporter.source.files import SegmentFile
 from tests.api.client import CONNECTION, EXPORT, Answer, Api, with_function_key
 from tests.builders import drive, people, write_segment
 from tests.fakes import FakeSegmentFiles
@@ -108,8 +108,8 @@ def storage_is_full_of_surprises(api: Api, patch: pytest.MonkeyPatch) -> None:
 
 
 def reading_takes_too_long(_: Api, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("exporter.batches.HEARTBEAT_ROWS", 1)
-    patch.setattr("exporter.pipeline.reading.DEADLINE_S", -1.0)
+    patch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 1)
+    patch.setattr("exporter.queries.reading.DEADLINE_S", -1.0)
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,14 @@ def resume(api: Api, run_id: str) -> Any:
 def test_only_what_has_no_outcome_is_sent_and_every_row_is_accounted_for(api: Api) -> None:
     run_id = canceled(api)
     before = api.get(f"/runs/{run_id}").json
-    assert 0 < before["account"]["unconfirmed"] < 1600
+    assert 0 < before["tally"]["unconfirmed"] < 1600
     requests = sent(api)
     assert 0 < requests < 7
     after = resume(api, run_id)
     assert sent(api) == 7
     assert after["resumes"] == run_id
     assert after["status"] == "completedWithWarnings"
-    assert after["account"] == {
+    assert after["tally"] == {
         "rowsRead": 1603,
         "confirmed": 1600,
         "duplicates": 1,
@@ -87,8 +87,8 @@ def test_a_run_that_was_resumed_and_canceled_can_be_resumed_again(api: Api) -> N
     drive(api.fakes, second)
     after = resume(api, second)
     assert sent(api) == 7
-    assert after["account"]["confirmed"] == 1600
-    assert after["account"]["unconfirmed"] == 0
+    assert after["tally"]["confirmed"] == 1600
+    assert after["tally"]["unconfirmed"] == 0
     refused = api.post(f"/runs/{first}/resume")
     assert (refused.status, refused.code) == (409, "newer_run")
 
@@ -98,10 +98,10 @@ def test_a_request_whose_outcome_is_not_known_is_sent_again_as_a_whole() -> None
     api.fakes.account.end_next_imports("stuck", 2)
     run_id = api.post("/exports/newsletter/runs").json["runId"]
     drive(api.fakes, run_id, limit_s=20_000)
-    assert api.get(f"/runs/{run_id}").json["account"]["reasons"]["not_confirmed_in_time"] == 500
+    assert api.get(f"/runs/{run_id}").json["tally"]["reasons"]["not_confirmed_in_time"] == 500
     after = resume(api, run_id)
     assert sent(api) == 7 + 2
-    assert after["account"]["confirmed"] == 1600
+    assert after["tally"]["confirmed"] == 1600
 
 
 def test_who_was_sent_by_the_earlier_run_is_found_there(api: Api) -> None:
@@ -177,4 +177,4 @@ def test_a_run_that_failed_before_it_was_planned_is_not_resumed(api: Api) -> Non
 def test_an_account_that_is_nearly_full_of_these_contacts_has_room_for_the_rest(api: Api) -> None:
     run_id = canceled(api)
     api.fakes.account.set_contact_limit(1601)
-    assert resume(api, run_id)["account"]["confirmed"] == 1600
+    assert resume(api, run_id)["tally"]["confirmed"] == 1600

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.api.connections import ConnectionBody, ConnectionView
 from exporter.api.exports import ExportView
-from exporter.exports import ExportDefinition
+from exporter.definitions.exports import ExportDefinition
 from tests.api.client import CONNECTION, EXPORT, Answer, Api, signed_in, with_function_key
 from tests.builders import drive, people, write_segment
 
@@ -34,7 +34,7 @@ definitions = st.fixed_dictionaries(
         "scheduled": st.booleans(),
         "runAutomations": st.booleans(),
         "consentColumn": st.fixed_dictionaries({"column": columns, "value": texts}),
-        "maxProfiles": st.integers(1, 1_000_000),
+        "maxContacts": st.integers(1, 1_000_000),
         "allowOverContactLimit": st.booleans(),
         "skipUnchanged": st.booleans(),
     },
@@ -123,7 +123,7 @@ OTHER: dict[str, Any] = {
     "id": "other",
     "state": "active",
     "type": "Elsewhere",
-    "account": "Elsewhere",
+    "accountName": "Elsewhere",
     "version": 7,
     "createdBy": "mallory",
     "createdUtc": "2026-11-23T16:05:00.000Z",

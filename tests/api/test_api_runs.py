@@ -53,7 +53,7 @@ def test_a_run_shows_its_progress_and_then_its_account(api: Api) -> None:
     drive(api.fakes, run_id)
     over = api.get(f"/runs/{run_id}")
     assert over.json["status"] == "completedWithWarnings"
-    assert over.json["account"] == {
+    assert over.json["tally"] == {
         "rowsRead": 601,
         "confirmed": 600,
         "duplicates": 0,
@@ -172,8 +172,8 @@ def test_a_canceled_run_sends_nothing_more_and_says_what_was_sent(api: Api) -> N
     run = drive(api.fakes, run_id)
     assert run.status == "canceled"
     shown = api.get(f"/runs/{run_id}").json
-    assert shown["account"]["unconfirmed"] == 600
-    assert shown["account"]["reasons"]["not_sent"] == 600
+    assert shown["tally"]["unconfirmed"] == 600
+    assert shown["tally"]["reasons"]["not_sent"] == 600
     assert api.post(f"/runs/{run_id}/cancel").status == 202, "asking again changes nothing"
 
 
@@ -207,7 +207,7 @@ def test_rejects_are_gone_after_thirty_days(api: Api) -> None:
     api.fakes.clock.sleep(120)
     sweep(api.fakes.services)
     assert api.get(rejects).code == "rejects_not_found"
-    assert api.get(f"/runs/{run.run_id}").json["account"]["rejected"] == 1, "the account of the run stays"
+    assert api.get(f"/runs/{run.run_id}").json["tally"]["rejected"] == 1, "the account of the run stays"
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "newsletter.20261118T000000Z." + "0" * 32, "../connections/main"])

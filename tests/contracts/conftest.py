@@ -12,10 +12,12 @@ from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from exporter.ports import Blobs, Messages, Secrets, SegmentFiles
-from exporter.secrets import KeyVault
-from exporter.storage.blobs import AzureBlobs, AzureSegmentFiles
-from exporter.storage.queues import AzureMessages
+from exporter.adapters.blobs import AzureBlobs
+from exporter.adapters.queues import AzureMessages
+from exporter.adapters.segment_files import AzureSegmentFiles
+from exporter.adapters.vault import KeyVault
+from exporter.ports import Blobs, Messages, Secrets
+from exporter.source.files import SegmentFiles
 from sandbox.world import SEGMENT_CONTAINER, World
 from tests.fakes import FakeBlobs, FakeClock, FakeMessages, FakeSecrets, FakeSegmentFiles
 

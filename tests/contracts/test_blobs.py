@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
+from exporter.adapters.blobs import AzureBlobs
 from exporter.errors import Unavailable
 from exporter.ports import Blobs, Changed
-from exporter.storage.blobs import AzureBlobs
 from sandbox.world import World
 
 _numbers = itertools.count()

@@ -12,10 +12,12 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest, RequestsTransport
 from azure.storage.blob import BlobServiceClient
 
+from exporter.adapters import blobs as module
+from exporter.adapters import segment_files
+from exporter.adapters.blobs import AzureBlobs
+from exporter.adapters.segment_files import AzureSegmentFiles
 from exporter.errors import Stop, Unavailable
 from exporter.ports import Changed
-from exporter.storage import blobs as module
-from exporter.storage.blobs import AzureBlobs, AzureSegmentFiles
 from sandbox.world import SEGMENT_CONTAINER, World
 
 pytestmark = pytest.mark.e2e
@@ -275,7 +277,7 @@ def landing(azurite: World, network: Network) -> AzureSegmentFiles:
 def test_a_small_file_is_read_up_to_its_limit_and_refused_by_name_beyond_it(
     azurite: World, landing: AzureSegmentFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SMALL_FILE_BYTES", 100)
+    monkeypatch.setattr(segment_files, "SMALL_FILE_BYTES", 100)
     azurite.upload_files([("faults/100/model.json", b"x" * 100), ("faults/101/model.json", b"x" * 101)])
     found = landing.read("faults/100/model.json")
     assert found

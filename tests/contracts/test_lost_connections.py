@@ -15,11 +15,12 @@ from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from exporter.adapters.blobs import BLOCK_BYTES, AzureBlobs
+from exporter.adapters.queues import AzureMessages
+from exporter.adapters.segment_files import AzureSegmentFiles
+from exporter.adapters.vault import KeyVault
 from exporter.bootstrap import BACKOFF, TIMEOUTS
 from exporter.ports import BlobWriter, Changed
-from exporter.secrets import KeyVault
-from exporter.storage.blobs import BLOCK_BYTES, AzureBlobs, AzureSegmentFiles
-from exporter.storage.queues import AzureMessages
 from sandbox.world import SEGMENT_CONTAINER, World
 
 pytestmark = [

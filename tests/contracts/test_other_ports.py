@@ -80,7 +80,7 @@ def test_a_version_that_somebody_else_stored_is_seen_after_five_minutes_or_when_
     secrets: Secrets, azurite: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr("exporter.secrets.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("exporter.adapters.vault.time", SimpleNamespace(monotonic=lambda: now))
     name = f"connection-contract-{next(_numbers)}"
     azurite.vault.set(name, "one")
     assert secrets.get(name) == "one"

@@ -12,7 +12,7 @@ import pytest
 from docs import events, generate
 from exporter.api.openapi import document
 from exporter.api.routes import ROUTES
-from exporter.batches import Limits
+from exporter.delivery.batches import RequestSize
 from exporter.settings import Settings
 from tests.docs.test_reference import PAGES, ROOT
 from tests.simulation.planted import MISTAKES
@@ -82,7 +82,7 @@ def test_the_time_of_a_million_profiles_is_the_measured_one() -> None:
 
 
 def test_the_pace_of_contacts_is_what_limit_and_batch_make_of_it() -> None:
-    a_minute = Settings.model_fields["bulk_requests_per_minute"].default * Limits().max_contacts
+    a_minute = Settings.model_fields["bulk_requests_per_minute"].default * RequestSize().max_contacts
 
     for page in ("docs/how-to/run-all.md", "docs/how-to/ask-for-an-export.md"):
         assert f"about {a_minute:,} contacts a minute" in text(page), page

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.records import to_epoch
+from exporter.model import to_epoch
 from sandbox.activecampaign import Account
 from sandbox.demo import EXPORT, TERMINAL
 from sandbox.segment import Segment

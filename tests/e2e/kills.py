@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from exporter import ledger
+from exporter.delivery import ledger
 from sandbox.activecampaign import Account, Answer, ConnectionDropped, ContactList, serve
 from sandbox.demo import CONNECTION, EXPORT
 from sandbox.segment import Segment
@@ -348,13 +348,13 @@ class Round:
         resends = 0
         for run_id in runs:
             run = self._app.run(run_id)
-            assert run["account"] == peace["account"], f"{run_id}: {run['account']}"
+            assert run["tally"] == peace["tally"], f"{run_id}: {run['account']}"
             assert run["status"] == peace["status"]
             assert self._rejects(run_id) == rejects, f"{run_id}: the reject report is another"
             record = self._record(f"runs/{run_id}/run.json")
             assert record
             assert record["end"] == self._over[run_id], f"{run_id}: its end was changed"
-            assert self._record(f"runs/{run_id}/report.json")["account"] == peace["account"]
+            assert self._record(f"runs/{run_id}/report.json")["tally"] == peace["tally"]
             interrupted, late = requests_in_doubt(self.world, run_id)
             assert run["resends"] == len(interrupted) + len(late), f"{run_id}: {run['resends']} repeats are reported"
             for sent, taken_over in interrupted:
@@ -368,7 +368,7 @@ class Round:
         # What ActiveCampaign's side saw: everybody in every run, and more often only in requests that were in doubt.
         accepted = self.account.accepted[int(export_id.removeprefix("export-")) + 1]
         times = Counter(email for emails in accepted for email in emails)
-        assert len(times) == peace["account"]["confirmed"]
+        assert len(times) == peace["tally"]["confirmed"]
         assert min(times.values()) >= len(runs), f"{export_id}: contacts are missing"
         doubled = len(accepted) - BATCHES * len(runs)
         assert 0 <= doubled <= resends, f"{export_id}: {doubled} requests were doubled, {resends} in doubt"

@@ -48,7 +48,7 @@ def test_a_generated_segment_ends_in_the_expected_account(world: World, app: App
     expected = SEGMENT.expected
     duplicates = sum(count for kind, count in expected.set_aside.items() if kind.startswith("duplicate"))
     assert run["status"] == "completedWithWarnings"
-    assert parts(run["account"]) == {
+    assert parts(run["tally"]) == {
         "rowsRead": 1_000,
         "confirmed": expected.contacts,
         "duplicates": duplicates,
@@ -59,7 +59,7 @@ def test_a_generated_segment_ends_in_the_expected_account(world: World, app: App
     rejects = app.call("GET", f"/runs/{run_id}/rejects")
     rows = list(csv.DictReader(io.StringIO(rejects.content.decode("utf-8-sig"))))
     assert len(rows) == 1_000 - expected.contacts
-    assert {row["reason"] for row in rows} == set(run["account"]["reasons"])
+    assert {row["reason"] for row in rows} == set(run["tally"]["reasons"])
     # Personal data goes, and nothing but production host names of Azure and ActiveCampaign was asked for.
     working = world.records.get_container_client("working")
     wait_for(lambda: not list(working.list_blob_names(name_starts_with=run_id)))
@@ -88,7 +88,7 @@ def test_a_customer_insights_folder_arrives_field_by_field(
         first.setdefault(row["EMail"].lower(), row)
 
     assert len(rows) == row_count
-    assert parts(run["account"]) == {
+    assert parts(run["tally"]) == {
         "rowsRead": len(rows),
         "confirmed": len(first),
         "duplicates": len(sendable) - len(first),
@@ -116,7 +116,7 @@ def test_the_timer_starts_scheduled_exports_once_for_an_occurrence(world: World,
         world.stop_host()
         world.start_host()
     assert run["trigger"] == "scheduled"
-    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["tally"]["confirmed"] == SEGMENT.expected.contacts
 
 
 def start_with_a_missed_occurrence(world: World, occurrence: datetime) -> None:
@@ -139,8 +139,8 @@ def test_a_killed_host_ends_in_the_same_account(world: World, app: App) -> None:
         world.start_host()
         assert app.run(run_id)["status"] not in TERMINAL
     run = app.wait_for(run_id)
-    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
-    assert run["account"]["unconfirmed"] == 0
+    assert run["tally"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["tally"]["unconfirmed"] == 0
     interrupted, late = requests_in_doubt(world, run_id)
     assert run["resends"] == len(interrupted) + len(late)
     assert len(interrupted) <= 1
@@ -231,8 +231,8 @@ def test_a_run_that_waits_goes_on_when_the_new_key_is_given_to_the_app(world: Wo
     finally:
         world.account.set_key(API_KEY)
         app.call("PUT", "/connections/demo", CONNECTION, headers={"If-Match": "*"})
-    assert run["account"]["confirmed"] == SEGMENT.expected.contacts
-    assert run["account"]["unconfirmed"] == 0
+    assert run["tally"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["tally"]["unconfirmed"] == 0
 
 
 def test_unusable_settings_are_all_named_and_health_says_so(world: World, app: App) -> None:

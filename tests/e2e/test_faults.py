@@ -43,7 +43,7 @@ def test_runs_in_a_network_that_goes_wrong_end_as_if_nothing_had_been(world: Wor
     resends, expected = 0, SEGMENT.expected
     for kind, run_id in runs.items():
         run = app.wait_for(run_id)
-        account = run["account"]
+        account = run["tally"]
         assert (account["rowsRead"], account["confirmed"], account["unconfirmed"]) == (1_000, expected.contacts, 0), (
             kind
         )

@@ -24,16 +24,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exporter import contact_blocks, readers
-from exporter.activecampaign.wire import envelope
-from exporter.batches import Limits, Planned, plan_batches
-from exporter.contact_blocks import Checked, check
-from exporter.contacts import FieldMapping, Mapping
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts import blocks
+from exporter.contacts.blocks import Checked, check
+from exporter.contacts.matching import FieldMapping, Mapping
+from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
-from exporter.formats import Rows, csv_blocks, csv_records, parquet
-from exporter.ports import SegmentFile
-from exporter.readers import Column, Partition, rows_at
-from exporter.segments import Refresh
+from exporter.pipeline.batching import Planned, plan_batches
+from exporter.source import readers
+from exporter.source.files import SegmentFile
+from exporter.source.formats import csv_blocks, csv_records, parquet
+from exporter.source.readers import Partition
+from exporter.source.rows import Column, Rows, rows_at
+from exporter.source.segments import Refresh
 from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 
 AROUND = envelope(1, run_automations=False)
@@ -69,7 +72,7 @@ class Case:
     partition: Partition
     columns: tuple[Column, ...]
     mapping: Mapping
-    limits: Limits
+    limits: RequestSize
     row_bytes: int
     chunk_bytes: int
     read_bytes: int
@@ -115,7 +118,7 @@ def case_of(seed: int) -> Case:
         ),
         columns=columns,
         mapping=_mapping(chance, [column.name for column in columns]),
-        limits=Limits(chance.choice((1, 3, 250)), chance.choice((400, 2_000, 399_999))),
+        limits=RequestSize(chance.choice((1, 3, 250)), chance.choice((400, 2_000, 399_999))),
         row_bytes=row_bytes,
         chunk_bytes=chance.choice((16, 100, row_bytes)),
         read_bytes=chance.choice((4, 30, 1 << 16)),
@@ -223,7 +226,10 @@ def try_case(case: Case) -> Outcome:
 
 def _shown(outcome: Outcome) -> str:
     planned = outcome.planned
-    return outcome.stop or f"{planned and (planned.rows_read, planned.contacts, planned.duplicates, planned.rejected)}"
+    return (
+        outcome.stop
+        or f"{planned and (planned.rows_read, planned.contacts, planned.duplicates, planned.rejected_by_reason)}"
+    )
 
 
 def _planned(case: Case) -> Outcome:
@@ -242,13 +248,13 @@ def _planned(case: Case) -> Outcome:
 
 
 def _check_places(planned: Planned, outcome: Outcome) -> None:
-    if planned.rows_read != planned.contacts + planned.duplicates + sum(planned.rejected.values()):
+    if planned.rows_read != planned.contacts + planned.duplicates + sum(planned.rejected_by_reason.values()):
         raise Failed(f"the account does not add up: {_shown(outcome)}")
     places = [int(row["row"]) for row in csv.DictReader(io.StringIO(outcome.rejects.decode("utf-8-sig"), newline=""))]
     for batch in planned.batches:
-        end = batch.offset + batch.length
-        places += [reference[0] for reference in orjson.loads(outcome.payload[end : end + batch.rows_length])]
-        contacts = orjson.loads(outcome.payload[batch.offset : end])["contacts"]
+        end = batch.offset_bytes + batch.body_bytes
+        places += [reference[0] for reference in orjson.loads(outcome.payload[end : end + batch.references_bytes])]
+        contacts = orjson.loads(outcome.payload[batch.offset_bytes : end])["contacts"]
         if len(contacts) != batch.count:
             raise Failed("a batch has another number of contacts than it says")
     if sorted(places) != list(range(1, planned.rows_read + 1)):
@@ -277,7 +283,7 @@ def _careful(careful: bool) -> Iterator[None]:  # noqa: FBT001 - one of two
     with pytest.MonkeyPatch.context() as patch:
         if careful:
             patch.setattr(csv_blocks, "rows_of", lambda *_: None)
-            patch.setattr(contact_blocks, "check", row_by_row)
+            patch.setattr(blocks, "check", row_by_row)
         yield
 
 

@@ -11,14 +11,15 @@ from unittest.mock import patch
 
 import orjson
 
-from exporter import connections, ledger
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
-from exporter.batches import Limits
-from exporter.pipeline import plan
+from exporter.delivery import ledger
+from exporter.delivery.batches import RequestSize
+from exporter.pipeline import dispatch, plan
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S
-from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.pipeline.sweep import sweep
-from exporter.runs import lane_path
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.records import paths
+from exporter.records.paths import lane_path
 from tests.api.client import CONNECTION, Api, principal
 from tests.builders import COLUMNS, deliver, drive, people, read_run, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
@@ -38,7 +39,7 @@ EXPORT = {
         "fields": [{"column": "City", "field": "%CITY%"}],
     },
     "consentColumn": {"column": "Consent", "value": "yes"},
-    "maxProfiles": 1000,
+    "maxContacts": 1000,
     "skipUnchanged": False,
 }
 REFUSED = Answer(400, {}, b'{"success": 0, "failureReasons": [{"contact": 0, "failureReason": "Invalid email"}]}')
@@ -68,7 +69,7 @@ def load(files: Mapping[str, bytes]) -> Fakes:
         if path.startswith(CONTAINERS):
             fakes.blobs.put(path, data)
     _write_segments(fakes)
-    (connection,) = fakes.blobs.names(connections.PREFIX)
+    (connection,) = fakes.blobs.names(paths.CONNECTIONS)
     fakes.secrets.set(orjson.loads(files[connection])["secretName"], "key-1")
     return fakes
 
@@ -78,8 +79,8 @@ def _play() -> Fakes:
     _write_segments(fakes)
     fakes.account.exclude("out@example.com")
     api = Api(fakes, {**principal("Admin"), "x-forwarded-for": "203.0.113.7"})
-    small = Limits(max_contacts=3)
-    with patch.object(plan, "Limits", lambda: small), patch.object(plan, "BATCHES_A_LANE", 2):
+    small = RequestSize(max_contacts=3)
+    with patch.object(plan, "RequestSize", lambda: small), patch.object(dispatch, "BATCHES_A_LANE", 2):
         api.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
         for name in ("newsletter", "vip", "weekly", "monthly"):
             api.put(f"/exports/{name}", EXPORT | {"displayName": name.title(), "scheduled": name == "vip"})

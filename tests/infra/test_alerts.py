@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from exporter import errors, runs
+from exporter import errors
+from exporter.runs import run
+from exporter.tally import count
 from tests.infra.bicep import INFRA, named
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +39,9 @@ def events() -> dict[str, set[str]]:
 
 def spread(expression: str) -> set[str]:
     """Return the names that `**expression` adds to an event."""
-    if "account.model_dump" in expression:
+    if "tally.model_dump" in expression:
         by_alias = "by_alias=True" in expression
-        fields = runs.Account.model_fields
+        fields = count.Tally.model_fields
         return {str(fields[name].alias) if by_alias else name for name in fields}
     return {"runId", "lane"}  # a message
 
@@ -98,7 +100,7 @@ def test_codes_and_states_in_queries_exist_in_the_code() -> None:
 
     assert codes
     assert {code for code in codes if f'"{code}"' not in sources} == set()
-    assert states <= set(runs.RunStatus)
+    assert states <= set(run.RunStatus)
     assert issubclass(errors.CredentialsRefused, errors.Wait)
 
 

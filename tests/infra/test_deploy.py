@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.runs import TERMINAL, RunStatus
+from exporter.runs.run import TERMINAL, RunStatus
 from infra import deploy
 
 

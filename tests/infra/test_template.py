@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from exporter import audit
 from exporter.api.access import Role
-from exporter.pipeline import start, working
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.records import audit, payload
 from exporter.settings import Settings
 from sandbox import world
 from tests.infra.bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
@@ -197,7 +197,7 @@ def test_the_template_makes_the_containers_and_queues_of_the_code_and_the_sandbo
     assert set(named("main.bicep", "exportContainers").value) == containers == set(world.APP_CONTAINERS)
     assert set(named("modules/export-storage.bicep", "queues").value) == queues
     assert queues == {name for queue in world.APP_QUEUES for name in (queue, f"{queue}-poison")}
-    assert {start.PLAN_QUEUE, start.UPLOAD_QUEUE} == set(world.APP_QUEUES)
+    assert {PLAN_QUEUE, UPLOAD_QUEUE} == set(world.APP_QUEUES)
 
 
 def test_the_queue_triggers_use_the_connection_that_the_template_configures() -> None:
@@ -262,7 +262,7 @@ def days(rule: dict[str, Any]) -> Any:
 
 
 def test_working_copies_go_after_a_day_in_code_and_in_storage() -> None:
-    assert days(lifecycle()["working/"]) * 86_400 == working.WORKING_COPY_S
+    assert days(lifecycle()["working/"]) * 86_400 == payload.WORKING_COPY_S
 
 
 def test_reject_reports_go_when_the_setting_says_in_code_and_in_storage() -> None:
@@ -303,7 +303,7 @@ def test_a_locked_audit_trail_is_left_alone() -> None:
 
 def test_idempotency_keys_live_for_a_day_at_least() -> None:
     assert 1 < days(lifecycle()["records/idempotency/"]) <= 7
-    assert "records/idempotency/" in (ROOT / "exporter/pipeline/start.py").read_text()
+    assert "records/idempotency/" in (ROOT / "exporter/records/paths.py").read_text()
 
 
 def test_no_rule_touches_what_has_to_stay() -> None:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter import pacing
-from exporter.activecampaign import wire
+from exporter.activecampaign import pacing, wire
 from exporter.activecampaign.wire import Kind
 from exporter.errors import Throttled, Unavailable
-from exporter.pipeline.account import CALLED_OFF, AccountCalls
+from exporter.pipeline.session import CALLED_OFF, Session
 from tests.builders import HOST
 from tests.fakes import START, FakeClock, Fakes, make_fakes
 
@@ -26,8 +25,8 @@ def fakes() -> Fakes:
 
 
 @pytest.fixture
-def calls(fakes: Fakes) -> AccountCalls:
-    return AccountCalls(fakes.services, HOST, "key-1")
+def calls(fakes: Fakes) -> Session:
+    return Session(fakes.services, HOST, "key-1")
 
 
 def set_clock(fakes: Fakes, time: float) -> None:
@@ -39,7 +38,7 @@ def paused_until(fakes: Fakes, time: float) -> None:
 
 
 @pytest.mark.parametrize("pause_s", [0, 20])
-def test_a_turn_within_20_seconds_is_waited_for(fakes: Fakes, calls: AccountCalls, pause_s: float) -> None:
+def test_a_turn_within_20_seconds_is_waited_for(fakes: Fakes, calls: Session, pause_s: float) -> None:
     set_clock(fakes, ON_THE_GRID - pause_s)
     paused_until(fakes, ON_THE_GRID)
     fakes.activecampaign.request_s = 0
@@ -48,7 +47,7 @@ def test_a_turn_within_20_seconds_is_waited_for(fakes: Fakes, calls: AccountCall
     assert fakes.activecampaign.requests == [IMPORT]
 
 
-def test_a_turn_that_is_further_away_is_handed_back_with_the_time_until_it(fakes: Fakes, calls: AccountCalls) -> None:
+def test_a_turn_that_is_further_away_is_handed_back_with_the_time_until_it(fakes: Fakes, calls: Session) -> None:
     before = ON_THE_GRID - 20.125
     set_clock(fakes, before)
     paused_until(fakes, ON_THE_GRID)
@@ -72,7 +71,7 @@ def late_by(fakes: Fakes, *seconds: float) -> Callable[[], bool]:
     return before
 
 
-def test_a_turn_may_be_used_half_a_second_late_and_not_later(fakes: Fakes, calls: AccountCalls) -> None:
+def test_a_turn_may_be_used_half_a_second_late_and_not_later(fakes: Fakes, calls: Session) -> None:
     set_clock(fakes, ON_THE_GRID)
     assert calls.call(IMPORT, late_by(fakes, 0.5)) is not CALLED_OFF
     set_clock(fakes, ON_THE_GRID + 60)
@@ -90,14 +89,14 @@ class Oversleeping(FakeClock):
 def test_a_turn_that_was_slept_through_is_followed_by_another() -> None:
     fakes = make_fakes(clock=Oversleeping(ON_THE_GRID - 1))
     paused_until(fakes, ON_THE_GRID)
-    AccountCalls(fakes.services, HOST, "key-1").call(IMPORT)
+    Session(fakes.services, HOST, "key-1").call(IMPORT)
     (sent,) = fakes.account.requests()
     assert sent.at >= ON_THE_GRID + 30
     turns = pacing.Budget.from_json(fakes.blobs.stored[BUDGET].data).bulk
     assert [tick * 0.15625 for tick in turns] == [ON_THE_GRID, sent.at]
 
 
-def test_a_request_that_is_called_off_does_not_leave(fakes: Fakes, calls: AccountCalls) -> None:
+def test_a_request_that_is_called_off_does_not_leave(fakes: Fakes, calls: Session) -> None:
     assert calls.call(IMPORT, lambda: False) is CALLED_OFF
     assert fakes.activecampaign.requests == []
 
@@ -118,7 +117,7 @@ def others_are_faster(fakes: Fakes, times: int) -> list[str]:
 
 @pytest.mark.parametrize(("lost", "taken"), [(199, True), (200, False)])
 def test_a_turn_is_tried_for_200_times_against_other_workers(
-    fakes: Fakes, calls: AccountCalls, lost: int, *, taken: bool
+    fakes: Fakes, calls: Session, lost: int, *, taken: bool
 ) -> None:
     attempts = others_are_faster(fakes, lost)
     if taken:
@@ -130,7 +129,7 @@ def test_a_turn_is_tried_for_200_times_against_other_workers(
     assert len(attempts) == 200
 
 
-def test_a_worker_that_is_alone_reads_the_budget_once(fakes: Fakes, calls: AccountCalls) -> None:
+def test_a_worker_that_is_alone_reads_the_budget_once(fakes: Fakes, calls: Session) -> None:
     reads: list[str] = []
     fakes.blobs.before = lambda operation, path: reads.append(path) if operation == "read" else None
     for _ in range(3):
@@ -138,8 +137,8 @@ def test_a_worker_that_is_alone_reads_the_budget_once(fakes: Fakes, calls: Accou
     assert reads == [BUDGET]
 
 
-def test_a_pause_that_activecampaign_asked_for_holds_for_every_worker(fakes: Fakes, calls: AccountCalls) -> None:
-    other = AccountCalls(fakes.services, HOST, "key-1")
+def test_a_pause_that_activecampaign_asked_for_holds_for_every_worker(fakes: Fakes, calls: Session) -> None:
+    other = Session(fakes.services, HOST, "key-1")
     set_clock(fakes, ON_THE_GRID)
     other.call(IMPORT)
     calls.slow_down(15.0)

@@ -6,14 +6,14 @@ import orjson
 import pytest
 
 from exporter.activecampaign.wire import Answer, Reply, Request
-from exporter.ledger import Import, ImportStatus
-from exporter.pipeline.account import AccountCalls
+from exporter.delivery.ledger import BulkImport, ImportStatus
+from exporter.delivery.manifest import Manifest
+from exporter.delivery.plan import Plan
 from exporter.pipeline.confirm import Inquiry
-from exporter.pipeline.manifest import Manifest
+from exporter.pipeline.session import Session
 from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.reasons import Reason
-from exporter.runs import Plan
 from tests.builders import HOST, drive, make_export, people, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
@@ -25,7 +25,7 @@ NOTHING = Manifest(
     sources=(),
     envelope=("", "", ""),
     batches=(),
-    plan=Plan(rows_read=0, contacts=0, duplicates=0, rejected={}, batches=0, lanes=0, at=START),
+    plan=Plan(rows_read=0, contacts=0, duplicates=0, rejected_by_reason={}, batches=0, lanes=0, at=START),
 )
 
 
@@ -34,20 +34,20 @@ def fakes() -> Fakes:
     return make_fakes()
 
 
-def answer_to(fakes: Fakes, status: object, one: Import) -> dict[str, object]:
+def answer_to(fakes: Fakes, status: object, one: BulkImport) -> dict[str, object]:
     """Ask for an import that has this status; return the event that is recorded."""
 
     def info(request: Request) -> Reply | None:
         return Answer(200, {"content-type": "application/json"}, orjson.dumps({"status": status}))
 
     fakes.activecampaign.before = info
-    event = Inquiry(fakes.services, AccountCalls(fakes.services, HOST, "key-1"), NOTHING).ask(one)
+    event = Inquiry(fakes.services, Session(fakes.services, HOST, "key-1"), NOTHING).ask(one)
     assert isinstance(event, dict)
     return event
 
 
-def an_import(failed_imports: int, status: ImportStatus = ImportStatus.ACCEPTED) -> Import:
-    return Import("1", 0, range(3), failed_imports, accepted_at=START, asked_at=START, status=status)
+def an_import(failed_imports: int, status: ImportStatus = ImportStatus.ACCEPTED) -> BulkImport:
+    return BulkImport("1", 0, range(3), failed_imports, accepted_at=START, asked_at=START, status=status)
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import Unavailable
-from exporter.exports import PREFIX
-from exporter.pipeline import finish, plan, preflight, upload
+from exporter.pipeline import plan, preflight, upload
 from exporter.pipeline.start import start_on_demand, start_scheduled
 from exporter.pipeline.sweep import sweep
-from exporter.runs import Problem, Run, RunStatus, run_path
+from exporter.records import lanes
+from exporter.records.paths import EXPORTS, run_path
+from exporter.runs.run import Problem, Run, RunStatus
 from tests.builders import drive, make_export, people, read_run, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
 A_DAY_S = 86_400.0
-NEWER = b'{"schemaVersion": 2}'
+NEWER = b'{"schemaVersion": 3}'
 
 
 class Defect(Exception):
@@ -109,7 +110,7 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
     drive(fakes, run_id, limit_s=600)
     fakes.clock.sleep(A_DAY_S / 2)
     run = drive(fakes, run_id, limit_s=600)
-    (lane,) = (lane for lane, _ in finish.lanes(fakes.services, run))
+    (lane,) = (lane for lane, _ in lanes.read_lanes(fakes.services, run))
     assert run.end is None
     assert lane.waiting
     assert lane.waiting["code"] == "defect"
@@ -117,13 +118,13 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
     run = drive(fakes, run_id, limit_s=600)
     assert (run.status, problem_of(run).code) == (RunStatus.FAILED, "defect")
     assert run.end
-    assert run.end.account.reasons == {"not_sent": 600}
+    assert run.end.tally.reasons == {"not_sent": 600}
     assert "jane" not in caplog.text
 
 
 def test_an_export_that_cannot_be_read_does_not_keep_the_others_from_starting(fakes: Fakes) -> None:
     make_export(fakes, id="vip", scheduled=True)
-    fakes.blobs.put(f"{PREFIX}broken.json", NEWER)
+    fakes.blobs.put(f"{EXPORTS}broken.json", NEWER)
     with pytest.raises(Exception, match="newer release"):
         start_scheduled(fakes.services, START)
     assert [path for path in fakes.blobs.names("records/runs/vip.") if path.endswith("run.json")]
@@ -135,7 +136,7 @@ def test_a_run_that_cannot_be_looked_after_does_not_keep_the_others_from_it(
     first = start_on_demand(fakes.services, make_export(fakes, id="a"), "ada").run
     second = start_on_demand(fakes.services, make_export(fakes, id="b"), "ada").run
     fakes.messages.queues.clear()
-    fakes.blobs.put(run_path(first.run_id), b'{"schemaVersion": 1}')
+    fakes.blobs.put(run_path(first.run_id), b'{"schemaVersion": 2}')
     fakes.blobs.put(f"working/{first.run_id}/x.batches", b"")
     fakes.clock.sleep(60)
     sweep(fakes.services)

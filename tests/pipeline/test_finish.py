@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter import store
-from exporter.pipeline.manifest import Manifest, manifest_path
+from exporter.delivery.manifest import Manifest
 from exporter.pipeline.start import start_on_demand
-from exporter.runs import RunStatus
+from exporter.records import store
+from exporter.records.paths import manifest_path
+from exporter.runs.run import RunStatus
 from tests.builders import deliver, drive, logged, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
 
@@ -60,6 +61,6 @@ def test_a_run_whose_working_copy_is_lost_ends_and_tells_that_nobody_is_named(
     run = drive(fakes, run_of(manifest), limit_s=4 * 3_600)
     assert run.end
     assert run.end.status is RunStatus.COMPLETED_WITH_WARNINGS
-    assert run.end.account.adds_up
-    assert run.end.account.reasons == {"not_confirmed_in_time": 600}
+    assert run.end.tally.adds_up
+    assert run.end.tally.reasons == {"not_confirmed_in_time": 600}
     assert ("ERROR", "rejects_not_listed", {"runId": run.run_id, "code": code}) in logged(caplog)

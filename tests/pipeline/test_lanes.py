@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 import orjson
 import pytest
 
-from exporter import ledger
-from exporter.pipeline import finish
-from exporter.pipeline.start import UPLOAD_QUEUE, start_on_demand
+from exporter.delivery import steps
+from exporter.model import to_text
+from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.upload import upload_lane
-from exporter.records import to_text
-from exporter.runs import lane_path, run_path
+from exporter.queues import UPLOAD_QUEUE
+from exporter.records import lanes
+from exporter.records.paths import lane_path, run_path
 from tests.builders import deliver, drive, make_export, people, read_run, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
+from tests.ledgers import lane_event
 
 
 @dataclass
@@ -45,10 +47,10 @@ def planned(fakes: Fakes, count: int) -> str:
 
 def wait(fakes: Fakes, run_id: str, wait_s: float) -> None:
     """Record that the lane waits from now on."""
-    ((lane, _),) = finish.lanes(fakes.services, read_run(fakes, run_id))
+    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
     until = to_text(fakes.clock.now() + wait_s)
-    event = ledger.lane_event(fakes.clock.now(), "waiting", code="x", message="x", culprit="external", until=until)
-    finish.append(fakes.services, run_id, 0, lane, event)
+    event = lane_event(fakes.clock.now(), "waiting", code="x", message="x", culprit="external", until=until)
+    lanes.append_events(fakes.services, run_id, 0, lane, event)
 
 
 def events(fakes: Fakes, run_id: str) -> list[str]:
@@ -125,8 +127,8 @@ def test_a_lane_that_only_waits_for_outcomes_is_passed_on_to_the_next_question(f
     run_id = planned(fakes, 30)
     fakes.account.end_next_imports("stuck", 1)
     upload_lane(fakes.services, run_id, 0)
-    ((lane, _),) = finish.lanes(fakes.services, read_run(fakes, run_id))
+    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
     (one,) = lane.accepted()
     ((visible_at, _),) = fakes.messages.queues[UPLOAD_QUEUE]
-    assert 0 <= visible_at - ledger.ask_at(one, lane.expect_s) < 1, "whole seconds, and not before"
+    assert 0 <= visible_at - steps.ask_at(one, lane.expect_s) < 1, "whole seconds, and not before"
     assert drive(fakes, run_id, limit_s=3 * 3_600).end

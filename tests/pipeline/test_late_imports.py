@@ -10,8 +10,9 @@ from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
 from exporter.pipeline.finish import finish
 from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
-from exporter.pipeline.working import WORKING_COPY_S
-from exporter.runs import Run, RunStatus, run_path
+from exporter.records.paths import run_path
+from exporter.records.payload import WORKING_COPY_S
+from exporter.runs.run import Run, RunStatus
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, write_segment
 from tests.fakes import Fakes, make_fakes
 
@@ -27,7 +28,7 @@ def ended_with_stuck_imports(fakes: Fakes, count: int = 1) -> Run:
     fakes.account.end_next_imports("stuck", count)
     run = drive(fakes, start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id, limit_s=4 * 3_600)
     assert run.end
-    assert run.end.account.unconfirmed == run.end.account.reasons["not_confirmed_in_time"] > 0
+    assert run.end.tally.unconfirmed == run.end.tally.reasons["not_confirmed_in_time"] > 0
     return run
 
 
@@ -52,18 +53,18 @@ def working_copies(fakes: Fakes) -> list[str]:
 
 def test_an_outcome_after_the_end_amends_the_account_and_leaves_the_status(fakes: Fakes) -> None:
     run = ended_with_stuck_imports(fakes)
-    assert len(rejects_of(fakes, run.run_id)) == run.end.account.unconfirmed if run.end else False
+    assert len(rejects_of(fakes, run.run_id)) == run.end.tally.unconfirmed if run.end else False
     for one in stuck_imports(fakes):
         fakes.account.end_import(one, "completed")
     sweep_for(fakes, ASK_LATE_EVERY_S + 120)
     after = read_run(fakes, run.run_id)
     assert after.end == run.end
     assert after.status is RunStatus.COMPLETED_WITH_WARNINGS
-    assert after.account
-    assert (after.account.confirmed, after.account.unconfirmed, after.account.reasons) == (600, 0, {})
+    assert after.tally
+    assert (after.tally.confirmed, after.tally.unconfirmed, after.tally.reasons) == (600, 0, {})
     assert rejects_of(fakes, run.run_id) == []
     report = orjson.loads(fakes.blobs.stored[run_path(run.run_id, "report.json")].data)
-    assert report["account"]["confirmed"] == 600
+    assert report["tally"]["confirmed"] == 600
     assert working_copies(fakes) == []
     asked = questions(fakes)
     sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
@@ -76,7 +77,7 @@ def test_those_who_failed_in_a_late_import_are_named(fakes: Fakes) -> None:
     for one in stuck_imports(fakes):
         fakes.account.end_import(one, "completed")
     sweep_for(fakes, ASK_LATE_EVERY_S + 120)
-    account = read_run(fakes, run.run_id).account
+    account = read_run(fakes, run.run_id).tally
     assert account
     assert (account.confirmed, account.reasons) == (599, {"failed_in_import": 1})
     assert [row["email"] for row in rejects_of(fakes, run.run_id)] == ["p7@example.com"]
@@ -100,7 +101,7 @@ def test_who_stood_still_before_writing_the_report_does_not_overwrite_that_of_an
     assert [before.end for before in happened] == [None]
     assert run.end
     assert run.amended
-    assert run.end.account.unconfirmed > run.amended.account.unconfirmed == 0
+    assert run.end.tally.unconfirmed > run.amended.tally.unconfirmed == 0
     assert rejects_of(fakes, run.run_id) == []
 
 
@@ -119,7 +120,7 @@ def test_a_late_import_that_failed_is_not_sent_again(fakes: Fakes) -> None:
     for one in stuck_imports(fakes):
         fakes.account.end_import(one, "failed")
     sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
-    account = read_run(fakes, run.run_id).account
+    account = read_run(fakes, run.run_id).tally
     assert account
     assert list(account.reasons) == ["import_failed"]
     assert not any(r.path.endswith("bulk_import") for r in fakes.account.requests()[sent:])
@@ -156,10 +157,10 @@ def test_without_an_answer_it_asks_again_later(fakes: Fakes) -> None:
         fakes.account.end_import(one, "completed")
     fakes.activecampaign.before = lambda request: NotSent("dns")
     sweep_for(fakes, 2 * ASK_LATE_EVERY_S)
-    assert read_run(fakes, run.run_id).account == (run.end and run.end.account)
+    assert read_run(fakes, run.run_id).tally == (run.end and run.end.tally)
     fakes.activecampaign.before = lambda request: None
     sweep_for(fakes, 120)
-    account = read_run(fakes, run.run_id).account
+    account = read_run(fakes, run.run_id).tally
     assert account
     assert account.unconfirmed == 0
 
@@ -181,7 +182,7 @@ def test_a_sweep_that_read_the_ledgers_before_another_one_changes_nothing(fakes:
     fakes.activecampaign.before = interrupt
     sweep(fakes.services)
     assert interrupted
-    account = read_run(fakes, run.run_id).account
+    account = read_run(fakes, run.run_id).tally
     assert account
     assert (account.confirmed, account.unconfirmed) == (600, 0)
     assert working_copies(fakes) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.runs import RunStatus
+from exporter.runs.run import RunStatus
 from tests.builders import make_export, people, rejects_of, run_export, write_segment
 from tests.fakes import Fakes, make_fakes
 
@@ -19,8 +19,8 @@ def test_every_person_of_a_clean_segment_is_confirmed_on_the_list(fakes: Fakes) 
     run = run_export(fakes, make_export(fakes))
     assert run.status is RunStatus.SUCCESSFUL
     assert run.end
-    assert run.end.account.confirmed == 600
-    assert run.end.account.adds_up
+    assert run.end.tally.confirmed == 600
+    assert run.end.tally.adds_up
     contact = fakes.account.contact("p599@example.com")
     assert contact
     assert (contact["first_name"], contact["last_name"], contact["phone"]) == ("First599", "Last599", "+49 30 599")
@@ -40,7 +40,7 @@ def test_each_row_is_in_exactly_one_bucket(fakes: Fakes) -> None:
     fakes.account.unsubscribe("left@example.com")
     run = run_export(fakes, make_export(fakes))
     assert run.end
-    account = run.end.account
+    account = run.end.tally
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert (account.rows_read, account.confirmed, account.duplicates) == (305, 300, 1)
     assert (account.rejected, account.rejected_by_active_campaign, account.unconfirmed) == (2, 2, 0)

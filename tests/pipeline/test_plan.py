@@ -7,15 +7,18 @@ from typing import BinaryIO
 
 import pytest
 
-from exporter import store
+from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, Unavailable
-from exporter.pipeline import plan, preflight
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.plan import lanes_for, plan_run, stale
-from exporter.pipeline.start import cancel, start_on_demand
-from exporter.ports import SegmentFile
-from exporter.runs import Attempts, Claim, Run, RunStatus, Waiting, run_path
-from exporter.segments import Refresh
+from exporter.pipeline import claim, preflight
+from exporter.pipeline.cancel import cancel_run
+from exporter.pipeline.dispatch import lanes_for
+from exporter.pipeline.plan import plan_run
+from exporter.pipeline.start import start_on_demand
+from exporter.records import store
+from exporter.records.paths import manifest_path, run_path
+from exporter.runs.run import Attempts, Claim, Run, RunStatus, Waiting
+from exporter.source.files import SegmentFile
+from exporter.source.segments import Refresh, stale
 from tests.builders import COLUMNS, SEGMENT, logged, make_export, people, read_run, run_export, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
@@ -59,7 +62,7 @@ def test_a_planner_counts_as_dead_after_90_silent_seconds_and_not_before(
 
 def while_files_are_opened(fakes: Fakes, monkeypatch: pytest.MonkeyPatch, happens: object) -> None:
     """Let something happen each time a file is opened for its rows; a sign of life comes with every ten rows."""
-    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 10)
+    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 10)
     for part in range(4):
         text = "\n".join(",".join(row) for row in (COLUMNS, *people(10, 10 * part)))
         fakes.segments.write(f"{SEGMENT}/{part}.csv", text.encode())
@@ -102,7 +105,7 @@ def test_a_run_that_is_canceled_while_it_is_planned_is_not_read_to_its_end(
     def somebody_cancels() -> None:
         opened.append(fakes.clock.now())
         if len(opened) == 6:  # the second file's rows
-            cancel(fakes.services, run_id, "ada")
+            cancel_run(fakes.services, run_id, "ada")
 
     while_files_are_opened(fakes, monkeypatch, somebody_cancels)
     plan_run(fakes.services, run_id)
@@ -216,17 +219,17 @@ def test_a_lane_has_work_for_five_batches(batches: int, most: int, lanes: int) -
 
 def test_a_run_of_exactly_as_many_profiles_as_the_export_allows_sends_each_of_them(fakes: Fakes) -> None:
     write_segment(fakes, people(600))
-    run = run_export(fakes, make_export(fakes, max_profiles=600))
+    run = run_export(fakes, make_export(fakes, max_contacts=600))
     assert run.status is RunStatus.SUCCESSFUL
     assert len(fakes.account.contacts()) == 600
 
 
 def test_a_run_of_one_profile_more_sends_nothing(fakes: Fakes) -> None:
     write_segment(fakes, people(601))
-    run = run_export(fakes, make_export(fakes, max_profiles=600))
+    run = run_export(fakes, make_export(fakes, max_contacts=600))
     assert run.end
     assert run.end.problem
-    assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "too_many_profiles")
+    assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "too_many_contacts")
     assert fakes.account.contacts() == []
 
 
@@ -236,7 +239,7 @@ def test_a_planner_that_was_overtaken_leaves_no_copy_behind(fakes: Fakes, run_id
     def overtake(operation: str, path: str) -> None:
         if operation == "create" and path == manifest_path(run_id):
             fakes.blobs.before = lambda operation, path: None
-            fakes.clock.sleep(plan.CLAIM_S)
+            fakes.clock.sleep(claim.CLAIM_S)
             plan_run(fakes.services, run_id)
 
     fakes.blobs.before = overtake

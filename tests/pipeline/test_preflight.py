@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.activecampaign.wire import NotSent, Reply, Request
-from exporter.pipeline import preflight
-from exporter.pipeline.account import AccountCalls
+from exporter.pipeline import session
+from exporter.pipeline.session import Session
 from tests.builders import HOST
 from tests.fakes import Fakes, make_fakes
 
@@ -17,8 +17,8 @@ def fakes() -> Fakes:
 
 
 @pytest.fixture
-def calls(fakes: Fakes) -> AccountCalls:
-    return AccountCalls(fakes.services, HOST, "key-1")
+def calls(fakes: Fakes) -> Session:
+    return Session(fakes.services, HOST, "key-1")
 
 
 def exclude(fakes: Fakes, count: int) -> None:
@@ -30,19 +30,19 @@ def exclude(fakes: Fakes, count: int) -> None:
     ("listed", "read", "requests"), [(0, 0, 1), (99, 99, 1), (101, 101, 2), (1_000, 1_000, 10), (1_001, 1_000, 10)]
 )
 def test_a_thousand_exclusions_are_read_with_ten_requests_and_not_more(
-    fakes: Fakes, calls: AccountCalls, listed: int, read: int, requests: int
+    fakes: Fakes, calls: Session, listed: int, read: int, requests: int
 ) -> None:
     exclude(fakes, listed)
-    found = preflight.exclusions(calls)
+    found = session.exclusions(calls)
     assert [entry.phrase for entry in found] == [f"p{number}@example.com" for number in range(1, read + 1)]
     assert len(fakes.activecampaign.requests) == requests
 
 
-def test_nothing_waits_for_exclusions_that_cannot_be_read(fakes: Fakes, calls: AccountCalls) -> None:
+def test_nothing_waits_for_exclusions_that_cannot_be_read(fakes: Fakes, calls: Session) -> None:
     exclude(fakes, 101)
 
     def no_second_page(request: Request) -> Reply | None:
         return NotSent("dns") if ("offset", "100") in request.query else None
 
     fakes.activecampaign.before = no_second_page
-    assert preflight.exclusions(calls) == ()
+    assert session.exclusions(calls) == ()

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from exporter import ledger, runs, store
 from exporter.activecampaign.wire import Kind
+from exporter.delivery import ledger
+from exporter.delivery.plan import Plan
 from exporter.errors import Culprit
 from exporter.pipeline import finish
-from exporter.pipeline.account import AccountCalls
+from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import cancel, start_on_demand, start_once
+from exporter.pipeline.session import Session
+from exporter.pipeline.start import start_on_demand, start_once
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.ports import Changed
-from exporter.runs import Claim, Plan, Problem, Run, RunStatus, lane_path, run_path
+from exporter.records import store
+from exporter.records.paths import lane_path, run_path
+from exporter.runs.run import Claim, Problem, Run, RunStatus
+from exporter.tally import count
 from tests.builders import deliver, drive, make_export, people, read_run, write_segment
 from tests.fakes import Fakes, make_fakes
+from tests.ledgers import portion_event
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def test_a_worker_that_read_the_run_before_its_end_sends_nothing_after_it(fakes:
     def end_it(operation: str, path: str) -> None:
         if operation == "append":
             fakes.blobs.before = lambda operation, path: None
-            cancel(fakes.services, planned, "ada")
+            cancel_run(fakes.services, planned, "ada")
             sweep(fakes.services)
             assert read_run(fakes, planned).end
 
@@ -71,12 +77,12 @@ def test_a_worker_that_read_the_run_before_its_end_sends_nothing_after_it(fakes:
     end = read_run(fakes, planned).end
     assert end
     assert end.status is RunStatus.CANCELED
-    assert end.account.reasons == {"not_sent": 600}
+    assert end.tally.reasons == {"not_sent": 600}
 
 
 def test_nothing_can_be_recorded_in_a_closed_lane(fakes: Fakes, planned: str) -> None:
     length = len(fakes.blobs.stored[lane_path(planned, 0)].data)
-    cancel(fakes.services, planned, "ada")
+    cancel_run(fakes.services, planned, "ada")
     sweep(fakes.services)
     with pytest.raises(Changed):
         fakes.blobs.append(lane_path(planned, 0), b"{}\n", length)
@@ -105,14 +111,16 @@ def test_a_worker_that_stands_still_before_its_turn_sends_nothing_when_the_lane_
 
 def test_a_planner_that_lost_its_claim_cannot_end_the_run(fakes: Fakes, planned: str) -> None:
     problem = Problem(code="segment_not_found", message="It is gone.", culprit=Culprit.USER)
-    finish.end_unplanned(fakes.services, planned, "another", RunStatus.FAILED, problem)
+    finish.end_before_sending(fakes.services, planned, "another", RunStatus.FAILED, problem)
     assert read_run(fakes, planned).end is None
 
 
 def test_a_run_whose_plan_is_just_being_recorded_does_not_end_without_it(fakes: Fakes) -> None:
     run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
-    cancel(fakes.services, run_id, "ada")
-    plan = Plan(rows_read=600, contacts=600, duplicates=0, rejected={}, batches=3, lanes=1, at=fakes.clock.now())
+    cancel_run(fakes.services, run_id, "ada")
+    plan = Plan(
+        rows_read=600, contacts=600, duplicates=0, rejected_by_reason={}, batches=3, lanes=1, at=fakes.clock.now()
+    )
 
     def record(operation: str, path: str) -> None:
         if operation == "read" and path == run_path(run_id):
@@ -176,14 +184,14 @@ def test_an_answer_that_is_lost_and_then_refused_is_not_counted_as_not_sent(fake
     now = fakes.clock.now()
     portion = lane.portions[0, 0]
     for name in ("sending", "sending", "notQueued"):
-        lane.apply(ledger.portion_event(now, name, portion))
+        lane.apply(portion_event(now, name, portion))
     plan = read_run(fakes, planned).plan
     assert plan
-    assert runs.account(plan, [lane]).reasons == {"outcome_unknown": 250, "not_sent": 350}
+    assert count.tally_of(plan, [lane]).reasons == {"outcome_unknown": 250, "not_sent": 350}
 
 
 def test_two_workers_that_create_the_budget_at_once_get_different_turns(fakes: Fakes) -> None:
-    first, second = (AccountCalls(fakes.services, "acme.api-us1.com", "key-1") for _ in range(2))
+    first, second = (Session(fakes.services, "acme.api-us1.com", "key-1") for _ in range(2))
     turns: list[float] = []
 
     def between(operation: str, path: str) -> None:

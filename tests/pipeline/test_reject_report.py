@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from exporter.pipeline import working
-from exporter.pipeline.start import cancel, start_on_demand
+from exporter.pipeline.cancel import cancel_run
+from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
-from exporter.pipeline.working import LAST_ANSWER_S, LAST_CALL_S, WORKING_COPY_S
-from exporter.runs import Run, RunStatus
+from exporter.records import payload
+from exporter.records.payload import LAST_ANSWER_S, LAST_CALL_S, WORKING_COPY_S
+from exporter.runs.run import Run, RunStatus
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
 from tests.fakes import NOT_SENT, Fakes, make_fakes
@@ -41,8 +42,8 @@ def begun(fakes: Fakes) -> str:
 def named(fakes: Fakes, run: Run) -> dict[str, list[str]]:
     """Return the addresses of the report by reason; what is named has to be what is counted."""
     rows = rejects_of(fakes, run.run_id)
-    assert run.account
-    assert Counter(row["reason"] for row in rows) == run.account.reasons
+    assert run.tally
+    assert Counter(row["reason"] for row in rows) == run.tally.reasons
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row["reason"], []).append(row["email"])
@@ -55,7 +56,7 @@ def addresses(first: int, last: int) -> list[str]:
 
 def test_the_report_of_a_canceled_run_names_who_was_not_sent(fakes: Fakes) -> None:
     run_id = begun(fakes)
-    cancel(fakes.services, run_id, "ada")
+    cancel_run(fakes.services, run_id, "ada")
     run = drive(fakes, run_id)
     assert run.status is RunStatus.CANCELED
     assert named(fakes, run) == {
@@ -84,7 +85,7 @@ def test_the_report_of_a_run_that_failed_names_who_is_in_doubt_and_who_was_not_s
 
 def test_a_run_does_not_end_before_its_report_is_whole(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = begun(fakes)
-    original = working._read
+    original = payload._read
     stumbles = iter([ZeroDivisionError])
 
     def stumble(*arguments: Any) -> Any:
@@ -92,8 +93,8 @@ def test_a_run_does_not_end_before_its_report_is_whole(fakes: Fakes, monkeypatch
             raise error
         return original(*arguments)
 
-    monkeypatch.setattr(working, "_read", stumble)
-    cancel(fakes.services, run_id, "ada")
+    monkeypatch.setattr(payload, "_read", stumble)
+    cancel_run(fakes.services, run_id, "ada")
     with pytest.raises(ZeroDivisionError):
         drive(fakes, run_id)
     assert read_run(fakes, run_id).end is None
@@ -167,7 +168,7 @@ def test_a_working_copy_is_kept_for_a_day_from_its_making_even_if_the_run_had_wa
 def test_the_report_of_a_run_that_resumes_names_those_whom_the_run_before_could_not_deliver(fakes: Fakes) -> None:
     fakes.account.unsubscribe("p3@example.com")
     first = begun(fakes)
-    cancel(fakes.services, first, "ada")
+    cancel_run(fakes.services, first, "ada")
     assert named(fakes, drive(fakes, first))["failed_in_import"] == ["p3@example.com"]
     second = run_export(fakes, make_export(fakes), resumes=first)
     assert second.plan

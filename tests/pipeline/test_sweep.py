@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from exporter import ledger, store
 from exporter.errors import Culprit
-from exporter.pipeline import finish
-from exporter.pipeline.start import PLAN_QUEUE, UPLOAD_QUEUE, start_on_demand
+from exporter.model import to_text
+from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
-from exporter.records import to_text
-from exporter.runs import Claim, Run, Waiting, run_path
+from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
+from exporter.records import lanes, store
+from exporter.records.paths import run_path
+from exporter.runs.run import Claim, Run, Waiting
 from tests.builders import deliver, logged, make_export, people, read_run, write_segment
 from tests.fakes import START, Fakes, make_fakes
+from tests.ledgers import lane_event
 
 
 @pytest.fixture
@@ -56,8 +58,8 @@ def record(fakes: Fakes, run_id: str, **facts: object) -> None:
 
 def note(fakes: Fakes, run_id: str, name: str, **data: object) -> None:
     """Append an event to the run's only lane, now."""
-    ((lane, _),) = finish.lanes(fakes.services, read_run(fakes, run_id))
-    finish.append(fakes.services, run_id, 0, lane, ledger.lane_event(fakes.clock.now(), name, **data))
+    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
+    lanes.append_events(fakes.services, run_id, 0, lane, lane_event(fakes.clock.now(), name, **data))
 
 
 def told(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, Any]]:

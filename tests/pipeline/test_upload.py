@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 import orjson
 import pytest
 
-from exporter import pacing, store
+from exporter.activecampaign import pacing
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
-from exporter.pipeline.start import UPLOAD_QUEUE, start_on_demand
-from exporter.pipeline.upload import FIRST_WAIT_S
-from exporter.runs import Cancel, Run, RunStatus, run_path
+from exporter.delivery.waits import FIRST_WAIT_S
+from exporter.pipeline.start import start_on_demand
+from exporter.queues import UPLOAD_QUEUE
+from exporter.records import store
+from exporter.records.paths import run_path
+from exporter.runs.run import Cancel, Run, RunStatus
 from sandbox.activecampaign.contacts import UNSUBSCRIBED, first_fault
 from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
 from tests.fakes import Fakes, make_fakes
@@ -63,7 +66,7 @@ def test_contacts_that_the_request_check_refuses_cost_only_themselves(
     run = run_export(fakes, make_export(fakes))
     assert run.end
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
-    assert (run.end.account.confirmed, run.end.account.rejected_by_active_campaign) == (199, 2)
+    assert (run.end.tally.confirmed, run.end.tally.rejected_by_active_campaign) == (199, 2)
     assert {row["email"]: row["reason"] for row in rejects_of(fakes, run.run_id)} == dict.fromkeys(
         refused, "refused_by_activecampaign"
     )
@@ -161,7 +164,7 @@ def test_an_import_that_activecampaign_fails_each_time_is_sent_again_twice_and_n
     run = run_export(fakes, make_export(fakes))
     assert run.end
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
-    assert run.end.account.reasons == {"import_failed": 600}
+    assert run.end.tally.reasons == {"import_failed": 600}
     assert len(rejects_of(fakes, run.run_id)) == 600
     assert len(bulk(fakes)) == 3 * (1 + 2)
 
@@ -172,8 +175,8 @@ def test_an_import_that_stays_stuck_is_reported_as_unconfirmed(fakes: Fakes) -> 
     run = drive(fakes, run_id, limit_s=4 * 3_600)
     assert run.end
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
-    assert run.end.account.adds_up
-    assert run.end.account.unconfirmed == run.end.account.reasons["not_confirmed_in_time"] > 0
+    assert run.end.tally.adds_up
+    assert run.end.tally.unconfirmed == run.end.tally.reasons["not_confirmed_in_time"] > 0
 
 
 def test_a_refusal_for_the_rate_makes_the_account_slower_and_loses_nobody(fakes: Fakes) -> None:
@@ -201,7 +204,7 @@ def test_the_fourth_refusal_in_a_row_that_nobody_understands_stops_the_run(fakes
     assert run.end
     assert run.end.problem
     assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "request_refused")
-    assert run.end.account.reasons == {"not_sent": 600}
+    assert run.end.tally.reasons == {"not_sent": 600}
     assert came() == 4
 
 
@@ -226,9 +229,9 @@ def test_cancel_sends_nothing_more_and_counts_what_was_sent(fakes: Fakes) -> Non
     assert run.end
     last = max(r.at for r in fakes.account.requests() if r.path.endswith("bulk_import"))
     assert last <= run.cancel.at + 60
-    assert run.end.account.adds_up
-    assert run.end.account.confirmed == fakes.account.state()["contacts"] > 0
-    assert run.end.account.reasons["not_sent"] == run.end.account.unconfirmed > 0
+    assert run.end.tally.adds_up
+    assert run.end.tally.confirmed == fakes.account.state()["contacts"] > 0
+    assert run.end.tally.reasons["not_sent"] == run.end.tally.unconfirmed > 0
 
 
 def test_nobody_is_subscribed_again_and_only_known_calls_are_made(fakes: Fakes) -> None:

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
+from exporter.delivery.manifest import BatchEntry
 from exporter.errors import Stop
-from exporter.pipeline.manifest import BatchEntry
-from exporter.pipeline.working import read_batch, read_batches
+from exporter.records.payload import read_batch, read_batches
 from tests.fakes import Fakes, make_fakes
 
 PAYLOAD = "working/x.batches"
@@ -27,7 +27,9 @@ def write(fakes: Fakes, count: int) -> list[BatchEntry]:
     for body, rows in pieces:
         digest = hashlib.sha256(body).hexdigest()
         offset = batches[-1].end if batches else 0
-        batches.append(BatchEntry(offset=offset, length=len(body), rows_length=len(rows), count=1, sha256=digest))
+        batches.append(
+            BatchEntry(offset_bytes=offset, body_bytes=len(body), references_bytes=len(rows), count=1, sha256=digest)
+        )
     return batches
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 from greenlet import getcurrent
 
-from exporter.ports import Services
+from exporter.services import Services
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.weather import Crashed, Weather
 

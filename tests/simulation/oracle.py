@@ -23,17 +23,19 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exporter import runs
-from exporter.activecampaign import wire
+from exporter.activecampaign import bodies
+from exporter.delivery.ledger import ImportStatus, Lane, fold
+from exporter.delivery.manifest import Manifest
 from exporter.errors import ExporterError
-from exporter.ledger import ImportStatus, Lane, fold
-from exporter.pipeline.finish import Report
-from exporter.pipeline.manifest import Manifest, manifest_path
-from exporter.pipeline.reading import reject_rows
-from exporter.pipeline.start import Slot
+from exporter.model import load
 from exporter.reasons import Group
-from exporter.records import load
-from exporter.runs import Run, RunStatus, Trigger
+from exporter.records import paths
+from exporter.records.paths import manifest_path
+from exporter.records.slots import Slot
+from exporter.runs.report import Report
+from exporter.runs.run import STEPS, Run, RunStatus, Trigger, scheduled_run_id
+from exporter.tally.count import Tally, tally_of
+from exporter.tally.rejects import reject_rows
 from sandbox.activecampaign.contacts import UNSUBSCRIBED
 from tests.fakes import START
 from tests.simulation.host import Invocation
@@ -164,7 +166,7 @@ class Oracle:
 
     def _check_step(self, before: bytes | None, after: bytes) -> None:
         was, now = before and load(Run, before), load(Run, after)
-        allowed = runs.STEPS[was.status] if was else {RunStatus.QUEUED, RunStatus.SKIPPED}
+        allowed = STEPS[was.status] if was else {RunStatus.QUEUED, RunStatus.SKIPPED}
         self.require(now.status in allowed, "I7", f"a run cannot become {now.status}")
         self.require(not was or was.end in (None, now.end), "I7", "a run ended twice")
 
@@ -180,7 +182,9 @@ class Oracle:
     def _planned(self, run: RunSeen, manifest: Manifest) -> None:
         payload = self._payloads[manifest.payload]
         run.manifest = manifest
-        run.batches = [wire.addresses(payload[b.offset : b.offset + b.length]) for b in manifest.batches]
+        run.batches = [
+            bodies.addresses(payload[b.offset_bytes : b.offset_bytes + b.body_bytes]) for b in manifest.batches
+        ]
         emails = [email for batch in run.batches for email in batch]
         self.require(len(set(emails)) == len(emails), "I2", "an address is in two batches")
         expected = self._world.expected(manifest.sources[0].etag)
@@ -224,7 +228,7 @@ class Oracle:
         """Forget what storage, restored to an earlier state, does not know any more."""
         stored = self._world.stored
         for run in list(self.runs.values()):
-            data = stored(runs.run_path(run.run_id))
+            data = stored(paths.run_path(run.run_id))
             if data is None:
                 self._forgotten += run.submissions
                 del self.runs[run.run_id]
@@ -234,7 +238,7 @@ class Oracle:
             run.cancel_acknowledged_at = run.cancel_acknowledged_at if run.record.get("cancel") else None
             if stored(manifest_path(run.run_id)) is None:
                 run.manifest, run.batches = None, []
-            ledgers = {name: stored(runs.run_path(run.run_id, f"lanes/{name}")) for name in run.lanes}
+            ledgers = {name: stored(paths.run_path(run.run_id, f"lanes/{name}")) for name in run.lanes}
             run.lanes = {name: fold(data) for name, data in ledgers.items() if data}
             known = {import_id for lane in run.lanes.values() for import_id in lane.imports}
             for submission in run.submissions:
@@ -278,7 +282,7 @@ class Oracle:
         self.require(actual.finished and actual.outcome in ended, "I6", f"recorded {event}, but it is {actual.outcome}")
         if event == "confirmed":
             one = lane.imports[import_id]
-            self.require(len(one.rejected) == len(actual.failures), "I6", "failures of an import were lost")
+            self.require(len(one.failed) == len(actual.failures), "I6", "failures of an import were lost")
 
     # --- at every request ---
 
@@ -319,14 +323,14 @@ class Oracle:
             self.require(type(error).__name__ == "Junk", "I9", f"a function raised {error!r}")
 
     def _check_run(self, run: RunSeen) -> None:
-        data = self._world.stored(runs.run_path(run.run_id))
+        data = self._world.stored(paths.run_path(run.run_id))
         self.require(data, "I9", "a run has no record")
         assert data
         record = load(Run, data)
         end = record.end
         self.require(end, "I9", f"the run {run.run_id} did not end ({record.status})")
         assert end
-        self.require(end.account.adds_up, "I1", f"the account does not add up: {end.account}")
+        self.require(end.tally.adds_up, "I1", f"the account does not add up: {end.tally}")
         copies = [path for path in self._world.blobs.stored if path.startswith(f"working/{run.run_id}/")]
         late = any(any(lane.late()) for lane in run.lanes.values())
         self.require(not copies or late, "P9", "a working copy is left")
@@ -342,26 +346,26 @@ class Oracle:
             self.require(forgotten, "I1", "contacts were sent by a run without a plan")
             return
         self.require(run.manifest and record.plan == run.manifest.plan, "I1", "the plan is not that of the manifest")
-        account = runs.account(record.plan, run.lanes.values())
-        self.require(record.account == account, "I1", f"the account is not up to date: {record.account}, now {account}")
+        account = tally_of(record.plan, run.lanes.values())
+        self.require(record.tally == account, "I1", f"the account is not up to date: {record.tally}, now {account}")
         confirmed = self._confirmed(run)
         count = account.confirmed
         self.require(count == len(confirmed), "I1", f"{count} counted as confirmed, not {len(confirmed)}")
         self._check_rejects(run, account, confirmed)
-        amended = record.amended is None or end.account.unconfirmed > 0
+        amended = record.amended is None or end.tally.unconfirmed > 0
         self.require(amended, "I7", "amended, though every contact had its outcome")
-        report = self._world.stored(runs.run_path(run.run_id, "report.json"))
+        report = self._world.stored(paths.run_path(run.run_id, "report.json"))
         self.require(report or self._world.scenario.sabotage, "I7", "there is no report")
         if report:
             told = load(Report, report)
-            self.require((told.status, told.account) == (end.status, record.account), "I7", "report and end differ")
+            self.require((told.status, told.tally) == (end.status, record.tally), "I7", "report and end differ")
         if end.status is RunStatus.SUCCESSFUL:
             unsent = record.plan.contacts - account.confirmed
-            self.require(not unsent and not record.plan.rejected, "I7", "successful without all contacts")
+            self.require(not unsent and not record.plan.rejected_by_reason, "I7", "successful without all contacts")
         for lane in run.lanes.values():
             self._check_lane(run, lane)
 
-    def _check_rejects(self, run: RunSeen, account: runs.Account, confirmed: set[str]) -> None:
+    def _check_rejects(self, run: RunSeen, account: Tally, confirmed: set[str]) -> None:
         """The reject report names everybody but the confirmed, with the reasons that the account counts."""
         assert run.manifest
         if self._world.scenario.sabotage:
@@ -384,7 +388,7 @@ class Oracle:
         people = self._confirmed(self.runs[earlier]) if earlier else set()
         people -= {email for batch in run.batches for email in batch}  # those who are sent again
         for name in run.lanes:
-            ledger = self._world.stored(runs.run_path(run.run_id, f"lanes/{name}")) or b""
+            ledger = self._world.stored(paths.run_path(run.run_id, f"lanes/{name}")) or b""
             for event in map(orjson.loads, ledger.splitlines()):
                 if event["event"] == "confirmed":
                     failures = self._world.account._state.imports[event["importId"]].failures
@@ -453,7 +457,7 @@ class Oracle:
             failed = {email.lower() for email, _ in actual.failures}
             emails = {run.batches[one.batch][p].lower(): p for p in one.positions}
             if one.status is ImportStatus.CONFIRMED:
-                rejected = {email for email, position in emails.items() if position in one.rejected}
+                rejected = {email for email, position in emails.items() if position in one.failed}
                 self.require(rejected == failed, "I1", "the contacts that failed in an import are others")
         for portion in lane.portions.values():
             for position in portion.refused:
@@ -468,7 +472,7 @@ class Oracle:
 
     def _check_starts(self) -> None:
         """One run for each occasion, and what the next one compares with."""
-        records = [load(Run, self._world.stored(runs.run_path(run_id)) or b"") for run_id in self.runs]
+        records = [load(Run, self._world.stored(paths.run_path(run_id)) or b"") for run_id in self.runs]
         for started in self._world.people.answers.values():
             self.require(len(started) == 1 or self._world.restored, "B28", f"one idempotency key, two runs: {started}")
         self._check_schedule({r.run_id for r in records if r.trigger is Trigger.SCHEDULED})
@@ -488,7 +492,7 @@ class Oracle:
         """Each occurrence of the schedule has one run of each export, and each scheduled run its occurrence."""
         schedule = self._world.people.schedule
         fired = schedule.fired if schedule else set()
-        due = {runs.scheduled_run_id(e, at, f"{START}") for e in self._world.exports for at in fired}
+        due = {scheduled_run_id(e, at, f"{START}") for e in self._world.exports for at in fired}
         self.require(started <= due, "B21", "a scheduled run without an occurrence, or a second one")
         excused = self._world.restored or any('"schedule_missed"' in line for line in self._world.log)
         self.require(due <= started or excused, "B23", "an occurrence of the schedule was lost")
@@ -514,7 +518,7 @@ class Oracle:
                 for one in lane.imports.values():
                     if one.status is ImportStatus.CONFIRMED:
                         batch = run.batches[one.batch]
-                        for position in (p for p in one.positions if p not in one.rejected):
+                        for position in (p for p in one.positions if p not in one.failed):
                             newest[batch[position]][run.export_id] = version
         doubtful = {
             email

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from exporter import triggers
-from exporter.records import to_text
+from exporter.model import to_text
 from sandbox.activecampaign.imports import Outcome
 from tests.simulation.host import Schedule
 

@@ -5,29 +5,49 @@ Each function makes one; its first line is what was done wrong. A mistake that h
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from exporter import batches, ledger, log, pacing, records, runs, store, triggers
-from exporter.activecampaign import answers, refusals, wire
+from exporter import log, model, triggers
+from exporter.activecampaign import bodies, imports, outcomes, pacing, refusals, wire
 from exporter.api import runs as runs_api
+from exporter.delivery import ledger, steps
+from exporter.delivery.events import Event, opened
+from exporter.delivery.ledger import Lane
+from exporter.delivery.manifest import BatchEntry, Manifest
+from exporter.delivery.plan import Plan
 from exporter.errors import Stop, Unavailable
-from exporter.fates import Fate, fates
-from exporter.ledger import Lane, lane_event, portion_event
-from exporter.pipeline import confirm, finish, plan, start, sweep, upload
-from exporter.pipeline.account import CALLED_OFF, AccountCalls
-from exporter.pipeline.manifest import BatchEntry, Manifest, manifest_path
+from exporter.model import load
+from exporter.pipeline import batching, confirm, finish, plan, resume, start, sweep, upload
+from exporter.pipeline.session import CALLED_OFF, Session
 from exporter.ports import Changed
-from exporter.records import load
-from exporter.runs import Account, Run, run_path
+from exporter.records import paths, store
+from exporter.records.lanes import read_lanes
+from exporter.records.paths import manifest_path, run_path
+from exporter.runs.report import Report
+from exporter.runs.run import End, Run, Trigger, scheduled_run_id
+from exporter.tally import count
+from exporter.tally.count import Tally, resends, tally_of
+from exporter.tally.fates import Fate, fates
 from tests.fakes import FakeBlobs, FakeWriter
+from tests.ledgers import import_event, lane_event, portion_event
 from tests.simulation import ports
 
 Mistake = Callable[[pytest.MonkeyPatch], None]
 MISTAKES: list[Mistake] = []
+
+
+def everywhere(patch: pytest.MonkeyPatch, original: object, mistake: object) -> None:
+    """Put a mistake in the place of a function, in each module of the app that has it by whatever name."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("exporter."):
+            for attribute, value in list(vars(module).items()):
+                if value is original:
+                    patch.setattr(module, attribute, mistake)
 
 
 def mistake(make: Mistake) -> Mistake:
@@ -44,8 +64,8 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
     """A worker appends to its ledger wherever that ends now."""
     original = upload._Worker._append
 
-    def append(self: Any, *events: ledger.Json) -> None:
-        blob = self.services.blobs.read(runs.lane_path(self.run.run_id, self.number))
+    def append(self: Any, *events: Event) -> None:
+        blob = self.services.blobs.read(paths.lane_path(self.run.run_id, self.number))
         self.lane.length = len(blob.data)
         original(self, *events)
 
@@ -60,15 +80,15 @@ def sends_before_recording(patch: pytest.MonkeyPatch) -> None:
         count = len(portion.to_send)
         reply = self._account.call(wire.bulk_import(self._body(portion), count))
         now = self.services.clock.now()
-        outcome = answers.bulk_outcome(reply)
-        if isinstance(outcome, answers.Accepted):
+        outcome = imports.bulk_outcome(reply)
+        if isinstance(outcome, outcomes.Accepted):
             sending = portion_event(now, "sending", portion)
             accepted = portion_event(now, "accepted", portion, importId=outcome.import_id, queued=outcome.queued)
             self._append(sending, accepted)
-        elif isinstance(outcome, answers.ContactsRefused):
+        elif isinstance(outcome, outcomes.ContactsRefused):
             sending = portion_event(now, "sending", portion)
             self._append(sending, portion_event(now, "refused", portion, named=outcome.positions, faults=[]))
-        elif isinstance(outcome, answers.Ambiguous):
+        elif isinstance(outcome, outcomes.Ambiguous):
             raise Unavailable("activecampaign_unavailable", "lost")
         else:
             self._react(outcome)
@@ -80,7 +100,7 @@ def sends_before_recording(patch: pytest.MonkeyPatch) -> None:
 def fence_only_once(patch: pytest.MonkeyPatch) -> None:
     """A worker that missed its turn takes another one without passing the fence again."""
 
-    def call(self: AccountCalls, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
+    def call(self: Session, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
         clock = self.services.clock
         while True:
             at = self._take_turn(request.kind)
@@ -91,29 +111,29 @@ def fence_only_once(patch: pytest.MonkeyPatch) -> None:
             if clock.now() <= at + pacing.VALID_S:
                 return self.services.activecampaign.call(self.host, self.api_key, request)
 
-    patch.setattr(AccountCalls, "call", call)
+    patch.setattr(Session, "call", call)
 
 
 @mistake
 def late_turns_are_used(patch: pytest.MonkeyPatch) -> None:
     """A request is sent however late its turn is."""
 
-    def call(self: AccountCalls, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
+    def call(self: Session, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
         at = self._take_turn(request.kind)
         self.services.clock.sleep(max(0.0, at - self.services.clock.now()))
         if before and not before():
             return CALLED_OFF
         return self.services.activecampaign.call(self.host, self.api_key, request)
 
-    patch.setattr(AccountCalls, "call", call)
+    patch.setattr(Session, "call", call)
 
 
 @mistake
 def acceptance_is_success(patch: pytest.MonkeyPatch) -> None:
     """A 200 counts as delivered."""
 
-    def ask(self: Any, one: ledger.Import) -> None:
-        self._append(ledger.import_event(self.services.clock.now(), "confirmed", one, failed={}, unmatched=0))
+    def ask(self: Any, one: ledger.BulkImport) -> None:
+        self._append(import_event(self.services.clock.now(), "confirmed", one, failed={}, unmatched=0))
 
     patch.setattr(upload._Worker, "_ask", ask)
 
@@ -121,13 +141,13 @@ def acceptance_is_success(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def lost_answers_count_as_not_sent(patch: pytest.MonkeyPatch) -> None:
     """A request whose answer did not arrive is recorded as one that never left."""
-    original = answers.bulk_outcome
+    original = imports.bulk_outcome
 
     def outcome(reply: wire.Reply, *rest: Any) -> Any:
         found = original(reply, *rest)
-        return answers.Unavailable(found.reason) if isinstance(found, answers.Ambiguous) else found
+        return outcomes.NoAnswer(found.reason) if isinstance(found, outcomes.Ambiguous) else found
 
-    patch.setattr(answers, "bulk_outcome", outcome)
+    everywhere(patch, imports.bulk_outcome, outcome)
 
 
 @mistake
@@ -135,7 +155,7 @@ def doubt_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A definite no to the second request hides that the first one may have been queued."""
     original = Lane._apply_to_portion
 
-    def apply(self: Lane, name: str, event: ledger.Json, portion: ledger.Portion, at: float) -> None:
+    def apply(self: Lane, name: str, event: Event, portion: ledger.Portion, at: float) -> None:
         original(self, name, event, portion, at)
         portion.doubtful = False
 
@@ -145,7 +165,7 @@ def doubt_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def repeats_are_not_counted(patch: pytest.MonkeyPatch) -> None:
     """Re-sends are left out of the report."""
-    patch.setattr(runs, "resends", lambda lanes: 0)
+    everywhere(patch, resends, lambda lanes: 0)
 
 
 @mistake
@@ -157,21 +177,21 @@ def failures_of_imports_are_ignored(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def failed_imports_count_as_completed(patch: pytest.MonkeyPatch) -> None:
     """An import that ActiveCampaign failed counts as completed."""
-    original = answers.import_outcome
+    original = imports.import_outcome
 
     def outcome(reply: wire.Reply) -> Any:
         found = original(reply)
-        return answers.Completed((), 0) if isinstance(found, answers.ImportFailed) else found
+        return outcomes.Completed((), 0) if isinstance(found, outcomes.ImportFailed) else found
 
-    patch.setattr(answers, "import_outcome", outcome)
+    everywhere(patch, imports.import_outcome, outcome)
 
 
 @mistake
 def stuck_imports_are_waited_for(patch: pytest.MonkeyPatch) -> None:
     """A run waits for ever for an import without an outcome."""
-    original = ledger.next_step
-    patch.setattr(
-        ledger, "next_step", lambda lane, now, **options: original(lane, now, **(options | {"confirm_within_s": 1e9}))
+    original = steps.next_step
+    everywhere(
+        patch, original, lambda lane, now, **options: original(lane, now, **(options | {"confirm_within_s": 1e9}))
     )
 
 
@@ -186,7 +206,7 @@ def every_400_drops_the_batch(patch: pytest.MonkeyPatch) -> None:
         refused = verdicts[0] is not None
         return refusals.Search((), () if refused else (everybody,), dict.fromkeys(everybody, 0) if refused else {})
 
-    patch.setattr(refusals, "search", search)
+    everywhere(patch, refusals.search, search)
 
 
 @mistake
@@ -205,7 +225,7 @@ def names_are_taken_at_their_word(patch: pytest.MonkeyPatch) -> None:
                 break
         return refusals.Search(left, (), bad)
 
-    patch.setattr(refusals, "search", search)
+    everywhere(patch, refusals.search, search)
 
 
 # --- planning --------------------------------------------------------------------------------------------------------
@@ -214,12 +234,12 @@ def names_are_taken_at_their_word(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def each_refresh_for_itself(patch: pytest.MonkeyPatch) -> None:
     """A segment that is read twice is sent twice."""
-    original = batches.plan_batches
+    original = batching.plan_batches
 
     def plan_batches(refreshes: Any, *rest: Any) -> Any:
         return original([*refreshes, *refreshes], *rest)
 
-    patch.setattr(batches, "plan_batches", plan_batches)
+    everywhere(patch, batching.plan_batches, plan_batches)
 
 
 @mistake
@@ -248,14 +268,14 @@ def manifest_is_overwritten(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def the_last_batch_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """The ledgers are opened without the last batch."""
-    original = ledger.opened
-    patch.setattr(ledger, "opened", lambda at, counts: original(at, list(counts)[:-1]))
+    original = opened
+    everywhere(patch, opened, lambda at, counts: original(at, list(counts)[:-1]))
 
 
 @mistake
 def lanes_overlap(patch: pytest.MonkeyPatch) -> None:
     """Each lane begins with the first batch of the run."""
-    original = ledger.opened
+    original = opened
     patch.setattr(
         ledger, "opened", lambda at, counts: original(at, [*([(0, 1)] if counts and counts[0][0] else []), *counts])
     )
@@ -279,12 +299,12 @@ def cancel_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def one_lane_ends_the_run(patch: pytest.MonkeyPatch) -> None:
     """The run ends when the first of its lanes is over."""
-    original = finish._over
+    original = finish._close_lanes
 
     def over(services: Any, run: Run) -> bool:
-        return any(lane.finished for lane, _ in finish.lanes(services, run)) or original(services, run)
+        return any(lane.done for lane, _ in read_lanes(services, run)) or original(services, run)
 
-    patch.setattr(finish, "_over", over)
+    everywhere(patch, finish._close_lanes, over)
 
 
 @mistake
@@ -303,13 +323,13 @@ def a_dead_worker_keeps_its_lane(patch: pytest.MonkeyPatch) -> None:
 def a_budget_for_each_worker(patch: pytest.MonkeyPatch) -> None:
     """Each worker keeps its own rate budget."""
 
-    def change(self: AccountCalls, update: Callable[[pacing.Budget], tuple[pacing.Budget, Any]]) -> Any:
+    def change(self: Session, update: Callable[[pacing.Budget], tuple[pacing.Budget, Any]]) -> Any:
         budget, _ = self._budget or (pacing.Budget(), "")
         budget, result = update(budget)
         self._budget = (budget, "")
         return result
 
-    patch.setattr(AccountCalls, "_change", change)
+    patch.setattr(Session, "_change", change)
 
 
 @mistake
@@ -322,8 +342,8 @@ def two_runs_at_once(patch: pytest.MonkeyPatch) -> None:
 def a_doubled_timer_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """A scheduled run gets a random id."""
     numbers = iter(range(1, 10**9))
-    original = runs.scheduled_run_id
-    patch.setattr(runs, "scheduled_run_id", lambda export, at, salt: original(export, at, f"{salt}{next(numbers)}"))
+    original = scheduled_run_id
+    everywhere(patch, scheduled_run_id, lambda export, at, salt: original(export, at, f"{salt}{next(numbers)}"))
 
 
 @mistake
@@ -333,7 +353,7 @@ def a_repeated_request_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     def start_once(services: Any, export: Any, by: str, key: str, request: bytes, **options: Any) -> start.Started:
         return start.start_on_demand(services, export, by, **options)
 
-    patch.setattr(start, "start_once", start_once)
+    everywhere(patch, start.start_once, start_once)
 
 
 @mistake
@@ -348,7 +368,7 @@ def changes_overwrite_each_other(patch: pytest.MonkeyPatch) -> None:
         blobs.put(path, new.to_json())
         return new
 
-    patch.setattr(store, "change", change)
+    everywhere(patch, store.change, change)
 
 
 @mistake
@@ -372,7 +392,7 @@ def a_lost_race_is_written_all_the_same(patch: pytest.MonkeyPatch) -> None:
             return new
         raise Unavailable("storage_contention", "")
 
-    patch.setattr(store, "change", change)
+    everywhere(patch, store.change, change)
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------
@@ -381,22 +401,24 @@ def a_lost_race_is_written_all_the_same(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def totals_count_events(patch: pytest.MonkeyPatch) -> None:
     """Totals count every acceptance, also those of imports that were sent again."""
-    original = runs.account
+    original = tally_of
 
-    def account(planned: runs.Plan, lanes: Iterable[Lane]) -> Account:
+    def tally(planned: Plan, lanes: Iterable[Lane]) -> Tally:
         lanes = list(lanes)
         result = original(planned, lanes)
         failed = (i for lane in lanes for i in lane.imports.values() if i.status is ledger.ImportStatus.FAILED)
         return result.model_copy(update={"confirmed": result.confirmed + sum(len(one.positions) for one in failed)})
 
-    patch.setattr(runs, "account", account)
+    everywhere(patch, tally_of, tally)
 
 
 @mistake
 def rejected_rows_are_left_out(patch: pytest.MonkeyPatch) -> None:
     """Rows that are rejected here are not in the account."""
-    original = runs.account
-    patch.setattr(runs, "account", lambda planned, lanes: original(planned.model_copy(update={"rejected": {}}), lanes))
+    original = tally_of
+    everywhere(
+        patch, tally_of, lambda planned, lanes: original(planned.model_copy(update={"rejected_by_reason": {}}), lanes)
+    )
 
 
 @mistake
@@ -414,8 +436,8 @@ def who_was_not_sent_is_not_named(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def refusals_of_the_run_before_are_not_named(patch: pytest.MonkeyPatch) -> None:
     """The reject report of a run that resumes another names only whom that run sent itself."""
-    original = plan._what_is_left
-    patch.setattr(plan, "_what_is_left", lambda *arguments: replace(original(*arguments), refused=()))
+    original = resume.what_is_left
+    everywhere(patch, resume.what_is_left, lambda *arguments: replace(original(*arguments), refused=()))
 
 
 @mistake
@@ -434,21 +456,21 @@ def an_older_list_of_rejects_replaces_a_newer_one(patch: pytest.MonkeyPatch) -> 
 @mistake
 def the_report_comes_first(patch: pytest.MonkeyPatch) -> None:
     """The report is written before the end of the run is decided."""
-    original = finish.end_with
+    original = finish.record_end
 
-    def end_with(services: Any, run_id: str, end: runs.End, may_end: Any) -> None:
+    def record_end(services: Any, run_id: str, end: End, may_end: Any) -> None:
         run = store.get(services.blobs, Run, run_path(run_id))
         assert run
         told = run.model_copy(update={"end": end})
         manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
         original(services, run_id, end, may_end)
         if manifest and told.plan:
-            report = finish.Report(
+            report = Report(
                 run_id=run_id,
                 export_id=run.export_id,
                 status=end.status,
                 ended_utc=end.at,
-                account=end.account,
+                tally=end.tally,
                 explanations={},
                 sources=(),
                 warnings=(),
@@ -456,13 +478,13 @@ def the_report_comes_first(patch: pytest.MonkeyPatch) -> None:
             )
             services.blobs.put(run_path(run_id, "report.json"), report.to_json())
 
-    patch.setattr(finish, "end_with", end_with)
+    everywhere(patch, finish.record_end, record_end)
 
 
 @mistake
 def late_imports_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks for an import that has no outcome when its run ends."""
-    patch.setattr(confirm, "ask_late", finish.settle)
+    everywhere(patch, confirm.ask_late, finish.after_end)
 
 
 @mistake
@@ -474,14 +496,14 @@ def working_copies_are_kept(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def the_working_copy_goes_first(patch: pytest.MonkeyPatch) -> None:
     """The working copy is deleted before the end is recorded."""
-    original = finish._end
+    original = finish._end_after_sending
 
     def end(services: Any, run: Run, *rest: Any) -> None:
         for path in list(services.blobs.names(f"working/{run.run_id}/")):
             services.blobs.delete(path)
         original(services, run, *rest)
 
-    patch.setattr(finish, "_end", end)
+    everywhere(patch, finish._end_after_sending, end)
 
 
 @mistake
@@ -574,58 +596,56 @@ def a_repeated_run_all_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """Run all does not look at the idempotency key."""
     original = runs_api._start
 
-    def begin(context: Any, export: Any, trigger: runs.Trigger, headers: Any, body: Any) -> start.Started:
-        headers = runs_api.KeyHeaders() if trigger is runs.Trigger.RUN_ALL else headers
+    def begin(context: Any, export: Any, trigger: Trigger, headers: Any, body: Any) -> start.Started:
+        headers = runs_api.KeyHeaders() if trigger is Trigger.RUN_ALL else headers
         return original(context, export, trigger, headers, body)
 
-    patch.setattr(runs_api, "_start", begin)
+    everywhere(patch, runs_api._start, begin)
 
 
 @mistake
 def what_got_no_outcome_is_not_resumed(patch: pytest.MonkeyPatch) -> None:
     """A run that is resumed goes on only with what was not sent, not with what was sent and not confirmed."""
-    original = runs.carry_over
+    original = count.carry_over
 
-    def carry_over(run: Run, found: list[Fate]) -> Any:
+    def carry_over(run_id: str, before: Any, found: list[Fate]) -> Any:
         given_up = ledger.ImportStatus.GIVEN_UP
         return original(
-            run, [replace(f, reason=None) if f.newest and f.newest.status is given_up else f for f in found]
+            run_id, before, [replace(f, reason=None) if f.newest and f.newest.status is given_up else f for f in found]
         )
 
-    patch.setattr(runs, "carry_over", carry_over)
+    everywhere(patch, count.carry_over, carry_over)
 
 
 @mistake
 def everything_is_sent_again(patch: pytest.MonkeyPatch) -> None:
     """A run that is resumed begins anew."""
-    original = plan._what_is_left
+    original = resume.what_is_left
 
     def what_is_left(services: Any, run: Run, planned: Any, identity: str) -> Any:
         return replace(original(services, run, planned, identity), batches=planned.batches)
 
-    patch.setattr(plan, "_what_is_left", what_is_left)
+    everywhere(patch, resume.what_is_left, what_is_left)
 
 
 @mistake
 def what_was_carried_over_is_not_counted(patch: pytest.MonkeyPatch) -> None:
     """The account of a run that goes on with another leaves out what that one had confirmed."""
-    original = runs.account
-    patch.setattr(runs, "account", lambda planned, lanes: original(planned.model_copy(update={"carried": None}), lanes))
+    original = tally_of
+    everywhere(patch, tally_of, lambda planned, lanes: original(planned.model_copy(update={"carried": None}), lanes))
 
 
 @mistake
 def a_newer_record_fails_the_run(patch: pytest.MonkeyPatch) -> None:
     """An instance of the old release takes a record of the new one for broken."""
-    for module in (records, ledger, pacing):
-        patch.setattr(module, "check_version", lambda version, what: None)
+    everywhere(patch, model.check_version, lambda version, what: None)
 
 
 @mistake
 def a_newer_record_is_read_all_the_same(patch: pytest.MonkeyPatch) -> None:
     """An instance of the old release reads records of the new one, and writes them as its own."""
-    original = records.load
-    for module in (records, store, start):
-        patch.setattr(module, "load", lambda kind, data: original(kind, ports.this_release(data)))
+    original = model.load
+    everywhere(patch, original, lambda kind, data: original(kind, ports.this_release(data)))
 
 
 # --- what others may see ---------------------------------------------------------------------------------------------
@@ -638,7 +658,7 @@ def an_address_is_logged(patch: pytest.MonkeyPatch) -> None:
 
     def body(self: Any, portion: ledger.Portion) -> bytes:
         data = original(self, portion)
-        log.event("sending", first=wire.addresses(data)[0])
+        log.event("sending", first=bodies.addresses(data)[0])
         return data
 
     patch.setattr(upload._Worker, "_body", body)

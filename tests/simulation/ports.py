@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
 from exporter.errors import Stop
-from exporter.ports import Blob, SegmentFile, Services
+from exporter.model import VERSION
+from exporter.ports import Blob
+from exporter.services import Services
+from exporter.source.files import SegmentFile
 from tests.fakes import FakeBlobs, FakeSegmentReader, FakeWriter
 from tests.simulation.host import Invocation
 from tests.simulation.weather import Call, unavailable
@@ -22,7 +25,10 @@ REQUEST_DEADLINE_S = 60.0
 WRITES = ("create", "replace", "put", "append")
 
 
-_VERSIONS = ((b'"schemaVersion":1', b'"schemaVersion":2'), (b'"event":"opened","v":1', b'"event":"opened","v":2'))
+_VERSIONS = tuple(
+    (b"%s%d" % (name, VERSION), b"%s%d" % (name, VERSION + 1))
+    for name in (b'"schemaVersion":', b'"event":"opened","v":')
+)
 
 
 def next_release(data: bytes) -> bytes:
@@ -187,7 +193,7 @@ class SimulatedMessages:
 
 
 class SimulatedSecrets:
-    """`ports.Secrets`, with the cache of `exporter.secrets.KeyVault`."""
+    """`ports.Secrets`, with the cache of `exporter.adapters.vault.KeyVault`."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from exporter.runs import RunStatus
+from exporter.runs.run import RunStatus
 from tests.simulation.people import NEW_KEY
 from tests.simulation.world import World
 

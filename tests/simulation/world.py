@@ -17,12 +17,15 @@ from urllib.parse import urlencode
 
 import orjson
 
-from exporter import batches, bootstrap, pacing, triggers
+from exporter import bootstrap, triggers
+from exporter.activecampaign import pacing
+from exporter.activecampaign.pacing import Pace
 from exporter.activecampaign.wire import Answer, Reply, Request
-from exporter.pacing import Pace
-from exporter.pipeline import plan, working
+from exporter.delivery import batches
+from exporter.pipeline import batching, dispatch, plan
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S
-from exporter.ports import Services
+from exporter.records import payload
+from exporter.services import Services
 from exporter.settings import Settings
 from sandbox.activecampaign import Account, Switches
 from tests.builders import COLUMNS, SEGMENT, make_connection, make_export
@@ -403,14 +406,14 @@ def _patched(world: World) -> Iterator[None]:
 
         return maybe
 
-    limits = batches.Limits(max_contacts=world.scenario.batch)
+    limits = batches.RequestSize(max_contacts=world.scenario.batch)
     try:
         with (
             patch.object(bootstrap, "services", services),
-            patch.object(plan, "Limits", lambda: limits),
-            patch.object(plan, "BATCHES_A_LANE", 2),
-            patch.object(plan, "plan_batches", defective("planning", batches.plan_batches)),
-            patch.object(working, "_read", defective("uploading", working._read)),
+            patch.object(plan, "RequestSize", lambda: limits),
+            patch.object(dispatch, "BATCHES_A_LANE", 2),
+            patch.object(plan, "plan_batches", defective("planning", batching.plan_batches)),
+            patch.object(payload, "_read", defective("uploading", payload._read)),
         ):
             yield
     finally:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import audit
+from exporter.records import audit
 from tests.fakes import FakeBlobs, FakeClock
 
 RETENTION_DAYS = 400

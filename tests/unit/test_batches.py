@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.activecampaign.wire import envelope
-from exporter.batches import HEARTBEAT_ROWS, Limits, plan_batches
-from exporter.contacts import Mapping
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts.matching import Mapping
+from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
-from exporter.segments import find_refresh
+from exporter.pipeline.batching import HEARTBEAT_ROWS, plan_batches
+from exporter.source.segments import find_refresh
 from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.unit.test_plan import Row, csv_file, plan
 
@@ -27,7 +28,7 @@ def people(count: int) -> list[Row]:
 
 
 def test_a_request_has_at_most_250_contacts_and_399_999_bytes() -> None:
-    assert Limits() == Limits(max_contacts=250, max_bytes=399_999)
+    assert RequestSize() == RequestSize(max_contacts=250, max_bytes=399_999)
 
 
 @pytest.mark.parametrize(("count", "counts"), [(249, [249]), (250, [250]), (251, [241, 10]), (500, [250, 250])])
@@ -40,12 +41,12 @@ def test_the_251st_contact_begins_another_batch(count: int, counts: list[int]) -
 def test_a_contact_that_fills_a_request_to_the_last_byte_is_sent_and_one_byte_more_is_too_large(name: str) -> None:
     files = table([("p0@x.org", ""), ("ada@example.com", name * 50), ("p1@x.org", "")])
     (fitting,) = plan(table([("ada@example.com", name * 50)]), mapping=ADDRESS).bodies
-    full = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(fitting)))
-    assert full.planned.rejected == {}
+    full = plan(files, mapping=ADDRESS, limits=RequestSize(max_bytes=len(fitting)))
+    assert full.planned.rejected_by_reason == {}
     assert fitting in full.bodies
     assert full.planned.contacts == 3
-    less = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(fitting) - 1))
-    assert less.planned.rejected == {"contact_too_large": 1}
+    less = plan(files, mapping=ADDRESS, limits=RequestSize(max_bytes=len(fitting) - 1))
+    assert less.planned.rejected_by_reason == {"contact_too_large": 1}
     assert [row["email"] for row in less.rejects] == ["ada@example.com"]
     assert less.planned.contacts == 2
 
@@ -53,9 +54,9 @@ def test_a_contact_that_fills_a_request_to_the_last_byte_is_sent_and_one_byte_mo
 def test_a_batch_is_filled_to_the_last_byte_and_not_beyond_it() -> None:
     files = table(people(5))
     (together,) = plan(files, mapping=ADDRESS).bodies
-    exactly = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(together)))
+    exactly = plan(files, mapping=ADDRESS, limits=RequestSize(max_bytes=len(together)))
     assert exactly.bodies == [together]
-    less = plan(files, mapping=ADDRESS, limits=Limits(max_bytes=len(together) - 1))
+    less = plan(files, mapping=ADDRESS, limits=RequestSize(max_bytes=len(together) - 1))
     assert sorted(batch.count for batch in less.planned.batches) == [2, 3]
 
 
@@ -63,10 +64,12 @@ def test_a_small_last_batch_takes_as_many_contacts_as_fit_into_it_to_the_byte() 
     short = [(f"p{n}@x.org", "A" * n) for n in range(20)]
     long = [(f"q{n}@x.org", "B" * 900) for n in range(3)]
     (fitting,) = plan(table([*short[-2:], *long]), mapping=ADDRESS).bodies
-    cut = plan(table([*short, *long]), mapping=ADDRESS, limits=Limits(max_contacts=20, max_bytes=len(fitting)))
+    cut = plan(table([*short, *long]), mapping=ADDRESS, limits=RequestSize(max_contacts=20, max_bytes=len(fitting)))
     assert [batch.count for batch in cut.planned.batches] == [18, 5]
     assert cut.bodies[-1] == fitting
-    less = plan(table([*short, *long]), mapping=ADDRESS, limits=Limits(max_contacts=20, max_bytes=len(fitting) - 1))
+    less = plan(
+        table([*short, *long]), mapping=ADDRESS, limits=RequestSize(max_contacts=20, max_bytes=len(fitting) - 1)
+    )
     assert [batch.count for batch in less.planned.batches] == [19, 4]
 
 
@@ -93,7 +96,7 @@ def test_a_run_of_exactly_as_many_profiles_as_allowed_sends_each_of_them(count: 
 def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> None:
     with pytest.raises(Stop, match="hold 601 contacts; at most 600") as caught:
         plan(table([*people(601), ("nobody", "")]), mapping=ADDRESS, most=600)
-    assert caught.value.code == "too_many_profiles"
+    assert caught.value.code == "too_many_contacts"
 
 
 def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
@@ -106,7 +109,7 @@ def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
         landing,
         Mapping("EMail"),
         envelope(1, run_automations=False),
-        Limits(),
+        RequestSize(),
         blobs.writer("p"),
         blobs.writer("r"),
         10,
@@ -136,7 +139,7 @@ def beats(*rows_of_files: int) -> list[int]:
         landing,
         Mapping("EMail"),
         envelope(1, run_automations=False),
-        Limits(),
+        RequestSize(),
         blobs.writer("p"),
         blobs.writer("r"),
         1_000_000,
@@ -152,7 +155,7 @@ def test_a_sign_of_life_comes_with_the_65536th_row_and_not_before() -> None:
 
 
 def test_a_sign_of_life_comes_again_after_as_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 100)
+    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 100)
     assert beats(99, 1, 99, 1, 250, 49, 1) == [100, 200, 450, 500]
 
 

@@ -13,9 +13,9 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from exporter.adapters import blobs, segment_files
 from exporter.errors import Unavailable
 from exporter.ports import Changed
-from exporter.storage import blobs
 
 
 def status(code: int) -> HttpResponseError:
@@ -120,4 +120,8 @@ def test_there_is_no_fifth_try() -> None:
 
 
 def test_blocks_and_small_files_have_the_sizes_that_memory_was_measured_with() -> None:
-    assert (blobs.BLOCK_BYTES, blobs.READ_BYTES, blobs.SMALL_FILE_BYTES) == (4_194_304, 4_194_304, 67_108_864)
+    assert (blobs.BLOCK_BYTES, segment_files.READ_BYTES, segment_files.SMALL_FILE_BYTES) == (
+        4_194_304,
+        4_194_304,
+        67_108_864,
+    )

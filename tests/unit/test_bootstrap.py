@@ -20,7 +20,7 @@ from azure.core.credentials import AccessToken
 
 from exporter import bootstrap
 from exporter.errors import Unavailable
-from exporter.ports import Services
+from exporter.services import Services
 from tests.fakes import SETTINGS
 
 CALLS: dict[str, Callable[[Services], object]] = {

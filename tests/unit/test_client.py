@@ -16,8 +16,8 @@ import pytest
 import requests.adapters
 import trustme
 
-from exporter.activecampaign.client import MAX_ANSWER_BYTES, Client
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Request
+from exporter.adapters.activecampaign import MAX_ANSWER_BYTES, Client
 from tests.waiting import wait_for
 
 KEY = "key-0123456789"

@@ -7,19 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.contacts import (
-    Contact,
-    FieldMapping,
-    Mapping,
-    Matched,
-    Notice,
-    contact_of,
-    email_flaw,
-    match_columns,
-)
+from exporter.contacts.addresses import email_flaw
+from exporter.contacts.matching import FieldMapping, Mapping, Matched, match_columns
+from exporter.contacts.rules import Contact, Notice, contact_of
 from exporter.errors import Stop
-from exporter.readers import Column
 from exporter.reasons import Reason
+from exporter.source.rows import Column
 
 COLUMNS = tuple(Column(name, "string") for name in ("Id", "EMail", "First", "Last", "Phone", "Tier", "Tags", "Consent"))
 MAPPING = Mapping(

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter import readers
-from exporter.formats import Row, csv_blocks, csv_records
-from exporter.formats.csv_records import Syntax
-from exporter.ports import SegmentFile
-from exporter.readers import Column, Partition, read_rows, rows_at
 from exporter.reasons import Reason
+from exporter.source import readers
+from exporter.source.files import SegmentFile
+from exporter.source.formats import csv_blocks, csv_records
+from exporter.source.formats.csv_records import Syntax
+from exporter.source.readers import Partition, read_rows
+from exporter.source.rows import Column, Row, rows_at
 
 TOO_LARGE = Reason.ROW_TOO_LARGE
 SMALL_ROW_BYTES = 200

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.distinct import FirstRows
+from exporter.contacts.distinct import FirstRows
 
 # Lengths around the widths that are hashed differently, and addresses that differ in one place only.
 ADDRESSES = st.one_of(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from exporter.fates import Bucket, Fate, fates
-from exporter.ledger import Lane, import_event, opened, portion_event
+from exporter.delivery.events import opened
+from exporter.delivery.ledger import Lane
 from exporter.reasons import Reason
+from exporter.tally.fates import Bucket, Fate, fates
 from tests.fakes import START
+from tests.ledgers import import_event, portion_event
 
 
 def lane_after(*names: str, count: int = 4, **data: object) -> Lane:

@@ -4,31 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.delivery.events import Event, encode, opened
+from exporter.delivery.ledger import IMPORT_EVENTS, PORTION_EVENTS, ImportStatus, Lane, Portion, PortionStatus, fold
+from exporter.delivery.steps import Ask, Finished, GiveUp, Pause, Send, ask_at, next_step
 from exporter.errors import Culprit, Stop, Wait
-from exporter.ledger import (
-    IMPORT_EVENTS,
-    PORTION_EVENTS,
-    Ask,
-    Finished,
-    GiveUp,
-    ImportStatus,
-    Json,
-    Lane,
-    Pause,
-    Portion,
-    PortionStatus,
-    Send,
-    ask_at,
-    encode,
-    fold,
-    import_event,
-    lane_event,
-    next_step,
-    opened,
-    portion_event,
-)
+from exporter.model import VERSION
 from exporter.reasons import Reason
 from tests.fakes import START
+from tests.ledgers import import_event, lane_event, portion_event
 
 
 def lane_of(*batches: tuple[int, int]) -> Lane:
@@ -52,9 +35,9 @@ def test_an_accepted_request_is_not_delivered_yet() -> None:
     accept(lane)
     assert lane.portions[0, 0].status is PortionStatus.SENT
     one = lane.imports["i1"]
-    assert (one.status, one.rejected, one.reason) == (ImportStatus.ACCEPTED, {}, None)
+    assert (one.status, one.failed, one.reason) == (ImportStatus.ACCEPTED, {}, None)
     assert (one.accepted_at, one.asked_at, one.asks) == (START, START, 0)
-    assert not lane.finished
+    assert not lane.done
 
 
 def test_each_request_without_an_outcome_is_sent_again_and_counted() -> None:
@@ -181,9 +164,9 @@ def test_the_lane_is_finished_when_every_import_has_its_outcome() -> None:
     lane = lane_of((0, 5))
     accept(lane)
     lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={"3": "failed_in_import"}, unmatched=0))
-    assert lane.finished
+    assert lane.done
     assert lane.imports["i1"].status is ImportStatus.CONFIRMED
-    assert lane.imports["i1"].rejected == {3: "failed_in_import"}
+    assert lane.imports["i1"].failed == {3: "failed_in_import"}
     assert step(lane) == Finished()
 
 
@@ -210,7 +193,7 @@ def test_an_import_without_a_final_status_is_given_up_in_the_end() -> None:
     assert step(lane, START + 7_201) == GiveUp(one, Reason.NOT_CONFIRMED_IN_TIME)
     lane.apply(import_event(START + 7_201, "gaveUp", one, reason="not_confirmed_in_time"))
     assert (one.status, one.reason) == (ImportStatus.GIVEN_UP, "not_confirmed_in_time")
-    assert lane.finished
+    assert lane.done
 
 
 def test_an_outcome_may_come_late_when_only_the_time_was_up() -> None:
@@ -324,9 +307,9 @@ def test_a_closed_lane_sends_nothing_and_still_takes_in_outcomes() -> None:
     lane = lane_of((0, 5), (1, 5))
     accept(lane)
     lane.apply(lane_event(START, "claimed", by="w1"))
-    assert not lane.finished
+    assert not lane.done
     lane.apply(lane_event(START, "closed"))
-    assert (lane.finished, lane.holder) == (True, None)
+    assert (lane.done, lane.holder) == (True, None)
     for event in (lane_event(START, "claimed", by="w2"), portion_event(START, "sending", lane.portions[1, 0])):
         with pytest.raises(Stop, match="after its end"):
             lane.apply(event)
@@ -361,8 +344,8 @@ def test_an_import_has_one_outcome() -> None:
 
 
 def test_a_ledger_of_a_newer_release_is_left_to_that_release() -> None:
-    with pytest.raises(Wait, match="Expected a ledger of schema version 1 at most, found 2"):
-        fold(encode([opened(START, []) | {"v": 2}]))
+    with pytest.raises(Wait, match="Expected a ledger of schema version 2 at most, found 3"):
+        fold(encode([opened(START, []) | {"v": VERSION + 1}]))
 
 
 @pytest.mark.parametrize(
@@ -395,7 +378,7 @@ def test_no_contact_is_lost_or_doubled_whatever_happens(names: list[str], count:
     assert fold(encode([opened(START, [(0, count)])])).portions[0, 0].open == count
 
 
-def _any_event(lane: Lane, name: str, number: int) -> Json | None:
+def _any_event(lane: Lane, name: str, number: int) -> Event | None:
     """Make an event of this name if some portion or import may meet it."""
     if name in PORTION_EVENTS:
         for portion in lane.portions.values():

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from exporter.pipeline.manifest import BatchEntry, Manifest, SourceEntry
-from exporter.runs import Plan
+from exporter.delivery.manifest import BatchEntry, Manifest, SourceEntry
+from exporter.delivery.plan import Plan
 from tests.fakes import START
 
 
@@ -22,7 +22,7 @@ def manifest() -> Manifest:
         sources=tuple(SourceEntry(path=p, etag="e", rows=n) for p, n in (("a.csv", 2), ("b.csv", 0), ("c.csv", 3))),
         envelope=("", "", ""),
         batches=(),
-        plan=Plan(rows_read=5, contacts=5, duplicates=0, rejected={}, batches=0, lanes=0, at=START),
+        plan=Plan(rows_read=5, contacts=5, duplicates=0, rejected_by_reason={}, batches=0, lanes=0, at=START),
     )
 
 
@@ -37,7 +37,9 @@ def test_there_is_no_row_behind_the_last_one(manifest: Manifest) -> None:
 
 
 def test_a_body_matches_to_the_last_byte() -> None:
-    batch = BatchEntry(offset=0, length=3, rows_length=0, count=1, sha256=hashlib.sha256(b"abc").hexdigest())
+    batch = BatchEntry(
+        offset_bytes=0, body_bytes=3, references_bytes=0, count=1, sha256=hashlib.sha256(b"abc").hexdigest()
+    )
     assert batch.matches(b"abc")
     assert not batch.matches(b"abd")
     assert not batch.matches(b"ab")

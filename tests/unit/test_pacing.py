@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.activecampaign.pacing import GAP, MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
 from exporter.activecampaign.wire import Kind
 from exporter.errors import Wait
-from exporter.pacing import GAP, MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
+from exporter.model import VERSION
 
 START = 1_795_000_000.0
 JUST_LATE = VALID_S * 0.999
@@ -378,7 +379,7 @@ def test_a_budget_survives_storage(kinds: list[Kind], waits: list[float]) -> Non
 def test_a_budget_is_stored_in_this_form() -> None:
     budget = Budget(bulk=(1, 5), single=(5,), general=(3,), resume_at=7.5, spread=6, calm_s=120.0)
     assert orjson.loads(budget.to_json()) == {
-        "schemaVersion": 1,
+        "schemaVersion": VERSION,
         "bulk": [1, 5],
         "single": [5],
         "general": [3],
@@ -391,8 +392,8 @@ def test_a_budget_is_stored_in_this_form() -> None:
 
 
 def test_a_budget_of_an_unknown_version_is_refused() -> None:
-    record = orjson.loads(Budget().to_json()) | {"schemaVersion": 2}
-    with pytest.raises(Wait, match="Expected a rate budget of schema version 1 at most, found 2"):
+    record = orjson.loads(Budget().to_json()) | {"schemaVersion": VERSION + 1}
+    with pytest.raises(Wait, match="Expected a rate budget of schema version 2 at most, found 3"):
         Budget.from_json(orjson.dumps(record))
 
 

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.errors import Stop
-from exporter.formats import Row, parquet
-from exporter.ports import Changed, SegmentFile
-from exporter.readers import rows_at
+from exporter.ports import Changed
 from exporter.reasons import Reason
+from exporter.source.files import SegmentFile
+from exporter.source.formats import parquet
+from exporter.source.rows import Row, rows_at
 
 FILE = SegmentFile("segment.parquet", 0, "etag", 0.0)
 PLUS_TWO = dt.timezone(dt.timedelta(hours=2))

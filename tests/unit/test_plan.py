@@ -19,16 +19,20 @@ from hypothesis import strategies as st
 
 from bench import peers
 from bench import plan as bench
-from exporter.activecampaign.wire import Envelope, envelope
-from exporter.batches import MIN_CONTACTS, Limits, Planned, check_size, plan_batches
-from exporter.contacts import Contact, FieldMapping, Mapping, contact_of, match_columns
+from exporter.activecampaign.bodies import Envelope, envelope
+from exporter.contacts.matching import FieldMapping, Mapping, match_columns
+from exporter.contacts.rules import Contact, contact_of
+from exporter.definitions.exports import DataMatching
+from exporter.delivery.batches import MIN_CONTACTS, RequestSize
 from exporter.errors import Stop
-from exporter.exports import DataMatching
+from exporter.pipeline.batching import Planned, plan_batches
+from exporter.pipeline.brakes import check_size
 from exporter.pipeline.start import start_on_demand
-from exporter.ports import Changed, SegmentFile
-from exporter.readers import Column
-from exporter.runs import Run, RunStatus
-from exporter.segments import find_refresh
+from exporter.ports import Changed
+from exporter.runs.run import Run, RunStatus
+from exporter.source.files import SegmentFile
+from exporter.source.rows import Column
+from exporter.source.segments import find_refresh
 from tests.builders import SEGMENT, drive, make_export, run_export
 from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles, make_fakes
 
@@ -37,7 +41,7 @@ MAPPING = Mapping(
     email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone", fields=(FieldMapping("Tier", 7),)
 )
 AROUND = envelope(1, run_automations=False)
-ROOMY = Limits()
+ROOMY = RequestSize()
 
 type Row = Sequence[str]
 
@@ -50,11 +54,14 @@ class Done:
 
     @property
     def bodies(self) -> list[bytes]:
-        return [self.payload[b.offset : b.offset + b.length] for b in self.planned.batches]
+        return [self.payload[b.offset_bytes : b.offset_bytes + b.body_bytes] for b in self.planned.batches]
 
     @property
     def references(self) -> list[list[list[object]]]:
-        ends = [(b.offset + b.length, b.offset + b.length + b.rows_length) for b in self.planned.batches]
+        ends = [
+            (b.offset_bytes + b.body_bytes, b.offset_bytes + b.body_bytes + b.references_bytes)
+            for b in self.planned.batches
+        ]
         return [orjson.loads(self.payload[start:end]) for start, end in ends]
 
 
@@ -62,7 +69,7 @@ def plan(
     files: dict[str, bytes],
     *,
     mapping: Mapping = MAPPING,
-    limits: Limits = ROOMY,
+    limits: RequestSize = ROOMY,
     most: int = 1_000_000,
     around: Envelope = AROUND,
 ) -> Done:
@@ -123,7 +130,7 @@ WHY_SET_ASIDE = {
 }
 
 
-def assert_as_the_peer_does(rows: Sequence[Row], task: peers.Task, limits: Limits) -> Done:
+def assert_as_the_peer_does(rows: Sequence[Row], task: peers.Task, limits: RequestSize) -> Done:
     """Plan rows in both ways: the same bytes are to be sent, and the same rows are set aside for the same reason."""
     mapping = replace(MAPPING, consent=task.consent and ("Tier", CONSENT))
     done = plan({"1.csv": csv_file(rows, PEER_COLUMNS)}, mapping=mapping, limits=limits)
@@ -197,9 +204,13 @@ def test_every_row_ends_in_exactly_one_place_and_no_batch_is_over_a_limit(
 ) -> None:
     rows = mixed(drawn, usual, 0, random)
     task = replace(PEER, max_contacts=max_contacts, max_bytes=max_bytes)
-    done = assert_as_the_peer_does(rows, task, Limits(max_contacts, max_bytes))
+    done = assert_as_the_peer_does(rows, task, RequestSize(max_contacts, max_bytes))
     planned = done.planned
-    assert planned.rows_read == planned.contacts + planned.duplicates + sum(planned.rejected.values()) == len(rows)
+    assert (
+        planned.rows_read
+        == planned.contacts + planned.duplicates + sum(planned.rejected_by_reason.values())
+        == len(rows)
+    )
     sent = [int(str(reference[0])) for batch in done.references for reference in batch]
     set_aside = [int(r["row"]) for r in done.rejects]
     assert sorted(sent + set_aside) == list(range(1, len(rows) + 1))
@@ -223,15 +234,15 @@ def filling(count: int, body_bytes: int) -> list[Row]:
 @pytest.mark.parametrize("count", [2, 200, 249, 250])
 def test_a_request_holds_399_999_bytes_and_not_one_more(count: int) -> None:
     full = plan({"1.csv": csv_file(filling(count, 399_999), PEER_COLUMNS)})
-    assert [(batch.count, batch.length) for batch in full.planned.batches] == [(count, 399_999)]
+    assert [(batch.count, batch.body_bytes) for batch in full.planned.batches] == [(count, 399_999)]
     assert len(plan({"1.csv": csv_file(filling(count, 400_000), PEER_COLUMNS)}).planned.batches) == 2
 
 
 def test_a_contact_may_fill_a_request_and_with_one_byte_more_is_a_reject() -> None:
     full = plan({"1.csv": csv_file(filling(1, 399_999), PEER_COLUMNS)})
-    assert [batch.length for batch in full.planned.batches] == [399_999]
+    assert [batch.body_bytes for batch in full.planned.batches] == [399_999]
     over = plan({"1.csv": csv_file(filling(1, 400_000), PEER_COLUMNS)})
-    assert (over.planned.batches, over.planned.rejected) == ((), {"contact_too_large": 1})
+    assert (over.planned.batches, over.planned.rejected_by_reason) == ((), {"contact_too_large": 1})
 
 
 def test_the_same_files_give_the_same_bytes() -> None:
@@ -297,7 +308,7 @@ def test_the_reject_report_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
 def test_a_row_with_the_wrong_number_of_fields_is_rejected_and_never_shifted() -> None:
     damaged = csv_file(people(2)) + b"x,y\r\n" + b"a,b,c,d,e,f,g\r\n" + csv_file(people(3)).splitlines(keepends=True)[3]
     done = plan({"1.csv": damaged})
-    assert done.planned.rejected == {"wrong_field_count": 2}
+    assert done.planned.rejected_by_reason == {"wrong_field_count": 2}
     assert [r["row"] for r in done.rejects] == ["3", "4"]
     assert done.planned.contacts == 3
 
@@ -305,7 +316,7 @@ def test_a_row_with_the_wrong_number_of_fields_is_rejected_and_never_shifted() -
 def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
     data = csv_file(people(3)).replace(b"First 1", b"F\xffrst 1")
     done = plan({"1.csv": data})
-    assert done.planned.rejected == {"not_utf8": 1}
+    assert done.planned.rejected_by_reason == {"not_utf8": 1}
     assert done.planned.contacts == 2
 
 
@@ -320,8 +331,8 @@ def test_more_profiles_than_allowed_are_refused_with_their_number() -> None:
 
 def test_a_contact_that_alone_exceeds_a_request_is_a_reject() -> None:
     rows = [*people(2), ("big", "big@example.com", "x" * 1_000, "", "", "")]
-    done = plan({"1.csv": csv_file(rows)}, limits=Limits(250, 800))
-    assert done.planned.rejected == {"contact_too_large": 1}
+    done = plan({"1.csv": csv_file(rows)}, limits=RequestSize(250, 800))
+    assert done.planned.rejected_by_reason == {"contact_too_large": 1}
 
 
 def test_a_missing_email_column_names_the_columns_that_are_there() -> None:
@@ -333,7 +344,7 @@ def test_rows_without_consent_are_set_aside() -> None:
     rows = [(f"{n}", f"p{n}@example.com", "", "", "", tier) for n, tier in enumerate(["Yes", "yes ", "No", ""])]
     done = plan({"1.csv": csv_file(rows)}, mapping=Mapping("EMail", consent=("Tier", "Yes")))
     assert done.planned.contacts == 2
-    assert done.planned.rejected == {"no_consent": 2}
+    assert done.planned.rejected_by_reason == {"no_consent": 2}
 
 
 def test_a_file_that_was_replaced_while_it_is_read_ends_the_plan() -> None:
@@ -386,8 +397,8 @@ def test_what_activecampaign_stores_is_what_the_file_said(rows: list[Row]) -> No
         if peers.ADDRESS.fullmatch(address) and not any(map(peers.CONTROL.search, row[2:])):
             expected.setdefault(address.lower(), row)
     assert run.end
-    assert run.end.account.confirmed == len(expected) == len(fakes.account.contacts())
-    assert run.end.account.adds_up
+    assert run.end.tally.confirmed == len(expected) == len(fakes.account.contacts())
+    assert run.end.tally.adds_up
     for address, row in expected.items():
         stored = fakes.account.contact(address)
         assert stored
@@ -420,7 +431,7 @@ def replaced_while_read(times: int) -> Run:
 def test_a_file_that_is_replaced_while_it_is_read_is_read_again_once() -> None:
     run = replaced_while_read(1)
     assert run.end
-    assert run.end.account.confirmed == 6
+    assert run.end.tally.confirmed == 6
 
 
 def test_a_file_that_is_replaced_again_and_again_is_waited_for() -> None:

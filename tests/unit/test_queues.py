@@ -14,8 +14,8 @@ from azure.core.pipeline.transport import HttpRequest, HttpTransport, RequestsTr
 from azure.storage.queue import QueueServiceClient
 from requests import Response
 
+from exporter.adapters.queues import AzureMessages
 from exporter.errors import Unavailable
-from exporter.storage.queues import AzureMessages
 
 
 class Wire(HttpTransport[HttpRequest, RequestsTransportResponse]):

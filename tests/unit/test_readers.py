@@ -14,11 +14,12 @@ from typing import BinaryIO
 import pyarrow as pa
 import pytest
 
-from exporter import readers
 from exporter.errors import Stop
-from exporter.ports import SegmentFile
-from exporter.readers import Column, Partition, read_head, read_rows
 from exporter.reasons import Reason
+from exporter.source import readers
+from exporter.source.files import SegmentFile
+from exporter.source.readers import Partition, read_head, read_rows
+from exporter.source.rows import Column
 from tests.unit.test_csv import OneFile, rows
 
 TABLE = b"1,J\xc3\xbcrgen\n2,Zo\xc3\xab\n"

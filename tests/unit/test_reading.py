@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.activecampaign.wire import envelope
-from exporter.contacts import Mapping
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts.matching import Mapping
 from exporter.errors import Stop
-from exporter.pipeline.reading import Discarded, RejectRow, newest, read_all, reject_rows
-from exporter.ports import SegmentFile
+from exporter.queries.reading import Discarded, newest, read_all
 from exporter.reasons import Reason
-from exporter.rejects import HEADER, Reject, lines
+from exporter.source.files import SegmentFile
+from exporter.tally.rejects import HEADER, Reject, RejectRow, lines, reject_rows
 from tests.builders import people, write_segment
 from tests.fakes import Fakes, make_fakes
 
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
-    monkeypatch.setattr("exporter.batches.HEARTBEAT_ROWS", 10)
+    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 10)
     fakes = make_fakes()
     write_segment(fakes, people(30))
     return fakes

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.json_schema import JsonSchemaMode
 
 from exporter.errors import Culprit, Stop, Wait
-from exporter.records import Record, Time, Value, check_version, load, to_epoch, to_text
+from exporter.model import VERSION, Record, Time, Value, check_version, load, to_epoch, to_text
 
 
 class Place(Value):
@@ -26,7 +26,7 @@ class Note(Record):
     place: Place | None = None
 
 
-STORED = {"schemaVersion": 1, "writtenBy": "ada", "atUtc": "2026-11-18T11:06:40.250Z"}
+STORED = {"schemaVersion": VERSION, "writtenBy": "ada", "atUtc": "2026-11-18T11:06:40.250Z"}
 
 
 def test_a_record_is_stored_in_camel_case_with_its_version_and_without_what_is_absent() -> None:
@@ -61,7 +61,7 @@ def test_the_json_schema_of_a_time_is_that_of_a_text(mode: JsonSchemaMode) -> No
         {"schemaVersion": 0},
         {"schemaVersion": "2"},
         {"schemaVersion": None},
-        {"schemaVersion": 1, "writtenBy": None},
+        {"schemaVersion": VERSION, "writtenBy": None},
         {"atUtc": 12},  # seconds, as they stand in Python only
         {"place": {"row": "x"}},
     ],
@@ -88,8 +88,8 @@ def test_what_is_no_record_at_all_is_refused(data: bytes) -> None:
 
 
 def test_a_record_of_a_newer_version_is_left_to_that_release() -> None:
-    with pytest.raises(Wait, match="Expected a Note of schema version 1 at most, found 2") as wait:
-        load(Note, orjson.dumps(STORED | {"schemaVersion": 2}))
+    with pytest.raises(Wait, match="Expected a Note of schema version 2 at most, found 3") as wait:
+        load(Note, orjson.dumps(STORED | {"schemaVersion": VERSION + 1}))
     assert (wait.value.code, wait.value.culprit) == ("newer_release", Culprit.SYSTEM)
 
 

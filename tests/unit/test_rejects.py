@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.reasons import Reason
-from exporter.rejects import COLUMNS, HEADER, Reject, lines
+from exporter.tally.rejects import COLUMNS, HEADER, Reject, lines
 
 TEXTS = st.one_of(
     st.sampled_from(["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", ' "', "a,b", ""]), st.text(max_size=9)

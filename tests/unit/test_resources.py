@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from exporter import connections, exports
-from exporter.connections import Connection
-from exporter.exports import Export, ExportDefinition
-from exporter.records import to_epoch
+from exporter.definitions import connections
+from exporter.definitions.connections import Connection
+from exporter.definitions.exports import Export, ExportDefinition
+from exporter.model import to_epoch
+from exporter.records import paths
 
 AUDITED = {"createdBy": "ada", "createdUtc": "2026-11-18T11:06:40.000Z", "updatedBy": "bob", "updatedUtc": "2026-11-19T11:06:40.000Z"}  # fmt: skip # noqa: E501
 EXPORT = {
@@ -52,7 +53,7 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
         "scheduled": False,
         "run_automations": False,
         "consent_column": None,
-        "max_profiles": 1_000_000,
+        "max_contacts": 1_000_000,
         "allow_over_contact_limit": False,
         "skip_unchanged": True,
     }
@@ -60,7 +61,7 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
 
 def test_a_connection_is_for_administrators_where_nothing_is_said() -> None:
     connection = Connection.model_validate(CONNECTION)
-    assert (connection.usable_by, connection.account, connection.version) == ("administrators", None, 1)
+    assert (connection.usable_by, connection.account_name, connection.version) == ("administrators", None, 1)
     assert Connection.model_validate(CONNECTION | {"usableBy": "contributors"}).usable_by == "contributors"
     assert connection.updated_utc - connection.created_utc == 86_400
     assert connection.consent.agreed_utc == to_epoch("2026-11-18T11:06:40.000Z")
@@ -70,7 +71,7 @@ def test_a_connection_is_for_administrators_where_nothing_is_said() -> None:
     ("member", "good", "bad"),
     [
         ("listId", [1, 2_147_483_647], [0, 2_147_483_648, None]),
-        ("maxProfiles", [1, 1_000_000], [0, 1_000_001]),
+        ("maxContacts", [1, 1_000_000], [0, 1_000_001]),
         ("connectionId", [None, "a", "a-1", "0" * 63], ["", "0" * 64, "A", "-a", "a-", "a--b", "a_b", "a/b", "a\n"]),
         ("displayName", ["N", "n" * 200, "two words", "\u00e9"], ["", "n" * 201, " n", "n ", "a\nb", "a\x7fb", "n\n"]),
         ("segments", [["s"], ["s" * 512], [str(n) for n in range(20)]], [[], [str(n) for n in range(21)]]),
@@ -132,8 +133,8 @@ def test_ids_are_safe_in_the_names_of_blobs(bad: str) -> None:
 
 
 def test_resources_are_kept_under_their_ids() -> None:
-    assert connections.path("main") == "records/connections/main.json"
-    assert exports.path("newsletter") == "records/exports/newsletter.json"
+    assert paths.connection_path("main") == "records/connections/main.json"
+    assert paths.export_path("newsletter") == "records/exports/newsletter.json"
 
 
 def test_a_connection_that_moves_to_another_account_gets_another_secret() -> None:

@@ -8,49 +8,46 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from exporter.definitions.exports import DataMatching, ExportDefinition
+from exporter.delivery.events import opened
+from exporter.delivery.ledger import Lane
+from exporter.delivery.plan import Carried, Plan
 from exporter.errors import Culprit, Stop
-from exporter.exports import DataMatching, ExportDefinition
-from exporter.fates import fates
-from exporter.ledger import Lane, import_event, lane_event, opened, portion_event
-from exporter.records import load, to_text
-from exporter.runs import (
+from exporter.model import load, to_text
+from exporter.records.paths import lane_path, run_path
+from exporter.runs.progress import progress
+from exporter.runs.run import (
     RUN_ID,
     STEPS,
     TERMINAL,
-    Account,
     Amended,
     Attempts,
     Cancel,
-    Carried,
     Claim,
     End,
-    Plan,
     Problem,
     Run,
     RunStatus,
     Trigger,
     Waiting,
-    account,
-    carry_over,
-    lane_path,
     new_run_id,
-    progress,
-    resends,
-    run_path,
     scheduled_run_id,
     verdict,
 )
+from exporter.tally.count import Tally, carry_over, resends, tally_of
+from exporter.tally.fates import fates
 from tests.fakes import START
+from tests.ledgers import import_event, lane_event, portion_event
 
 WAITING = Waiting(code="throttled", message="", culprit=Culprit.EXTERNAL, since=START, until=START)
-PLAN = Plan(rows_read=1, contacts=1, duplicates=0, rejected={}, batches=1, lanes=1, at=START)
+PLAN = Plan(rows_read=1, contacts=1, duplicates=0, rejected_by_reason={}, batches=1, lanes=1, at=START)
 NOTHING = dict.fromkeys(("claim", "plan", "waiting", "end"))
 FACTS: dict[RunStatus, dict[str, Any]] = {
     RunStatus.QUEUED: NOTHING,
     RunStatus.PLANNING: NOTHING | {"claim": Claim(by="a", at=START)},
     RunStatus.WAITING: NOTHING | {"waiting": WAITING},
     RunStatus.RUNNING: NOTHING | {"plan": PLAN},
-    **{status: {"end": End(status=status, at=START, account=Account())} for status in TERMINAL},
+    **{status: {"end": End(status=status, at=START, tally=Tally())} for status in TERMINAL},
 }
 QUEUED = Run(
     run_id="newsletter.20261118T110640Z." + "0" * 32,
@@ -102,18 +99,18 @@ def test_the_table_of_steps() -> None:
 
 
 def test_a_run_that_was_just_asked_for_has_no_facts_yet() -> None:
-    assert (QUEUED.force, QUEUED.resumes, QUEUED.attempts, QUEUED.account) == (False, None, None, None)
+    assert (QUEUED.force, QUEUED.resumes, QUEUED.attempts, QUEUED.tally) == (False, None, None, None)
     assert not QUEUED.halted
     assert load(Run, QUEUED.to_json()) == QUEUED
     attempts = Attempts(since=START)
     assert (attempts.begun, attempts.errors) == (0, 0)
-    assert End(status=RunStatus.SKIPPED, at=START, account=Account()).resends == 0
+    assert End(status=RunStatus.SKIPPED, at=START, tally=Tally()).resends == 0
 
 
 # --- Who may do what ---
 
 PROBLEM = Problem(code="x", message="", culprit=Culprit.USER)
-END = End(status=RunStatus.FAILED, at=START, account=Account(rows_read=1, unconfirmed=1))
+END = End(status=RunStatus.FAILED, at=START, tally=Tally(rows_read=1, unconfirmed=1))
 
 
 @pytest.mark.parametrize("fact", [{"cancel": Cancel(by="ada", at=START)}, {"stop": PROBLEM}, {"end": END}])
@@ -133,9 +130,9 @@ def test_a_run_is_planned_by_the_planner_who_claimed_it_and_once() -> None:
 
 def test_the_account_is_the_one_that_is_known_today() -> None:
     over = QUEUED.model_copy(update={"end": END})
-    assert over.account == END.account
-    amended = Amended(account=Account(rows_read=1, confirmed=1), at=START)
-    assert over.model_copy(update={"amended": amended}).account == amended.account
+    assert over.tally == END.tally
+    amended = Amended(tally=Tally(rows_read=1, confirmed=1), at=START)
+    assert over.model_copy(update={"amended": amended}).tally == amended.tally
 
 
 def test_a_problem_is_what_the_error_says() -> None:
@@ -235,7 +232,7 @@ BUSY_PLAN = Plan(
     rows_read=30,
     contacts=20,
     duplicates=3,
-    rejected={"missing_email": 5, "no_consent": 2},
+    rejected_by_reason={"missing_email": 5, "no_consent": 2},
     batches=5,
     lanes=1,
     at=START,
@@ -246,8 +243,8 @@ CARRIED = Carried(
 
 
 def test_every_row_of_a_run_is_in_one_bucket() -> None:
-    found = account(BUSY_PLAN, [busy_lane()])
-    assert found == Account(
+    found = tally_of(BUSY_PLAN, [busy_lane()])
+    assert found == Tally(
         rows_read=30,
         confirmed=3,
         duplicates=3,
@@ -269,13 +266,13 @@ def test_every_row_of_a_run_is_in_one_bucket() -> None:
 
 
 def test_a_run_without_rows_has_an_empty_account() -> None:
-    plan = Plan(rows_read=0, contacts=0, duplicates=0, rejected={}, batches=0, lanes=0, at=START)
-    assert account(plan, []) == Account()
+    plan = Plan(rows_read=0, contacts=0, duplicates=0, rejected_by_reason={}, batches=0, lanes=0, at=START)
+    assert tally_of(plan, []) == Tally()
     assert (plan.warnings, plan.carried) == ((), None)
 
 
 def test_a_run_that_resumes_another_counts_what_that_one_has_delivered() -> None:
-    found = account(BUSY_PLAN.model_copy(update={"carried": CARRIED, "rows_read": 72}), [busy_lane()])
+    found = tally_of(BUSY_PLAN.model_copy(update={"carried": CARRIED, "rows_read": 72}), [busy_lane()])
     assert (found.confirmed, found.rejected_by_active_campaign, found.unconfirmed) == (43, 3, 16)
     assert (found.reasons["excluded"], found.reasons["failed_in_import"]) == (2, 1)
     assert found.adds_up
@@ -285,27 +282,23 @@ def test_a_run_that_resumes_another_counts_what_that_one_has_delivered() -> None
     "bucket", ["rows_read", "confirmed", "duplicates", "rejected", "rejected_by_active_campaign", "unconfirmed"]
 )
 def test_an_account_adds_up_or_not(bucket: str) -> None:
-    balanced = Account(
-        rows_read=31, confirmed=1, duplicates=2, rejected=4, rejected_by_active_campaign=8, unconfirmed=16
-    )
+    balanced = Tally(rows_read=31, confirmed=1, duplicates=2, rejected=4, rejected_by_active_campaign=8, unconfirmed=16)
     assert balanced.adds_up
     assert not balanced.model_copy(update={bucket: 0}).adds_up
 
 
 def test_a_resumed_run_sends_the_batches_again_that_have_contacts_without_an_outcome() -> None:
-    run = QUEUED.model_copy(update={"plan": BUSY_PLAN})
-    left, carried = carry_over(run, list(fates([busy_lane()])))
+    left, carried = carry_over(QUEUED.run_id, None, list(fates([busy_lane()])))
     assert left == {1, 2, 3, 4}
     assert carried == Carried(run_id=QUEUED.run_id, confirmed=3, rejected_by_active_campaign=1, reasons={"excluded": 1})
 
 
 def test_what_was_carried_over_once_is_carried_over_again() -> None:
-    run = QUEUED.model_copy(update={"plan": BUSY_PLAN.model_copy(update={"carried": CARRIED})})
-    left, carried = carry_over(run, list(fates([busy_lane()])))
+    left, carried = carry_over(QUEUED.run_id, CARRIED, list(fates([busy_lane()])))
     assert left == {1, 2, 3, 4}
     assert (carried.confirmed, carried.rejected_by_active_campaign) == (43, 3)
     assert carried.reasons == {"excluded": 2, "failed_in_import": 1}
-    assert carry_over(QUEUED, []) == (
+    assert carry_over(QUEUED.run_id, None, []) == (
         frozenset(),
         Carried(run_id=QUEUED.run_id, confirmed=0, rejected_by_active_campaign=0, reasons={}),
     )
@@ -332,7 +325,7 @@ def test_requests_that_were_sent_again_are_counted_over_all_lanes() -> None:
     ],
 )
 def test_how_a_run_ends(buckets: dict[str, int], problem: Problem | None, canceled: bool, status: RunStatus) -> None:  # noqa: FBT001
-    assert verdict(Account.model_validate({"rows_read": 10} | buckets), problem, canceled=canceled) is status
+    assert verdict(Tally.model_validate({"rows_read": 10} | buckets), problem, canceled=canceled) is status
 
 
 # --- Progress ---

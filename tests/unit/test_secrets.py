@@ -16,8 +16,8 @@ from azure.core.exceptions import (
 )
 from azure.keyvault.secrets import SecretClient
 
+from exporter.adapters.vault import KeyVault
 from exporter.errors import Culprit, Unavailable
-from exporter.secrets import KeyVault
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time()
-    monkeypatch.setattr("exporter.secrets.time", time)
+    monkeypatch.setattr("exporter.adapters.vault.time", time)
     return time
 
 

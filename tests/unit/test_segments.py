@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.contacts.suggestion import suggest_matching
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
-from exporter.readers import Column
-from exporter.segments import Refresh, find_refresh, list_segments, suggest_matching
+from exporter.source.rows import Column
+from exporter.source.segments import Refresh, find_refresh, list_segments
 from sandbox.segment import COLUMNS, EXPORT, INSTANCE, Segment
 from tests.fakes import START, FakeClock, FakeSegmentFiles
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter import store
 from exporter.errors import Unavailable
-from exporter.records import Record
+from exporter.model import Record
+from exporter.records import store
 from tests.fakes import FakeBlobs, FakeClock
 
 PATH = "records/counter.json"

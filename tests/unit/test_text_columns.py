@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.formats.text_columns import bounds, content, lengths, without_empty
+from exporter.source.formats.text_columns import bounds, content, lengths, without_empty
 
 TEXTS = ["ab", None, "", "\u00e9", "", "c"]
 

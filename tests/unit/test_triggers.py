@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from exporter import bootstrap, triggers
 from exporter.errors import Stop, Unavailable
-from exporter.exports import PREFIX
-from exporter.records import to_text
+from exporter.model import to_text
+from exporter.records.paths import EXPORTS
 from exporter.triggers import Junk, decode, occurrence_of
 from tests.builders import logged, make_export
 from tests.fakes import START, Fakes, make_fakes
@@ -94,7 +94,7 @@ def storage_is_back_after(fakes: Fakes, tries: int) -> list[float]:
     tried: list[float] = []
 
     def before(operation: str, path: str) -> None:
-        if (operation, path) == ("names", PREFIX):
+        if (operation, path) == ("names", EXPORTS):
             tried.append(fakes.clock.now())
             if len(tried) <= tries:
                 raise Unavailable("storage_unavailable", "Storage does not answer.")

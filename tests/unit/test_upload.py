@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.delivery.waits import lane_wait_s
 from exporter.errors import CredentialsRefused, Unavailable
-from exporter.pipeline.upload import wait_s
 
 
 @pytest.mark.parametrize(
     ("waits", "expected_s"), [(0, 15), (1, 30), (2, 60), (3, 120), (4, 240), (5, 240), (11, 240), (100_000, 240)]
 )
 def test_waits_double_from_15_seconds_to_four_minutes(waits: int, expected_s: float) -> None:
-    assert wait_s(Unavailable("activecampaign_unavailable", "It is down."), waits) == expected_s
+    assert lane_wait_s(Unavailable("activecampaign_unavailable", "It is down."), waits) == expected_s
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ def test_activecampaigns_own_wish_counts_up_to_a_quarter_of_an_hour(
     retry_after_s: float | None, expected_s: float
 ) -> None:
     error = Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=retry_after_s)
-    assert wait_s(error, 0) == expected_s
+    assert lane_wait_s(error, 0) == expected_s
 
 
 def test_a_wish_does_not_shorten_a_wait_that_has_grown() -> None:
-    assert wait_s(Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=100), 3) == 120
+    assert lane_wait_s(Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=100), 3) == 120
 
 
 @pytest.mark.parametrize("waits", [0, 1, 50])
 def test_a_refused_key_is_tried_again_every_45_seconds(waits: int) -> None:
     error = CredentialsRefused("credentials_refused", "The key does not work.", retry_after_s=900)
-    assert wait_s(error, waits) == 45
+    assert lane_wait_s(error, waits) == 45

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.activecampaign import wire
-from exporter.activecampaign.wire import Envelope, Kind, Request, check_host, envelope
+from exporter.activecampaign import bodies, hosts, wire
+from exporter.activecampaign.bodies import Envelope, envelope
+from exporter.activecampaign.hosts import check_host
+from exporter.activecampaign.wire import Kind, Request
 from exporter.errors import Stop
 
 GOOD_HOSTS = {
@@ -137,7 +139,7 @@ def test_whatever_is_accepted_is_one_label_before_a_suffix(text: str) -> None:
         return
     label, _, suffix = host.partition(".")
     assert label.replace("-", "").isalnum()
-    assert suffix in wire.HOST_SUFFIXES
+    assert suffix in hosts.HOST_SUFFIXES
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_the_refusal_says_what_was_found_but_not_the_text_itself(text: str, foun
 
 
 def test_a_deployment_can_name_further_suffixes_and_they_are_exact_too() -> None:
-    suffixes = (*wire.HOST_SUFFIXES, "api-eu1.com")
+    suffixes = (*hosts.HOST_SUFFIXES, "api-eu1.com")
     assert check_host("acme.api-eu1.com", suffixes) == "acme.api-eu1.com"
     for text in ("acme.api-eu2.com", "acme.xapi-eu1.com", "x.acme.api-eu1.com"):
         with pytest.raises(Stop, match="api-eu1"):
@@ -215,29 +217,29 @@ def test_selecting_contacts_keeps_each_byte_for_byte(
 ) -> None:
     body = body_of(everybody, around)
     positions = sorted(data.draw(st.sets(st.integers(0, len(everybody) - 1), min_size=1)))
-    assert wire.select(body, around, positions) == body_of([everybody[p] for p in positions], around)
-    assert wire.select(body, around, range(len(everybody))) == body
-    assert wire.addresses(body) == [one["email"] for one in everybody]
+    assert bodies.select(body, around, positions) == body_of([everybody[p] for p in positions], around)
+    assert bodies.select(body, around, range(len(everybody))) == body
+    assert bodies.addresses(body) == [one["email"] for one in everybody]
 
 
 def test_a_body_of_another_envelope_is_refused() -> None:
     body = body_of([{"email": "a@example.com"}], envelope(7, run_automations=False))
     for other in (envelope(8, run_automations=False), envelope(7, run_automations=True)):
         with pytest.raises(ValueError, match="another one"):
-            wire.select(body, other, [0])
+            bodies.select(body, other, [0])
 
 
 def test_failed_addresses_are_found_whatever_their_case_and_spaces() -> None:
     sent = ["Jane@Example.com", "joe@example.com", "ann@example.com"]
-    assert wire.failed_positions(["ANN@example.COM ", "jane@example.com"], sent) == ((0, 2), 0)
+    assert bodies.failed_positions(["ANN@example.COM ", "jane@example.com"], sent) == ((0, 2), 0)
 
 
 def test_an_address_that_only_looks_alike_did_not_fail() -> None:
-    assert wire.failed_positions(["\u017fam@example.com"], ["sam@example.com"]) == ((), 1)
+    assert bodies.failed_positions(["\u017fam@example.com"], ["sam@example.com"]) == ((), 1)
 
 
 def test_failed_addresses_that_were_not_sent_are_counted_once() -> None:
-    assert wire.failed_positions(["x@example.com", "X@example.com", "a@example.com"], ["a@example.com"]) == ((0,), 1)
+    assert bodies.failed_positions(["x@example.com", "X@example.com", "a@example.com"], ["a@example.com"]) == ((0,), 1)
 
 
 # --- Requests ---

@@ -11,39 +11,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import errors
-from exporter.activecampaign.answers import (
-    Accepted,
+from exporter.activecampaign.account import (
     AccountLimits,
-    Ambiguous,
-    BulkOutcome,
-    Completed,
-    ContactFault,
     ContactList,
-    ContactsRefused,
-    CredentialsRefused,
     CustomField,
-    ErrorOutcome,
     Exclusion,
-    ImportFailed,
-    ImportOutcome,
-    NotFound,
     Page,
-    Pending,
-    PlanLimit,
-    Refused,
-    Throttled,
-    Unavailable,
     User,
-    as_error,
-    bulk_outcome,
-    import_outcome,
     read_account,
     read_exclusions_page,
     read_fields_page,
     read_list,
     read_lists_page,
     read_user,
-    retry_after,
+)
+from exporter.activecampaign.answers import retry_after
+from exporter.activecampaign.imports import bulk_outcome, import_outcome
+from exporter.activecampaign.outcomes import (
+    Accepted,
+    Ambiguous,
+    BulkOutcome,
+    Completed,
+    ContactFault,
+    ContactsRefused,
+    ErrorOutcome,
+    ImportFailed,
+    ImportOutcome,
+    KeyRefused,
+    NoAnswer,
+    NotFinal,
+    NotFound,
+    RateLimited,
+    RequestRefused,
+    TariffLimit,
+    as_error,
 )
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply
 
@@ -165,78 +166,81 @@ REFUSED: dict[str, tuple[Reply, BulkOutcome]] = {
     ),
 }
 THROTTLED: dict[str, tuple[Reply, BulkOutcome]] = {
-    "429": (answer(429, retry_after="30"), Throttled(30)),
-    "429 without Retry-After": (answer(429, b""), Throttled(60)),
-    "429 in HTML": (answer(429, HTML, retry_after="5"), Throttled(5)),
+    "429": (answer(429, retry_after="30"), RateLimited(30)),
+    "429 without Retry-After": (answer(429, b""), RateLimited(60)),
+    "429 in HTML": (answer(429, HTML, retry_after="5"), RateLimited(5)),
     "documented 400 with strings": (
         answer(400, {"success": 0, "message": "Rate limit exceeded.", "failureReasons": [RATE]}),
-        Throttled(60),
+        RateLimited(60),
     ),
-    "400 with only the sentence": (answer(400, {"success": 0, "message": "Rate limit exceeded."}), Throttled(60)),
-    "400 with only the reason": (answer(400, {"success": 0, "failureReasons": [RATE]}), Throttled(60)),
-    "400 in other words": (answer(400, {"errors": "Too many requests"}), Throttled(60)),
-    "403 that is a rate limit": (answer(403, {"errors": [{"title": "Rate Limited", "detail": "slow"}]}), Throttled(60)),
-    "200 with the refusal": (answer(200, {"success": 0, "failureReasons": [RATE]}), Throttled(60)),
-    "400 with the sentence as title": (answer(400, {"title": "TOO MANY REQUESTS"}), Throttled(60)),
-    "400 with the sentence as detail": (answer(400, {"detail": "Too many requests"}), Throttled(60)),
+    "400 with only the sentence": (answer(400, {"success": 0, "message": "Rate limit exceeded."}), RateLimited(60)),
+    "400 with only the reason": (answer(400, {"success": 0, "failureReasons": [RATE]}), RateLimited(60)),
+    "400 in other words": (answer(400, {"errors": "Too many requests"}), RateLimited(60)),
+    "403 that is a rate limit": (
+        answer(403, {"errors": [{"title": "Rate Limited", "detail": "slow"}]}),
+        RateLimited(60),
+    ),
+    "200 with the refusal": (answer(200, {"success": 0, "failureReasons": [RATE]}), RateLimited(60)),
+    "400 with the sentence as title": (answer(400, {"title": "TOO MANY REQUESTS"}), RateLimited(60)),
+    "400 with the sentence as detail": (answer(400, {"detail": "Too many requests"}), RateLimited(60)),
     "400 with the sentence over title and detail": (
         answer(400, {"title": "Too many", "detail": "requests"}),
-        Throttled(60),
+        RateLimited(60),
     ),
     "400 with the sentence in an error's detail": (
         answer(400, {"errors": [{"title": "No", "detail": "Too many requests"}]}),
-        Throttled(60),
+        RateLimited(60),
     ),
     "400 with the sentence before other errors": (
         answer(400, {"message": "Rate limit exceeded.", "errors": ["Slow down"]}),
-        Throttled(60),
+        RateLimited(60),
     ),
 }
 DEFINITE: dict[str, tuple[Reply, BulkOutcome]] = {
-    "401": (answer(401), CredentialsRefused()),
-    "403": (answer(403, {"message": "Forbidden"}), CredentialsRefused()),
-    "403 in HTML": (answer(403, HTML), CredentialsRefused()),
+    "401": (answer(401), KeyRefused()),
+    "403": (answer(403, {"message": "Forbidden"}), KeyRefused()),
+    "403 in HTML": (answer(403, HTML), KeyRefused()),
     "403 that speaks of permission": (
         answer(403, {"errors": [{"status": 403, "detail": "You do not have permission to view lists."}]}),
-        CredentialsRefused(),
+        KeyRefused(),
     ),
-    "200 with the login page": (answer(200, HTML, content_type="text/html"), CredentialsRefused()),
-    "200 with a bare page": (answer(200, b"<html>"), CredentialsRefused()),
-    "200 with a page that begins within 1,024 bytes": (answer(200, b" " * 1019 + b"<html>"), CredentialsRefused()),
-    "200 with a login page after a comment": (answer(200, b"<!-- x -->\n<HTML>"), CredentialsRefused()),
-    "a key that cannot be sent": (NotSent("unusable_key"), CredentialsRefused()),
-    "402": (answer(402), PlanLimit()),
+    "200 with the login page": (answer(200, HTML, content_type="text/html"), KeyRefused()),
+    "200 with a bare page": (answer(200, b"<html>"), KeyRefused()),
+    "200 with a page that begins within 1,024 bytes": (answer(200, b" " * 1019 + b"<html>"), KeyRefused()),
+    "200 with a login page after a comment": (answer(200, b"<!-- x -->\n<HTML>"), KeyRefused()),
+    "a key that cannot be sent": (NotSent("unusable_key"), KeyRefused()),
+    "402": (answer(402), TariffLimit()),
     "the account's limit, as a string": (
         answer(400, {"success": 0, "failureReasons": ["The imported contacts may not exceed your account limit"]}),
-        PlanLimit(),
+        TariffLimit(),
     ),
     "the account's limit, for every contact": (
         answer(400, {"failureReasons": [{"contact": 1, "failureReason": "Contact limit reached"}]}),
-        PlanLimit(),
+        TariffLimit(),
     ),
     "404": (answer(404, {"message": "No Result found for _List with id 7"}), NotFound()),
-    "413": (answer(413, HTML), Refused("payload_too_large")),
+    "413": (answer(413, HTML), RequestRefused("payload_too_large")),
     "unparsable JSON": (
         answer(400, {"success": 0, "failureReasons": ["Invalid or unparsable json"]}),
-        Refused("status_400"),
+        RequestRefused("status_400"),
     ),
     "400 with errors as a list of strings": (
         answer(400, {"errors": ["Field name is required", "Field type must be of type string"]}),
-        Refused("status_400"),
+        RequestRefused("status_400"),
     ),
     "422 with errors as one string": (
         answer(422, {"errors": "Bulk operation failed. Request must contain an array."}),
-        Refused("status_422"),
+        RequestRefused("status_422"),
     ),
     "400 with errors as objects": (
         answer(400, {"errors": [{"title": "Invalid value", "detail": "", "source": {"parameter": "x"}}]}),
-        Refused("status_400"),
+        RequestRefused("status_400"),
     ),
-    "400 with an empty object": (answer(400, {}), Refused("status_400")),
-    "400 with nothing": (answer(400), Refused("status_400")),
-    "a redirect": (answer(302, b"", location="https://evil.example/"), Refused("redirected")),
-    "a redirect that keeps the method": (answer(307, HTML), Refused("redirected")),
-    "nothing left this machine": (NotSent("connect"), Unavailable("connect")),
+    "400 with an empty object": (answer(400, {}), RequestRefused("status_400")),
+    "400 with nothing": (answer(400), RequestRefused("status_400")),
+    "a redirect": (answer(302, b"", location="https://evil.example/"), RequestRefused("redirected")),
+    "a redirect that keeps the method": (answer(307, HTML), RequestRefused("redirected")),
+    "nothing left this machine": (NotSent("connect"), NoAnswer("connect")),
 }
 AMBIGUOUS: dict[str, tuple[Reply, BulkOutcome]] = {
     "the answer was lost": (AnswerLost("read_timeout"), Ambiguous("read_timeout")),
@@ -350,7 +354,7 @@ def test_every_reply_has_an_outcome_and_none_is_accepted_without_an_id(reply: Re
 
 @given(replies)
 def test_a_bulk_import_is_only_refused_for_certain_by_an_answer_below_500(reply: Reply) -> None:
-    certain = Refused | ContactsRefused | CredentialsRefused | NotFound | PlanLimit | Throttled
+    certain = RequestRefused | ContactsRefused | KeyRefused | NotFound | TariffLimit | RateLimited
     if isinstance(bulk_outcome(reply), certain):
         assert isinstance(reply, Answer)
         assert reply.status < 500
@@ -385,30 +389,30 @@ INFO: dict[str, tuple[Reply, ImportOutcome]] = {
         answer(200, {"status": "completed", "failure": [{"email": "a@b.example", "reason": "x"}]}),
         Completed(("a@b.example",), 0),
     ),
-    "failures cannot be read": (answer(200, {"status": "completed", "failure": [7]}), Pending("unknown")),
-    "failures are a number": (answer(200, {"status": "completed", "failure": 3}), Pending("unknown")),
-    "asked within a second": (answer(200, {"status": False}), Pending("unset")),
-    "no status": (answer(200, {"success": []}), Pending("unset")),
-    "waiting": (answer(200, {"status": "waiting"}), Pending("waiting")),
-    "claimed": (answer(200, {"status": "claimed"}), Pending("claimed")),
-    "active": (answer(200, {"status": "active", "success": ["1"], "failure": []}), Pending("active")),
-    "a new status": (answer(200, {"status": "jane@example.com"}), Pending("unknown")),
-    "a status that is no text": (answer(200, {"status": [1]}), Pending("unknown")),
+    "failures cannot be read": (answer(200, {"status": "completed", "failure": [7]}), NotFinal("unknown")),
+    "failures are a number": (answer(200, {"status": "completed", "failure": 3}), NotFinal("unknown")),
+    "asked within a second": (answer(200, {"status": False}), NotFinal("unset")),
+    "no status": (answer(200, {"success": []}), NotFinal("unset")),
+    "waiting": (answer(200, {"status": "waiting"}), NotFinal("waiting")),
+    "claimed": (answer(200, {"status": "claimed"}), NotFinal("claimed")),
+    "active": (answer(200, {"status": "active", "success": ["1"], "failure": []}), NotFinal("active")),
+    "a new status": (answer(200, {"status": "jane@example.com"}), NotFinal("unknown")),
+    "a status that is no text": (answer(200, {"status": [1]}), NotFinal("unknown")),
     "failed": (answer(200, {"status": "failed"}), ImportFailed("failed")),
     "interrupted": (answer(200, {"status": "interrupted", "failure": []}), ImportFailed("interrupted")),
     "an unknown import, 404": (answer(404, {"message": "No Result found"}), NotFound()),
     "an unknown import, 400": (answer(400, {"success": 0, "message": "'batchId' is a required field."}), NotFound()),
-    "an unknown import, an empty list": (answer(200, []), Pending("unknown")),
-    "an unknown import, nothing": (answer(200), Pending("unknown")),
-    "an empty object": (answer(200, {}), Pending("unknown")),
-    "the login page": (answer(200, HTML), CredentialsRefused()),
-    "403": (answer(403), CredentialsRefused()),
-    "429": (answer(429, retry_after="7"), Throttled(7)),
-    "the import's own rate limit": (answer(400, {"failureReasons": [RATE]}), Throttled(60)),
-    "500": (answer(500), Unavailable("status_500")),
-    "a redirect": (answer(301), Refused("redirected")),
-    "the answer was lost": (AnswerLost("deadline"), Unavailable("deadline")),
-    "not sent": (NotSent("name"), Unavailable("name")),
+    "an unknown import, an empty list": (answer(200, []), NotFinal("unknown")),
+    "an unknown import, nothing": (answer(200), NotFinal("unknown")),
+    "an empty object": (answer(200, {}), NotFinal("unknown")),
+    "the login page": (answer(200, HTML), KeyRefused()),
+    "403": (answer(403), KeyRefused()),
+    "429": (answer(429, retry_after="7"), RateLimited(7)),
+    "the import's own rate limit": (answer(400, {"failureReasons": [RATE]}), RateLimited(60)),
+    "500": (answer(500), NoAnswer("status_500")),
+    "a redirect": (answer(301), RequestRefused("redirected")),
+    "the answer was lost": (AnswerLost("deadline"), NoAnswer("deadline")),
+    "not sent": (NotSent("name"), NoAnswer("name")),
 }
 
 
@@ -431,7 +435,7 @@ def test_the_user_of_a_key() -> None:
 
 @pytest.mark.parametrize("body", [HTML, {"user": None}, {"user": {}}, {"user": []}, {"message": "Hello"}])
 def test_without_a_user_in_the_answer_the_key_does_not_work(body: object) -> None:
-    assert read_user(answer(200, body)) == CredentialsRefused()
+    assert read_user(answer(200, body)) == KeyRefused()
 
 
 def test_a_list_with_and_without_a_channel() -> None:
@@ -447,12 +451,12 @@ def test_a_list_with_and_without_a_channel() -> None:
 def test_a_list_may_lack_its_name_but_not_its_id() -> None:
     assert read_list(answer(200, {"list": {"id": "3"}})) == ContactList(3, "", None)
     for bad in ("3x", "\u0663", "", None, 3.5):
-        assert read_list(answer(200, {"list": {"id": bad, "name": "News"}})) == Unavailable("unexpected_answer")
+        assert read_list(answer(200, {"list": {"id": bad, "name": "News"}})) == NoAnswer("unexpected_answer")
 
 
 def test_a_list_that_is_not_there() -> None:
     assert read_list(answer(404, {"message": "No Result found for _List with id 7"})) == NotFound()
-    assert read_list(answer(200, {"list": []})) == Unavailable("unexpected_answer")
+    assert read_list(answer(200, {"list": []})) == NoAnswer("unexpected_answer")
 
 
 def test_a_field_knows_whether_it_holds_several_values() -> None:
@@ -506,8 +510,8 @@ def test_an_empty_page_ends_the_paging_even_when_the_total_promises_more() -> No
 
 
 def test_an_item_that_cannot_be_read_spoils_the_page_rather_than_being_left_out() -> None:
-    assert read_fields_page(answer(200, {"fields": [{"id": "x"}]}), 0) == Unavailable("unexpected_answer")
-    assert read_fields_page(answer(200, {"fields": None}), 0) == Unavailable("unexpected_answer")
+    assert read_fields_page(answer(200, {"fields": [{"id": "x"}]}), 0) == NoAnswer("unexpected_answer")
+    assert read_fields_page(answer(200, {"fields": None}), 0) == NoAnswer("unexpected_answer")
 
 
 def test_the_contact_limit_of_the_account() -> None:
@@ -516,8 +520,8 @@ def test_the_contact_limit_of_the_account() -> None:
     assert read_account(answer(200, {"subscriber_limit": None, "subscriber_total": 3})) == AccountLimits(None, 3)
     assert read_account(answer(200, {"subscriber_limit": 7, "account": ""})) == AccountLimits(7, None, None)
     assert read_account(answer(200, {"subscriber_total": 7, "account": 5})) == AccountLimits(None, 7, None)
-    assert read_account(answer(200, {"account": "acme"})) == Unavailable("unexpected_answer")
-    assert read_account(answer(403, {"message": "Forbidden"})) == CredentialsRefused()
+    assert read_account(answer(200, {"account": "acme"})) == NoAnswer("unexpected_answer")
+    assert read_account(answer(403, {"message": "Forbidden"})) == KeyRefused()
 
 
 def test_the_exclusion_list() -> None:
@@ -537,7 +541,7 @@ def test_an_exclusion_is_exact_where_nothing_else_is_said_and_needs_a_phrase() -
     assert page == Page((Exclusion("@", "start"),), None)
     for bad in (None, 7):
         page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": bad, "matchType": "end"}]}), 0)
-        assert page == Unavailable("unexpected_answer")
+        assert page == NoAnswer("unexpected_answer")
 
 
 @pytest.mark.parametrize(
@@ -563,12 +567,12 @@ def test_whom_an_exclusion_means(match_type: str, phrase: str, excluded: object)
 @pytest.mark.parametrize(
     ("outcome", "kind", "code", "culprit"),
     [
-        (Throttled(30), errors.Throttled, "throttled", errors.Culprit.EXTERNAL),
-        (Unavailable("status_502", 60), errors.Unavailable, "activecampaign_unavailable", errors.Culprit.EXTERNAL),
-        (CredentialsRefused(), errors.CredentialsRefused, "credentials_refused", errors.Culprit.USER),
+        (RateLimited(30), errors.Throttled, "throttled", errors.Culprit.EXTERNAL),
+        (NoAnswer("status_502", 60), errors.Unavailable, "activecampaign_unavailable", errors.Culprit.EXTERNAL),
+        (KeyRefused(), errors.CredentialsRefused, "credentials_refused", errors.Culprit.USER),
         (NotFound(), errors.Stop, "list_not_found", errors.Culprit.USER),
-        (PlanLimit(), errors.Stop, "plan_limit", errors.Culprit.USER),
-        (Refused("redirected"), errors.Stop, "request_refused", errors.Culprit.EXTERNAL),
+        (TariffLimit(), errors.Stop, "plan_limit", errors.Culprit.USER),
+        (RequestRefused("redirected"), errors.Stop, "request_refused", errors.Culprit.EXTERNAL),
     ],
 )
 def test_an_error_outcome_becomes_the_exception_that_says_what_to_do_next(
@@ -586,14 +590,14 @@ def test_what_is_not_there_has_a_code_of_its_own_where_the_asker_gives_one() -> 
 
 
 def test_the_wait_that_was_asked_for_travels_along() -> None:
-    throttled, down = as_error(Throttled(30), "x"), as_error(Unavailable("status_502", 60), "x")
+    throttled, down = as_error(RateLimited(30), "x"), as_error(NoAnswer("status_502", 60), "x")
     assert isinstance(throttled, errors.Throttled)
     assert isinstance(down, errors.Unavailable)
     assert (throttled.retry_after_s, down.retry_after_s) == (30, 60)
 
 
 def test_a_refused_key_that_works_elsewhere_lacks_a_permission() -> None:
-    error = as_error(CredentialsRefused(), "list 12", key_works=True)
+    error = as_error(KeyRefused(), "list 12", key_works=True)
     assert isinstance(error, errors.Stop)
     assert (error.code, error.culprit) == ("permission_refused", errors.Culprit.USER)
     assert re.fullmatch(r"Expected an answer from ActiveCampaign for list 12; the key works, but .+\.", error.message)
@@ -680,12 +684,12 @@ DOCUMENTED: dict[Path, tuple[list[BulkOutcome], list[ImportOutcome]]] = {
         [
             Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 12),
             refused((17, ContactFault.EMAIL)),
-            Throttled(60),
+            RateLimited(60),
         ],
         [Completed(("no.dot@invalid", "apostrophe's@hotel.example"), 3), NotFound()],
     ),
     FOREIGN / "documented-bulk-import.json": (
-        [Accepted(ID, 1), refused((230, ContactFault.EMAIL)), Throttled(60)],
+        [Accepted(ID, 1), refused((230, ContactFault.EMAIL)), RateLimited(60)],
         [Completed(("invalid.email@invalidDomain", "invalid'character@example.com"), 4), NotFound()],
     ),
 }

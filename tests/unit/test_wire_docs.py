@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 
-from exporter.activecampaign import answers
+from exporter.activecampaign import imports
+from exporter.activecampaign.outcomes import BulkOutcome, ImportOutcome
 from exporter.activecampaign.wire import Answer, Reply
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "activecampaign-answers.md"
@@ -22,7 +23,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def test_every_outcome_is_explained_in_the_words_of_the_code() -> None:
-    outcomes = dict.fromkeys((*get_args(answers.BulkOutcome), *get_args(answers.ImportOutcome)))
+    outcomes = dict.fromkeys((*get_args(BulkOutcome), *get_args(ImportOutcome)))
     expected = []
     for outcome in outcomes:
         meaning, _, next_step = inspect.cleandoc(outcome.__doc__ or "").partition("\n\n")
@@ -33,8 +34,8 @@ def test_every_outcome_is_explained_in_the_words_of_the_code() -> None:
 CASES = [
     pytest.param(read, int(status), re.sub("^nothing$", "", body).strip("`"), outcome.strip("`"), id=f"{status} {body}")
     for heading, read in (
-        ("Answers to a bulk import", answers.bulk_outcome),
-        ("Answers about an import", answers.import_outcome),
+        ("Answers to a bulk import", imports.bulk_outcome),
+        ("Answers about an import", imports.import_outcome),
     )
     for statuses, body, outcome in table(heading)
     for status in statuses.split(", ")
@@ -50,5 +51,5 @@ def test_every_answer_on_the_page_has_the_outcome_that_stands_beside_it(
 
 def test_the_page_shows_every_outcome_of_both_kinds_that_an_answer_can_have() -> None:
     shown = {case.values[3] for case in CASES}
-    every = {outcome.__name__ for outcome in (*get_args(answers.BulkOutcome), *get_args(answers.ImportOutcome))}
+    every = {outcome.__name__ for outcome in (*get_args(BulkOutcome), *get_args(ImportOutcome))}
     assert shown == every

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.activecampaign import answers, wire
+from exporter.activecampaign import bodies, outcomes, wire
+from exporter.activecampaign.imports import bulk_outcome, import_outcome
+from exporter.activecampaign.pacing import Budget, penalise, take
 from exporter.activecampaign.refusals import Verdict, search
-from exporter.pacing import Budget, penalise, take
 from sandbox.activecampaign import Account, Switches
 
 KEY = "key"
@@ -33,21 +34,21 @@ class Exporter:
         )
         return wire.Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 
-    def export(self, emails: list[str], around: wire.Envelope) -> tuple[set[str], set[str]]:
+    def export(self, emails: list[str], around: bodies.Envelope) -> tuple[set[str], set[str]]:
         """Return who was confirmed and who was rejected."""
         opened = [json.dumps({"email": email}, ensure_ascii=False)[:-1].encode() for email in emails]
         body = around.prefix + b",".join(one + around.contact_tail for one in opened) + around.suffix
         verdicts: list[Verdict] = []
         imports: list[str] = []
         while (state := search(range(len(emails)), verdicts)).send:
-            request = wire.bulk_import(wire.select(body, around, state.send), len(state.send))
-            match answers.bulk_outcome(self.call(request)):
-                case answers.Accepted(import_id):
+            request = wire.bulk_import(bodies.select(body, around, state.send), len(state.send))
+            match bulk_outcome(self.call(request)):
+                case outcomes.Accepted(import_id):
                     imports.append(import_id)
                     verdicts.append(None)
-                case answers.ContactsRefused() as refused:
+                case outcomes.ContactsRefused() as refused:
                     verdicts.append(refused.positions)
-                case answers.Throttled(wait_s):
+                case outcomes.RateLimited(wait_s):
                     self.refusals += 1
                     self.budget = penalise(self.budget, self.now, wait_s)
                 case other:
@@ -62,12 +63,12 @@ class Exporter:
 
     def failed_in(self, import_id: str, sent: list[str]) -> list[str]:
         while True:
-            match answers.import_outcome(self.call(wire.import_info(import_id))):
-                case answers.Completed(failed):
-                    positions, unmatched = wire.failed_positions(failed, sent)
+            match import_outcome(self.call(wire.import_info(import_id))):
+                case outcomes.Completed(failed):
+                    positions, unmatched = bodies.failed_positions(failed, sent)
                     assert unmatched == 0
                     return [sent[position] for position in positions]
-                case answers.Pending():
+                case outcomes.NotFinal():
                     self.now += 5
                 case other:
                     pytest.fail(f"unexpected: {other}")
@@ -101,7 +102,7 @@ def test_exactly_the_bad_contacts_are_rejected_and_everybody_else_is_confirmed(
     exporter = Exporter(switches)
     exporter.account.exclude("@excluded.example", "end")
     emails = [KINDS[kind].format(n) for n, kind in enumerate(kinds)]
-    confirmed, rejected = exporter.export(emails, wire.envelope(LIST, run_automations=False))
+    confirmed, rejected = exporter.export(emails, bodies.envelope(LIST, run_automations=False))
     assert confirmed == {email for email, kind in zip(emails, kinds, strict=True) if kind == "good"}
     assert rejected == set(emails) - confirmed
     assert {each["email"].lower() for each in exporter.account.contacts()} == {email.lower() for email in confirmed}
@@ -115,13 +116,13 @@ def test_automations_run_only_when_the_export_says_so_wherever_the_member_counts
     place: str, *, run_automations: bool
 ) -> None:
     exporter = Exporter(Switches().changed({"exclude_automations_at": place}))
-    exporter.export(["a@example.com", "b@example.com"], wire.envelope(LIST, run_automations=run_automations))
+    exporter.export(["a@example.com", "b@example.com"], bodies.envelope(LIST, run_automations=run_automations))
     assert exporter.account.state()["automation_runs"] == (2 if run_automations else 0)
 
 
 def test_who_has_unsubscribed_stays_unsubscribed() -> None:
     exporter = Exporter(Switches())
-    around = wire.envelope(LIST, run_automations=False)
+    around = bodies.envelope(LIST, run_automations=False)
     exporter.export(["a@example.com", "b@example.com"], around)
     exporter.account.unsubscribe("a@example.com", LIST)
     assert exporter.export(["a@example.com", "b@example.com"], around) == ({"b@example.com"}, {"a@example.com"})
@@ -129,7 +130,7 @@ def test_who_has_unsubscribed_stays_unsubscribed() -> None:
 
 def test_a_throttled_request_is_repeated_after_the_pause() -> None:
     exporter = Exporter(Switches(imports_per_minute=1))
-    around = wire.envelope(LIST, run_automations=False)
+    around = bodies.envelope(LIST, run_automations=False)
     for person in "abc":
         confirmed, _ = exporter.export([f"{person}@example.com", f"{person}{person}@example.com"], around)
         assert len(confirmed) == 2

@@ -1,0 +1,59 @@
+"""Which hosts may be called: those of ActiveCampaign accounts, and no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from exporter import errors
+
+HOST_SUFFIXES: Final = ("api-us1.com", "activehosted.com")
+
+
+def check_host(text: str, suffixes: Sequence[str] = HOST_SUFFIXES) -> str:
+    """Return the host of an ActiveCampaign account in lower case: one label before one of the exact suffixes.
+
+    `https://` before it and one `/` after it are accepted, as people copy it from ActiveCampaign's developer settings.
+    Anything else raises `Stop("host_refused")`: the key and personal data go to this host. No look-up is made here;
+    behind a proxy this machine may not even be able to. https://developers.activecampaign.com/reference/url
+    """
+    host = text.lower().removeprefix("https://").removesuffix("/")
+    problem = _host_problem(text, host, suffixes)
+    if problem:
+        names = " or ".join(f"<account>.{suffix}" for suffix in suffixes)
+        raise errors.Stop(
+            "host_refused",
+            f"Expected the API host of an ActiveCampaign account ({names}); found {problem}. "
+            "Copy the URL from ActiveCampaign: Settings, Developer.",
+        )
+    return host
+
+
+def _host_problem(text: str, host: str, suffixes: Sequence[str]) -> str | None:
+    label, _, suffix = host.partition(".")
+    if not text.isascii():
+        return "letters that are not ASCII"
+    if re.search(r"[^!-~]", text):
+        return "a space or control character"
+    for character, name in _NOT_IN_HOSTS:
+        if character in host:
+            return name
+    if suffix not in suffixes:
+        return "another domain"
+    if not re.fullmatch(r"(?!xn--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label):
+        return "an account name that is no plain host label"
+    return None
+
+
+_NOT_IN_HOSTS: Final = (
+    ("://", "another scheme than https"),
+    ("@", "a user name"),
+    ("%", "an escaped character"),
+    ("\\", "a backslash"),
+    ("/", "a path"),
+    ("?", "a query"),
+    ("#", "a fragment"),
+    ("[", "an IP address"),
+    (":", "a port"),
+)

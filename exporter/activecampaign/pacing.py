@@ -1,0 +1,189 @@
+"""When may the next request go? The rate budget of one ActiveCampaign account, as arithmetic.
+
+ActiveCampaign's limits, shared by everybody who uses the account: 100 bulk imports a minute, 20 a minute when they hold
+one contact (https://developers.activecampaign.com/reference/bulk-import-contacts), 5 requests a second of any kind
+(https://developers.activecampaign.com/reference/rate-limits). How a minute is counted is not documented; the strictest
+reading, any 60 seconds, is kept.
+
+Time is a grid of ticks. When all is well, bulk imports take every fourth tick and all other requests those halfway
+between, so that neither can crowd out the other. As any two requests are some ticks apart, how many of them a window
+can hold is a division, and `Pace` refuses a grid on which it would be too many. Turns are remembered for a minute; the
+budget is stored by compare-and-swap, and every `now` should come from clocks that differ by far less than that.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import orjson
+
+from exporter.activecampaign.wire import Kind
+from exporter.model import VERSION, check_version
+
+BULK_PER_MINUTE: Final = 100  # ActiveCampaign's limits, as above
+SINGLE_PER_MINUTE: Final = 20
+PER_SECOND: Final = 5
+VALID_S: Final = 0.5  # a turn that is later than this is void: take another one
+HISTORY_S: Final = 60.0  # how long a turn is remembered
+IDLE_S: Final = 5.0  # without a bulk import for so long, the other requests may use its ticks too
+GAP: Final = 2  # ticks between any two requests
+SPREAD: Final = 4  # ticks between two bulk imports when all is well
+MAX_SPREAD: Final = 32  # and at most: an eighth of the rate
+CALM_S: Final = 60.0  # how long no refusal must come before the distance shrinks by a tick
+MAX_CALM_S: Final = 960.0  # the same, for the first tick, when refusals come again and again
+AGAIN_S: Final = 1800.0  # a refusal so soon after the last pause counts as "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast to go: bulk imports a minute; everything else follows. The default leaves 4 % of the limit unused."""
+
+    bulk_per_minute: float = 96.0
+
+    def __post_init__(self) -> None:
+        """Refuse a pace at which requests that are late could break a limit."""
+        if not (
+            0 < self.bulk_per_minute <= BULK_PER_MINUTE
+            and self._keeps(BULK_PER_MINUTE, 60, SPREAD)
+            and self._keeps(PER_SECOND, 1, GAP)
+        ):
+            raise ValueError(
+                "expected a number of bulk imports a minute that keeps ActiveCampaign's limits even when each request "
+                f"is up to {VALID_S} s late, found {self.bulk_per_minute}; take 96 or less"
+            )
+
+    @property
+    def tick_s(self) -> float:
+        """The length of a tick in seconds."""
+        return 60 / SPREAD / self.bulk_per_minute
+
+    @property
+    def single_ticks(self) -> int:
+        """The ticks between two bulk imports of one contact: so many that any minute holds 20 at most."""
+        return next(ticks for ticks in itertools.count(SPREAD, SPREAD) if self._keeps(SINGLE_PER_MINUTE, 60, ticks))
+
+    def _keeps(self, limit: int, window_s: float, ticks: int) -> bool:
+        """Whether a window holds `limit` requests at most that are `ticks` apart and each up to VALID_S late."""
+        return math.floor((window_s + VALID_S) / (ticks * self.tick_s)) + 1 <= limit
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The turns taken, as ticks since the epoch, and what refusals taught."""
+
+    bulk: tuple[int, ...] = ()  # the single ones too
+    single: tuple[int, ...] = ()
+    general: tuple[int, ...] = ()
+    resume_at: float = 0.0  # epoch seconds; nobody sends before
+    spread: int = SPREAD  # ticks between two bulk imports, as of `resume_at`
+    calm_s: float = CALM_S  # how long after `resume_at` it shrinks by one; after that, by one each CALM_S
+
+    def to_json(self) -> bytes:
+        """Return the record to store."""
+        return orjson.dumps(
+            {
+                "schemaVersion": VERSION,
+                "bulk": self.bulk,
+                "single": self.single,
+                "general": self.general,
+                "resumeAt": self.resume_at,
+                "spread": self.spread,
+                "calmS": self.calm_s,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Budget:
+        """Read a stored record. Raises `errors.Wait` ("newer_release")."""
+        record = orjson.loads(data)
+        check_version(record["schemaVersion"], "rate budget")
+        return cls(
+            bulk=tuple(record["bulk"]),
+            single=tuple(record["single"]),
+            general=tuple(record["general"]),
+            resume_at=record["resumeAt"],
+            spread=record["spread"],
+            calm_s=record["calmS"],
+        )
+
+
+DEFAULT_PACE: Final = Pace()
+
+
+def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> tuple[Budget, float]:
+    """Reserve the next turn: return the budget to store and the time (epoch seconds) at which to send.
+
+    Send at that time or up to VALID_S later; take another turn otherwise. Several turns can be taken before storing.
+    """
+    budget = _forget(budget, now, pace)
+    tick = math.ceil(max(now, budget.resume_at) / pace.tick_s)
+    is_free = _rules(budget, kind, now, pace)
+    while not is_free(tick):
+        tick += 1
+    if kind is Kind.GENERAL:
+        return replace(budget, general=_with(budget.general, tick)), tick * pace.tick_s
+    single = _with(budget.single, tick) if kind is Kind.SINGLE else budget.single
+    return replace(budget, bulk=_with(budget.bulk, tick), single=single), tick * pace.tick_s
+
+
+def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
+    """Note that ActiveCampaign asked to wait: nobody sends before that time, and then more slowly.
+
+    A pause makes the distance grow by a quarter; further refusals during a pause belong to it and only make it longer.
+    After the pause the distance shrinks tick by tick, and more slowly when refusals come again: somebody else uses the
+    account as well, and each attempt to go faster costs a pause.
+    """
+    resume_at = max(budget.resume_at, now + retry_after_s)
+    if now < budget.resume_at:
+        return replace(budget, resume_at=resume_at)
+    spread = spread_at(budget, now)
+    calm_s = min(budget.calm_s * 2, MAX_CALM_S) if now < budget.resume_at + AGAIN_S else CALM_S
+    return replace(budget, resume_at=resume_at, spread=min(spread * 5 // 4, MAX_SPREAD), calm_s=calm_s)
+
+
+def spread_at(budget: Budget, now: float) -> int:
+    """Return the ticks between two bulk imports at a time; SPREAD when all is well."""
+    since_first_s = now - budget.resume_at - budget.calm_s
+    recovered = 0 if since_first_s < 0 else 1 + math.floor(since_first_s / CALM_S)
+    return max(budget.spread - recovered, SPREAD)
+
+
+def _rules(budget: Budget, kind: Kind, now: float, pace: Pace) -> Callable[[int], bool]:
+    """Return whether a request of this kind may take a tick."""
+    bulk, single, general = set(budget.bulk), set(budget.single), set(budget.general)
+    taken = bulk | general
+    spread = spread_at(budget, now)
+
+    if kind is Kind.GENERAL:
+        idle = not bulk or max(bulk) * pace.tick_s < now - IDLE_S
+        every, first = (GAP, 0) if idle else (SPREAD, GAP)
+        return lambda tick: (
+            tick % every == first and _apart(tick, taken, GAP) and _apart(tick, general, GAP * spread // SPREAD)
+        )
+    every = SPREAD if spread == SPREAD else 1
+    alone = pace.single_ticks * spread // SPREAD if kind is Kind.SINGLE else 0
+    return lambda tick: (
+        tick % every == 0 and _apart(tick, taken, GAP) and _apart(tick, bulk, spread) and _apart(tick, single, alone)
+    )
+
+
+def _apart(tick: int, turns: set[int], distance: int) -> bool:
+    return not any(tick + offset in turns for offset in range(1 - distance, distance))
+
+
+def _with(turns: tuple[int, ...], tick: int) -> tuple[int, ...]:
+    return tuple(sorted((*turns, tick)))
+
+
+def _forget(budget: Budget, now: float, pace: Pace) -> Budget:
+    """Drop the turns that no longer matter."""
+    oldest = math.floor((now - HISTORY_S) / pace.tick_s)
+
+    def recent(turns: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(tick for tick in turns if tick >= oldest)
+
+    return replace(budget, bulk=recent(budget.bulk), single=recent(budget.single), general=recent(budget.general))

@@ -1,0 +1,277 @@
+"""The app's own blobs, and the container where segments land."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, BlobType, StorageErrorCode
+
+from exporter.adapters.storage_errors import refuse_missing_container, unavailable
+from exporter.ports import Blob, BlobWriter, Changed
+
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Bytes of a staged block: a payload of a million contacts (about 230 MB) is 60 writes, and memory holds one block."""
+RANGE_NOT_SATISFIABLE = 416
+CONFLICTS = (409, 412)
+MAX_TRIES = 4
+"""Tries of a conditional write. The SDK's own retries are off for those: after a lost answer they would meet the
+write's own result and report a conflict. Here each retry reads back first."""
+
+
+class AzureBlobs:
+    """`ports.Blobs` on Azure Blob Storage."""
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        """Keep the client; nothing is connected yet."""
+        self._service = service
+
+    def read(self, path: str) -> Blob | None:
+        """Return the whole blob, or None when there is none."""
+        try:
+            for _ in range(MAX_TRIES):
+                served: list[Mapping[str, str]] = []
+                stream = self._client(path).download_blob(
+                    max_concurrency=1, raw_response_hook=lambda r, served=served: served.append(r.http_response.headers)
+                )
+                data = stream.readall()
+                if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
+                    return None  # a log is created, and then written: who died in between has left nothing
+                if served:
+                    return Blob(data, stream.properties.etag, _age_s(served[0]["date"], stream.properties))
+                # The SDK forgets the hook when its first try raises, and no other way leads to the service's clock.
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            return None
+        except AzureError as error:
+            raise unavailable(error) from error
+        raise unavailable(None)
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes | None:
+        """Return `length` bytes from `offset` on, or None when there is no such blob."""
+        if not length:
+            return b""
+        try:
+            return self._client(path).download_blob(offset=offset, length=length, max_concurrency=1).readall()
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            return None
+        except HttpResponseError as error:
+            if error.status_code == RANGE_NOT_SATISFIABLE:
+                return b""
+            raise unavailable(error) from error
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def create(self, path: str, data: bytes) -> str:
+        """Create a blob and return its ETag; `Changed` when one with other content exists."""
+
+        def stored() -> str | None:
+            blob = self.read(path)
+            return blob.etag if blob and blob.data == data else None
+
+        try:
+            return _settled(lambda: self._upload(path, data, overwrite=False), stored)
+        except Changed:
+            if etag := stored():
+                return etag
+            raise
+
+    def replace(self, path: str, data: bytes, etag: str) -> str:
+        """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
+
+        def stored() -> str | None:
+            blob = self.read(path)
+            return blob.etag if blob and blob.etag != etag and blob.data == data else None
+
+        return _settled(
+            lambda: self._upload(path, data, overwrite=True, etag=etag, match_condition=MatchConditions.IfNotModified),
+            stored,
+        )
+
+    def append(self, path: str, data: bytes, at: int) -> int:
+        """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
+        end = at + len(data)
+        client = self._client(path)
+        if at == 0:
+            try:
+                client.create_append_blob(match_condition=MatchConditions.IfMissing)
+            except ResourceExistsError:
+                pass  # by somebody else, or by a try of ours whose answer was lost: the append tells
+            except AzureError as error:
+                raise unavailable(error) from error
+
+        def append() -> int:
+            client.append_block(data, appendpos_condition=at, retry_total=0)
+            return end
+
+        return _settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
+
+    def delete(self, path: str) -> None:
+        """Delete the blob; fine when there is none."""
+        try:
+            self._client(path).delete_blob(delete_snapshots="include")
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the paths that begin with `prefix`, in alphabetical order."""
+        container, _, start = prefix.partition("/")
+        try:
+            for name in self._service.get_container_client(container).list_blob_names(name_starts_with=start):
+                yield f"{container}/{name}"
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def writer(self, path: str) -> BlobWriter:
+        """Begin a block blob."""
+        client = self._client(path)
+
+        def commit(blocks: list[BlobBlock]) -> None:
+            try:
+                client.commit_block_list(blocks)
+            except AzureError as error:
+                raise unavailable(error) from error
+
+        return _Writer(client, "b", commit)
+
+    def stream(self, path: str) -> Iterator[bytes] | None:
+        """Yield the bytes of a large blob in pieces, or None when there is none."""
+        try:
+            return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            return None
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def extension(self, path: str) -> BlobWriter | None:
+        """Begin anew what stands after the first commit of a `writer` blob; None when there is no such blob.
+
+        The commit raises `Changed` when the blob has changed since this call: the newer of two extensions stays.
+        """
+        client = self._client(path)
+        try:
+            etag = client.get_blob_properties().etag
+            committed, _ = client.get_block_list("committed")
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            return None
+        except AzureError as error:
+            raise unavailable(error) from error
+        kept = [block for block in committed if not block.id.startswith("x")]
+
+        def commit(added: list[BlobBlock]) -> None:
+            blocks = [*kept, *added]
+
+            def write() -> bool:
+                unchanged = MatchConditions.IfNotModified
+                client.commit_block_list(blocks, etag=etag, match_condition=unchanged, retry_total=0)
+                return True
+
+            def stored() -> bool | None:
+                try:
+                    there, _ = client.get_block_list("committed")
+                except AzureError as error:
+                    raise unavailable(error) from error
+                return [block.id for block in there] == [block.id for block in blocks] or None
+
+            _settled(write, stored)
+
+        return _Writer(client, "x", commit)
+
+    def _client(self, path: str) -> BlobClient:
+        container, _, name = path.partition("/")
+        return self._service.get_blob_client(container, name)
+
+    def _upload(self, path: str, data: bytes, **conditions: Any) -> str:  # noqa: ANN401 - passed on to the SDK
+        etag: str = self._client(path).upload_blob(data, blob_type=BlobType.BLOCKBLOB, retry_total=0, **conditions)[
+            "etag"
+        ]
+        return etag
+
+
+def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
+    """Do a conditional write; when its answer is lost, read back whether it happened before trying again."""
+    doubt: AzureError | None = None
+    for _ in range(MAX_TRIES):
+        if doubt and (result := stored()) is not None:
+            return result
+        try:
+            return write()
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            raise Changed from error
+        except AzureError as error:
+            if _conflict(error):
+                # With whom? With an earlier try, which arrived late, or with somebody else.
+                if doubt and (result := stored()) is not None:
+                    return result
+                raise Changed from error
+            doubt = error
+    if (result := stored()) is not None:
+        return result
+    raise unavailable(doubt) from doubt
+
+
+def _conflict(error: AzureError) -> bool:
+    """Whether somebody else has written. Their commit of blocks discards all that are staged and not committed."""
+    if not isinstance(error, HttpResponseError):
+        return False
+    return error.status_code in CONFLICTS or getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks; also later ones fail as the first one does."""
+    try:
+        yield from chunks
+    except AzureError as error:
+        raise unavailable(error) from error
+
+
+class _Writer:
+    """Stages blocks of 4 MiB; the commit makes them one blob."""
+
+    def __init__(self, client: BlobClient, kind: str, commit: Callable[[list[BlobBlock]], None]) -> None:
+        self._client = client
+        self._kind = kind
+        self._commit = commit
+        self._blocks: list[BlobBlock] = []
+        self._buffer = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= BLOCK_BYTES:
+            self._stage(bytes(self._buffer[:BLOCK_BYTES]))
+            del self._buffer[:BLOCK_BYTES]
+
+    def commit(self) -> None:
+        if self._buffer:
+            self._stage(bytes(self._buffer))
+            self._buffer.clear()
+        self._commit(self._blocks)
+
+    def _stage(self, data: bytes) -> None:
+        # Two may write to one blob at once: numbers would name a block of each. All ids of a blob have the same length.
+        block_id = self._kind + secrets.token_urlsafe(6)[:6]
+        try:
+            self._client.stage_block(block_id, data)
+        except AzureError as error:
+            raise unavailable(error) from error
+        self._blocks.append(BlobBlock(block_id))
+
+
+def _age_s(served: str, properties: BlobProperties) -> float:
+    # Both times are the service's own: clocks of instances may differ.
+    return max(0.0, (parsedate_to_datetime(served) - properties.last_modified).total_seconds())

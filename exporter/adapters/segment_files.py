@@ -1,0 +1,108 @@
+"""The container where segments land. Nothing here writes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobClient, BlobServiceClient
+
+from exporter.adapters.storage_errors import refuse_missing_container, unavailable
+from exporter.errors import Stop
+from exporter.ports import Changed
+from exporter.source.files import SegmentFile
+
+READ_BYTES = 4 * 1024 * 1024
+LIST_PAGE = 500
+"""Files in an answer of storage. The SDK makes a whole answer into objects that refer to each other, some 10 kB a file:
+of its default, 5,000, each caller leaves 50 MB to the garbage collector."""
+SMALL_FILE_BYTES = 64 * 1024 * 1024
+
+
+class AzureSegmentFiles:
+    """`ports.SegmentFiles` on the container where segments land. Nothing here writes."""
+
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        """Keep the client; nothing is connected yet."""
+        self._container = service.get_container_client(container)
+
+    def list(self, prefix: str) -> Iterator[SegmentFile]:
+        """Yield the files whose path begins with `prefix`, in alphabetical order."""
+        try:
+            for blob in self._container.list_blobs(name_starts_with=prefix, results_per_page=LIST_PAGE):
+                yield SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
+        """Return a small file (at most 64 MiB, else `Stop`) with what is known of it, or None when there is none."""
+        try:
+            stream = self._container.get_blob_client(path).download_blob(max_concurrency=1)
+            properties = stream.properties
+            if properties.size > SMALL_FILE_BYTES:
+                raise Stop(
+                    "file_too_large",
+                    f"Expected {path} to be small, at most {SMALL_FILE_BYTES} bytes; it has {properties.size}.",
+                )
+            file = SegmentFile(path, properties.size, properties.etag.strip('"'), properties.last_modified.timestamp())
+            return file, stream.readall()
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error)
+            return None
+        except AzureError as error:
+            raise unavailable(error) from error
+
+    def open(self, file: SegmentFile) -> BinaryIO:
+        """Open exactly this version for buffered, seekable reading; a read raises `Changed` when it was replaced."""
+        return io.BufferedReader(_BlobFile(self._container.get_blob_client(file.path), file), READ_BYTES)
+
+
+class _BlobFile(io.RawIOBase):
+    """One version of a blob as a seekable file; each read is one range request that carries the ETag."""
+
+    def __init__(self, client: BlobClient, file: SegmentFile) -> None:
+        super().__init__()
+        self._client = client
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_bytes}[whence]
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer, as in io
+        length = min(len(buffer), self._file.size_bytes - self._position)
+        if length <= 0:
+            return 0
+        try:
+            data = self._client.download_blob(
+                offset=self._position,
+                length=length,
+                etag=self._file.etag,
+                match_condition=MatchConditions.IfNotModified,
+                max_concurrency=1,
+            ).readall()
+        except (ResourceModifiedError, ResourceNotFoundError) as error:
+            raise Changed from error
+        except AzureError as error:
+            raise unavailable(error) from error
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

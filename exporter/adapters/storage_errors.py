@@ -1,0 +1,29 @@
+"""What is raised when blob storage does not answer as expected."""
+
+from __future__ import annotations
+
+from azure.core.exceptions import (
+    AzureError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import StorageErrorCode
+
+from exporter.errors import Unavailable
+
+
+def refuse_missing_container(error: ResourceNotFoundError) -> None:
+    """Raise `Unavailable` where not only the blob is missing, but its container."""
+    if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
+        raise unavailable(error) from error
+
+
+def unavailable(error: AzureError | None) -> Unavailable:
+    """Return what to raise."""
+    # The service's own error code is safe to show; its message may hold names of blobs.
+    status = getattr(error, "status_code", None)
+    code = getattr(error, "error_code", None) or type(error).__name__
+    return Unavailable(
+        "storage_unavailable",
+        f"Blob storage did not answer as expected (status {status}, {code}). It is tried again; if it stays, check the"
+        " storage account, its containers, its network rules and the app's roles.",
+    )

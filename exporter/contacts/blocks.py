@@ -1,0 +1,264 @@
+"""Rows become contacts block by block. Where a block comes as columns, Arrow does the work for all plain rows at once.
+
+The rules are those of `contacts.contact_of`. A row is plain when a few tests of its bytes leave no doubt what that
+function would say: a contact, no notice, no character to escape. Every other row is handed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exporter.contacts.matching import Matched
+from exporter.contacts.rules import SEPARATOR, Contact, Notice, contact_of
+from exporter.reasons import Reason
+from exporter.source.formats.text_columns import bounds, content, lengths
+from exporter.source.rows import Rows, rows_at
+
+type Positions = npt.NDArray[np.int64]
+type Flags = npt.NDArray[np.bool_]
+type Piece = str | pa.StringArray
+_LOCAL = r"[A-Za-z0-9!#$%&*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_PLAIN_ADDRESS = rf"^{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[A-Za-z]{{2,}}$"
+_PLAIN_ADDRESS_CHARACTERS = 63  # so that none of its parts can be too long
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Contacts as columns: their texts and their row references, with a comma each."""
+
+    texts: pa.StringArray
+    references: pa.StringArray
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A block of rows, checked: which are contacts, and why the others are none.
+
+    `positions` are those of the contacts in the block, `addresses` are their addresses in the form in which two are
+    equal; `refused` and `notices` are by position.
+    """
+
+    positions: Positions
+    addresses: pa.StringArray
+    refused: dict[int, Reason]
+    notices: dict[int, tuple[Notice, ...]]
+    _contacts: Contacts
+    _places: Positions
+
+    def contacts(self, chosen: Flags) -> Contacts:
+        """Return the contacts that are chosen among those at `positions`, in their order."""
+        places = pa.array(self._places[chosen])
+        return Contacts(self._contacts.texts.take(places), self._contacts.references.take(places))
+
+
+def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int, first_row: int) -> Checked:
+    """Check the rows of a block, of which the first has the running number `first_row`.
+
+    `contact_tail` ends each contact; one with more than `max_text_bytes` is refused.
+    """
+    if isinstance(rows, list):
+        plain, columns = np.zeros(len(rows), np.bool_), _columns([], [], [])
+    else:
+        plain, columns = _plain_contacts(rows, matched, contact_tail.decode(), max_text_bytes, first_row)
+    found: dict[int, Contact] = {}
+    refused: dict[int, Reason] = {}
+    references = []
+    doubtful = np.flatnonzero(~plain).tolist()
+    for position, row in zip(doubtful, rows_at(rows, doubtful, range(len(matched.wanted))), strict=True):
+        if isinstance(row, Reason):
+            refused[position] = row
+            continue
+        contact = contact_of(row, matched)
+        if isinstance(contact, Reason):
+            refused[position] = contact
+        elif len(contact.text) + len(contact_tail) > max_text_bytes:
+            refused[position] = Reason.CONTACT_TOO_LARGE
+        else:
+            found[position] = contact
+            references.append(_reference(first_row + position, row, matched))
+    others = _columns(
+        [contact.key for contact in found.values()],
+        [contact.text + contact_tail + b"," for contact in found.values()],
+        references,
+    )
+    # The others stand behind the plain ones; their places bring them back into the order of the rows.
+    places = np.where(plain, np.arange(len(plain)), -1)
+    places[list(found)] = len(columns[0]) + np.arange(len(found))
+    if found:
+        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, others, strict=True))
+    addresses, texts, references = columns
+    positions = np.flatnonzero(places >= 0)
+    return Checked(
+        positions=positions,
+        addresses=addresses.take(pa.array(places[positions])),
+        refused=refused,
+        notices={position: contact.notices for position, contact in found.items() if contact.notices},
+        _contacts=Contacts(texts, references),
+        _places=places[positions],
+    )
+
+
+type _AddressesTextsReferences = tuple[pa.StringArray, pa.StringArray, pa.StringArray]
+
+
+def _columns(addresses: list[str], texts: list[bytes], references: list[bytes]) -> _AddressesTextsReferences:
+    return pa.array(addresses, pa.string()), pa.array(texts, pa.string()), pa.array(references, pa.string())
+
+
+def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
+    """Return the running number of a row with its customer id and, where there are any, its previous ones."""
+    current, previous = (
+        None if position is None else row[position] or None
+        for position in (matched.customer_id, matched.previous_customer_id)
+    )
+    return orjson.dumps([number, current, *([previous] if previous else [])]) + b","
+
+
+def _plain_contacts(
+    rows: pa.RecordBatch, matched: Matched, contact_tail: str, max_text_bytes: int, first_row: int
+) -> tuple[Flags, _AddressesTextsReferences]:
+    """Return which rows are plain and, for every row, what its contact is if it is."""
+    email = rows.column(matched.email)
+    plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
+    plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
+    if matched.consent is not None:
+        position, value = matched.consent
+        plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
+    if matched.previous_customer_id is not None:
+        plain &= _flags(rows.column(matched.previous_customer_id).is_null())
+    shown = {*matched.sent, matched.customer_id} - {None}
+    if shown:
+        plain &= ~_Bytes([rows.column(position) for position in shown]).odd()
+    if matched.phone is not None:
+        phone = _Bytes([rows.column(matched.phone)])
+        plain &= ~(phone.holding(b"eE") | phone.beginning_with(b"-"))
+    for position, _, multiple in matched.fields:
+        if multiple:
+            values = _Bytes([rows.column(position)])
+            plain &= ~(values.holding(b";|") | values.ending_with(b" "))
+    texts = _text_column(rows, matched, contact_tail)
+    plain &= lengths(texts) <= max_text_bytes + len(",")
+    return plain, (pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
+
+
+def _flags(values: pa.BooleanArray) -> Flags:
+    """Return truth values as numpy has them; null is false."""
+    flags: Flags = values.to_numpy(zero_copy_only=False)
+    return flags if flags.dtype == np.bool_ else flags == np.True_
+
+
+class _Bytes:
+    """The bytes of columns of equal length; the tests tell in which rows something is found, in any of the columns."""
+
+    def __init__(self, columns: list[pa.StringArray]) -> None:
+        self._count = len(columns[0])
+        texts, starts, ends = [], [], []
+        size = 0
+        for column in columns:
+            edges = bounds(column)
+            texts.append(content(column)[edges[0] : edges[-1]])
+            edges = edges + (size - edges[0])
+            starts.append(edges[:-1])
+            ends.append(edges[1:])
+            size += len(texts[-1])
+        self._text, self._starts, self._ends = np.concatenate(texts), np.concatenate(starts), np.concatenate(ends)
+        self._filled = np.flatnonzero(self._ends > self._starts)
+
+    def _rows(self, values: Positions) -> Flags:
+        """Return the rows of some values; the columns stand one behind the other."""
+        rows = np.zeros(self._count, np.bool_)
+        rows[values % self._count] = True
+        return rows
+
+    def _rows_of_bytes(self, marks: Flags) -> Flags:
+        return self._rows(np.searchsorted(self._ends, np.flatnonzero(marks), side="right"))
+
+    def holding(self, values: bytes) -> Flags:
+        """Rows in which one of these bytes is."""
+        return self._rows_of_bytes(_one_of(self._text, values))
+
+    def beginning_with(self, values: bytes) -> Flags:
+        """Rows in which a value begins with one of these bytes."""
+        return self._rows(self._filled[_one_of(self._text[self._starts[self._filled]], values)])
+
+    def ending_with(self, values: bytes) -> Flags:
+        """Rows in which a value ends with one of these bytes."""
+        return self._rows(self._filled[_one_of(self._text[self._ends[self._filled] - 1], values)])
+
+    def odd(self) -> Flags:
+        """Rows that need a closer look: bytes that JSON escapes, control characters, blank values, names of nulls."""
+        # 0xC2 begins the control characters beyond ASCII and the no-break space.
+        marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2')
+        sizes = self._ends - self._starts
+        short = np.flatnonzero((sizes == len("nan")) | (sizes == len("null")))
+        first, second = (self._text[self._starts[short] + place] | 0x20 for place in (0, 1))  # in lower case
+        nulls = short[_one_of(first, b"n#") & _one_of(second, b"ua/n")]
+        return self._rows_of_bytes(marks) | self.beginning_with(b" ") | self._rows(nulls)
+
+
+def _one_of(found: npt.NDArray[np.uint8], values: bytes) -> Flags:
+    flags: Flags = found == values[0]
+    for value in values[1:]:
+        flags |= found == value
+    return flags
+
+
+def _text_column(rows: pa.RecordBatch, matched: Matched, contact_tail: str) -> pa.StringArray:
+    """Return the text of each contact, as `contact_of` makes it of a plain row."""
+    pieces: list[Piece] = ['{"email":"', rows.column(matched.email), '"']
+    for member, position in matched.members:
+        pieces += _optional(f',"{member}":"', rows.column(position), '"')
+    fields = []
+    for position, field_id, multiple in matched.fields:
+        edge = SEPARATOR if multiple else ""
+        fields.append(_optional(f',{{"id":{field_id},"value":"{edge}', rows.column(position), f'{edge}"}}'))
+    return _joined([*pieces, *_field_list(fields), contact_tail + ","])
+
+
+def _optional(before: str, values: pa.StringArray, after: str) -> list[Piece]:
+    """Return the pieces of a member of a contact: nothing where the value is null."""
+    if values.null_count == 0:
+        return [before, values, after]
+    if values.null_count == len(values):
+        return []
+    return [pc.binary_join_element_wise(before, values, after, "")]
+
+
+def _field_list(fields: list[list[Piece]]) -> list[Piece]:
+    """Return the pieces of the list of custom fields, each of which begins with a comma; nothing when all are null."""
+    pieces = [piece for field in fields for piece in field]
+    if not pieces:
+        return []
+    if isinstance(pieces[0], str):  # every row has the first field
+        return [',"fields":[' + pieces[0].removeprefix(","), *pieces[1:], "]"]
+    listed = pc.utf8_slice_codeunits(_joined(pieces), len(","))
+    return _optional(',"fields":[', pc.if_else(pc.equal(pc.binary_length(listed), 0), None, listed), "]")
+
+
+def _joined(pieces: list[Piece]) -> pa.StringArray:
+    """Join pieces row by row; a null is nothing."""
+    merged: list[Piece] = []
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece  # each piece costs time in every row
+        else:
+            merged.append(piece)
+    return pc.binary_join_element_wise(*merged, "", null_handling="replace", null_replacement="")
+
+
+def _reference_column(rows: pa.RecordBatch, matched: Matched, first_row: int) -> pa.StringArray:
+    numbers = pa.array(np.arange(first_row, first_row + rows.num_rows)).cast(pa.string())
+    pieces: list[Piece] = ["[", numbers, ","]
+    ids = [] if matched.customer_id is None else _optional('"', rows.column(matched.customer_id), '"')
+    if len(ids) == 1:  # some rows have none
+        ids = [pc.coalesce(ids[0], pa.scalar("null"))]
+    pieces += ids or ["null"]
+    return _joined([*pieces, "],"])

@@ -1,0 +1,49 @@
+"""The connection resource: an ActiveCampaign account, who may use it, and the consent to send people there."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+from pydantic import Field
+
+from exporter.definitions.resources import ID_PATTERN, Versioned
+from exporter.model import Time, Value
+
+
+class UsableBy(StrEnum):
+    """Who may use a connection in exports; administrators only by default, as in Customer Insights."""
+
+    ADMINISTRATORS = "administrators"
+    CONTRIBUTORS = "contributors"
+
+
+class Consent(Value):
+    """Somebody agreed that personal data leaves the compliance boundary for the account at the connection's host."""
+
+    agreed_by: str
+    """Who saved the connection with `consent: true`."""
+    agreed_utc: Time
+    """When."""
+
+
+class Connection(Versioned):
+    """An ActiveCampaign account that exports may use. The API key itself is in Key Vault only, under `secret_name`."""
+
+    id: str = Field(pattern=ID_PATTERN)
+    display_name: str
+    host: str
+    secret_name: str
+    usable_by: UsableBy = UsableBy.ADMINISTRATORS
+    consent: Consent
+    account_name: str | None = None
+    """The account's name as ActiveCampaign gave it when the connection was last saved; None where it does not tell."""
+
+
+def own_secret_name(connection_id: str, host: str) -> str:
+    """Return the name of the secret that holds the API key given with a connection.
+
+    A run keeps the host and the secret's name with which it began. The name depends on the host, so that a connection
+    that moves to another account cannot hand that account's key to a run on its way to the first one.
+    """
+    return f"connection-{connection_id}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"

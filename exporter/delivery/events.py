@@ -1,0 +1,103 @@
+"""The events of a ledger, one JSON line each; `ledger` folds them.
+
+`queued`, `faults`, `unmatched`, `status` and `outcome` change nothing: they are kept for whoever reads a ledger to find
+out what ActiveCampaign said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from exporter.errors import Wait
+from exporter.model import VERSION, to_text
+
+type Event = dict[str, Any]
+
+
+def encode(events: Iterable[Event]) -> bytes:
+    """Write events as lines."""
+    return b"".join(orjson.dumps(event) + b"\n" for event in events)
+
+
+# --- about the lane ---
+
+
+def opened(at: float, batches: Iterable[tuple[int, int]]) -> Event:
+    """Begin a ledger: the lane's batches as (number, contacts)."""
+    return _event(at, "opened", v=VERSION, batches=[list(batch) for batch in batches])
+
+
+def claimed(at: float, by: str) -> Event:
+    """Say that a worker takes the lane."""
+    return _event(at, "claimed", by=by)
+
+
+def released(at: float) -> Event:
+    """Say that the worker hands the lane over."""
+    return _event(at, "released")
+
+
+def waiting(at: float, wait: Wait, until: float) -> Event:
+    """Say that nothing can be done before `until`, and why."""
+    return _event(at, "waiting", code=wait.code, message=wait.message, culprit=wait.culprit, until=to_text(until))
+
+
+def closed(at: float) -> Event:
+    """Say that the run ends: nothing more is sent."""
+    return _event(at, "closed")
+
+
+# --- about a portion, which is named by its batch and its number ---
+
+
+def sending(at: float, batch: int, portion: int) -> Event:
+    """Say that a request is about to leave."""
+    return _event(at, "sending", batch=batch, portion=portion)
+
+
+def not_queued(at: float, batch: int, portion: int, outcome: str) -> Event:
+    """Say that the whole request was refused, and not for its contacts; `outcome` is the name of its class."""
+    return _event(at, "notQueued", batch=batch, portion=portion, outcome=outcome)
+
+
+def refused(at: float, batch: int, portion: int, named: Sequence[int], faults: Sequence[str]) -> Event:
+    """Say that some contacts were refused, and with them the whole request; `named` as the server counts."""
+    return _event(at, "refused", batch=batch, portion=portion, named=named, faults=faults)
+
+
+def accepted(at: float, batch: int, portion: int, import_id: str, queued: int) -> Event:
+    """Say that the request became an import; ActiveCampaign queued so many of its contacts."""
+    return _event(at, "accepted", batch=batch, portion=portion, importId=import_id, queued=queued)
+
+
+# --- about an import ---
+
+
+def asked(at: float, import_id: str, status: str) -> Event:
+    """Say that there is no final status yet."""
+    return _event(at, "asked", importId=import_id, status=status)
+
+
+def confirmed(at: float, import_id: str, failed: Mapping[str, str], unmatched: int) -> Event:
+    """Say that the import completed.
+
+    `failed`: reason code by position; `unmatched`: how many failed addresses were not sent.
+    """
+    return _event(at, "confirmed", importId=import_id, failed=failed, unmatched=unmatched)
+
+
+def import_failed(at: float, import_id: str, status: str) -> Event:
+    """Say that ActiveCampaign ended the import without completing it; its contacts are sent again."""
+    return _event(at, "importFailed", importId=import_id, status=status)
+
+
+def gave_up(at: float, import_id: str, reason: str) -> Event:
+    """Say that the import gets no outcome, or a bad one once too often."""
+    return _event(at, "gaveUp", importId=import_id, reason=reason)
+
+
+def _event(at: float, name: str, **data: object) -> Event:
+    return {"at": to_text(at), "event": name, **data}

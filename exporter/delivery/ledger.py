@@ -1,0 +1,299 @@
+"""The ledger of a lane: what happened to its batches, in order, one JSON line an event. No I/O.
+
+The ledger is the record; everything else about a lane is folded from it. Each append is conditional on the length that
+the writer last saw. That is the fence: a worker that was paused and has lost its lane fails its next append, and every
+request that hands contacts over is preceded by an append.
+
+Two things have a fate. A *portion* is what is to be handed over: at first a whole batch, later the contacts of an
+import that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts
+when not (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import orjson
+
+from exporter.activecampaign import refusals
+from exporter.delivery.events import Event
+from exporter.errors import Culprit, Stop
+from exporter.model import check_version, to_epoch
+from exporter.reasons import Reason
+
+
+class PortionStatus(StrEnum):
+    """Where a portion is."""
+
+    PENDING = "pending"  # its next request is to be sent
+    SENDING = "sending"  # a request was about to leave; its outcome is unknown until the next event
+    SENT = "sent"  # each of its contacts is in an accepted import, or refused
+
+
+class ImportStatus(StrEnum):
+    """Where an import is."""
+
+    ACCEPTED = "accepted"  # queued by ActiveCampaign; not delivered yet
+    CONFIRMED = "confirmed"  # completed: its contacts are confirmed, but for those in `failed`
+    FAILED = "failed"  # ended by ActiveCampaign without completing: its contacts are a new portion
+    GIVEN_UP = "givenUp"  # no outcome; `reason` says why; its contacts are unconfirmed
+
+
+_P, _I = PortionStatus, ImportStatus
+PORTION_EVENTS: dict[str, frozenset[PortionStatus]] = {
+    "sending": frozenset({_P.PENDING, _P.SENDING}),  # from SENDING: sent again, since the outcome is unknown
+    "notQueued": frozenset({_P.SENDING}),  # a definite no to the whole request, not about contacts: repeat it
+    "refused": frozenset({_P.SENDING}),  # some contacts were refused, and with them the whole request
+    "accepted": frozenset({_P.SENDING}),
+}
+IMPORT_EVENTS: dict[str, frozenset[ImportStatus]] = {
+    "asked": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),  # no final status yet
+    "confirmed": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),
+    "importFailed": frozenset({_I.ACCEPTED}),
+    "gaveUp": frozenset({_I.ACCEPTED, _I.GIVEN_UP}),
+}
+"""Which events a portion and an import may meet in which status. There is no other way from one status to the next."""
+
+
+@dataclass(slots=True)
+class Portion:
+    """Contacts of a batch, by their positions (0-based, ascending), that are to be handed over."""
+
+    batch: int
+    number: int
+    """0 is the whole batch; the others are what failed imports left over."""
+    positions: Sequence[int]
+    to_send: Sequence[int]
+    """The positions of the next request."""
+    status: PortionStatus = PortionStatus.PENDING
+    verdicts: list[refusals.Verdict] = field(default_factory=list)
+    refused: tuple[int, ...] = ()
+    handed_over: int = 0
+    failed_imports: int = 0
+    """How many imports of these contacts ActiveCampaign has failed."""
+    left_by: BulkImport | None = None
+    """The newest of those imports."""
+    resends: int = 0
+    """Requests that were sent again because the outcome of the one before was unknown."""
+    doubtful: bool = False
+    """Whether an earlier request for `to_send` may have been queued, whatever becomes of the next one."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What it is called in events: its batch and its number."""
+        return self.batch, self.number
+
+    @property
+    def open(self) -> int:
+        """How many of its contacts are neither in an accepted import nor refused."""
+        return len(self.positions) - self.handed_over - len(self.refused)
+
+    @property
+    def unknown(self) -> Sequence[int]:
+        """The positions of those that may have reached ActiveCampaign all the same."""
+        if self.failed_imports:
+            return self._open_positions()
+        return self.to_send if self.status is PortionStatus.SENDING or self.doubtful else ()
+
+    @property
+    def unsent(self) -> Sequence[int]:
+        """The positions of the others: they certainly did not reach it."""
+        unknown = set(self.unknown)
+        return [position for position in self._open_positions() if position not in unknown]
+
+    def _open_positions(self) -> Sequence[int]:
+        if not self.open or not self.verdicts:
+            return self.positions if self.open else ()
+        found = refusals.search(self.positions, self.verdicts)
+        decided = found.bad.keys() | {position for sent in found.accepted for position in sent}
+        return [position for position in self.positions if position not in decided]
+
+
+@dataclass(slots=True)
+class BulkImport:
+    """An accepted request: ActiveCampaign's `batchId` is our import id."""
+
+    import_id: str
+    batch: int
+    positions: Sequence[int]
+    failed_imports: int
+    accepted_at: float
+    asked_at: float
+    status: ImportStatus = ImportStatus.ACCEPTED
+    asks: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    """Reason code by position, of the contacts that failed in the import."""
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Lane:
+    """The state of a lane, folded from its ledger."""
+
+    length: int = 0
+    """Bytes of the ledger that are folded in; the next append goes here."""
+    portions: dict[tuple[int, int], Portion] = field(default_factory=dict)
+    imports: dict[str, BulkImport] = field(default_factory=dict)
+    holder: str | None = None
+    """The worker that has the lane; None when it was released or waits."""
+    waiting: Event | None = None
+    waiting_since: float | None = None
+    waits: int = 0
+    """Waits in a row, without progress between them."""
+    expect_s: float = 5.0
+    """After how long an import is first asked for. Learnt: a question that came too early raises it, each that came in
+    time lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
+    single contact took about 7 s (VCR of a real account, 2021-03-23)."""
+
+    closed: bool = False
+    """Whether the run has ended with contacts of this lane that are not sent, and will not be. Only the outcomes of
+    imports may still come."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do: every contact has its outcome, or the lane is closed."""
+        return self.closed or not (any(self.pending()) or any(self.accepted()))
+
+    def pending(self) -> Iterable[Portion]:
+        """Yield the portions that are to be sent, in order."""
+        return (p for p in self.portions.values() if p.status is not PortionStatus.SENT)
+
+    def accepted(self) -> Iterable[BulkImport]:
+        """Yield the imports whose outcome is not known yet."""
+        return (i for i in self.imports.values() if i.status is ImportStatus.ACCEPTED)
+
+    def late(self) -> Iterable[BulkImport]:
+        """Yield the imports that were given up for the time alone: their outcome may still come."""
+        late = Reason.NOT_CONFIRMED_IN_TIME
+        return (i for i in self.imports.values() if i.status is ImportStatus.GIVEN_UP and i.reason == late)
+
+    def held(self, age_s: float, stale_s: float) -> bool:
+        """Whether a living worker has the lane; `age_s` is the time since the last append, by the storage's clock."""
+        return self.holder is not None and age_s < stale_s
+
+    def apply(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises `Stop` ("ledger_unreadable") for an event that cannot happen now, and `Wait` ("newer_release").
+        """
+        at, name = to_epoch(event["at"]), event["event"]
+        if self.closed and name not in IMPORT_EVENTS:
+            raise _unreadable(f"{name!r} after its end")
+        if name in PORTION_EVENTS:
+            portion = self.portions.get((event["batch"], event["portion"]))
+            if portion is None or portion.status not in PORTION_EVENTS[name]:
+                raise _unreadable(f"{name!r} where it cannot happen, in batch {event['batch']}")
+            self._apply_to_portion(name, event, portion, at)
+        elif name in IMPORT_EVENTS:
+            found = self.imports.get(event["importId"])
+            if found is None or found.status not in IMPORT_EVENTS[name]:
+                raise _unreadable(f"{name!r} where it cannot happen, in import {event['importId']}")
+            self._apply_to_import(name, event, found, at)
+        else:
+            self._apply_to_lane(name, event, at)
+
+    def _apply_to_lane(self, name: str, event: Event, at: float) -> None:
+        match name:
+            case "opened":
+                check_version(event["v"], "ledger")
+                for batch, count in event["batches"]:
+                    self.portions[batch, 0] = Portion(batch, 0, range(count), range(count))
+            case "claimed":
+                self.holder = event["by"]
+            case "released":
+                self.holder = None
+            case "closed":
+                self.holder, self.closed = None, True
+            case "waiting":
+                self.holder, self.waiting = None, event
+                self.waits += 1
+                self.waiting_since = self.waiting_since or at
+            case _:
+                raise _unreadable(f"the event {name!r}")
+
+    def _portion_of(self, failed: BulkImport) -> Portion:
+        """Make a portion of what a failed import left over."""
+        number = sum(1 for batch, _ in self.portions if batch == failed.batch)
+        failures = failed.failed_imports + 1
+        return Portion(
+            failed.batch, number, failed.positions, failed.positions, failed_imports=failures, left_by=failed
+        )
+
+    def _apply_to_portion(self, name: str, event: Event, portion: Portion, at: float) -> None:
+        match name:
+            case "sending":
+                if portion.status is PortionStatus.SENDING:
+                    portion.resends += 1
+                    portion.doubtful = True
+                portion.status = PortionStatus.SENDING
+            case "notQueued":
+                portion.status = PortionStatus.PENDING
+            case "refused":
+                self._progress()
+                self._judge(portion, tuple(event["named"]))
+            case "accepted":
+                self._progress()
+                import_id = event["importId"]
+                self.imports[import_id] = BulkImport(
+                    import_id, portion.batch, portion.to_send, portion.failed_imports, accepted_at=at, asked_at=at
+                )
+                portion.handed_over += len(portion.to_send)
+                self._judge(portion, None)
+
+    @staticmethod
+    def _judge(portion: Portion, verdict: refusals.Verdict) -> None:
+        portion.verdicts.append(verdict)
+        found = refusals.search(portion.positions, portion.verdicts)
+        portion.to_send, portion.refused = found.send, tuple(sorted(found.bad))
+        portion.status = PortionStatus.PENDING if found.send else PortionStatus.SENT
+        portion.doubtful = False
+
+    def _apply_to_import(self, name: str, event: Event, bulk: BulkImport, at: float) -> None:
+        self._progress()
+        match name:
+            case "asked":
+                bulk.asks += 1
+                bulk.asked_at = at
+                self.expect_s = min(max(self.expect_s, 1.25 * (at - bulk.accepted_at)), SLOWEST_ASK_S)
+            case "confirmed":
+                bulk.status = ImportStatus.CONFIRMED
+                bulk.failed = {int(position): reason for position, reason in event["failed"].items()}
+                self.expect_s = max(0.98 * self.expect_s, FASTEST_ASK_S)
+            case "importFailed":
+                bulk.status = ImportStatus.FAILED
+                portion = self._portion_of(bulk)
+                self.portions[portion.batch, portion.number] = portion
+            case "gaveUp":
+                bulk.status, bulk.reason = ImportStatus.GIVEN_UP, event["reason"]
+
+    def _progress(self) -> None:
+        self.waiting, self.waiting_since, self.waits = None, None, 0
+
+
+def _unreadable(what: str) -> Stop:
+    return Stop(
+        "ledger_unreadable",
+        f"A ledger holds {what}, which this release does not expect. It was left as it is; deploy the release that"
+        " wrote it, or a newer one.",
+        Culprit.SYSTEM,
+    )
+
+
+def fold(data: bytes) -> Lane:
+    """Fold a whole ledger. Raises `Stop` ("ledger_unreadable") and `Wait` ("newer_release")."""
+    lane = Lane()
+    for line in data.splitlines():
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise _unreadable("a line that is not JSON") from None
+        lane.apply(event)
+    lane.length = len(data)
+    return lane
+
+
+FASTEST_ASK_S = 2.0
+SLOWEST_ASK_S = 60.0
+"""Bounds of the time between two questions for the same import, in seconds."""

@@ -1,0 +1,29 @@
+"""What planning found: how many rows, contacts, batches and lanes. The batches themselves are in the manifest."""
+
+from __future__ import annotations
+
+from exporter.model import Time, Value
+
+
+class Carried(Value):
+    """Contacts whose outcome another run already has: the run that this one resumes, and those that it resumed."""
+
+    run_id: str
+    confirmed: int
+    rejected_by_active_campaign: int
+    reasons: dict[str, int]
+
+
+class Plan(Value):
+    """What planning found; the batches themselves are in the manifest."""
+
+    rows_read: int
+    contacts: int
+    duplicates: int
+    rejected_by_reason: dict[str, int]
+    batches: int
+    lanes: int
+    warnings: tuple[str, ...] = ()
+    carried: Carried | None = None
+    """Of a run that resumes another: the contacts that are not sent again."""
+    at: Time

@@ -1,0 +1,131 @@
+"""How records are kept: one JSON object in camelCase with a schema version, times in RFC 3339 UTC.
+
+A reader ignores members that it does not know, so that a release can be rolled back, and refuses a version that it
+does not know; a record that was refused is left as it is. While a release is rolled out, instances of the old one meet
+records of the new one: they wait, and the new ones go on.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from exporter.errors import Culprit, Stop, Wait
+
+VERSION = 2
+"""The schema version of every record and ledger that this release writes, and the newest that it reads."""
+_RENAMED_IN_2 = {
+    ("end", "account"): "tally",
+    ("amended", "account"): "tally",
+    ("Report", "account"): "tally",
+    ("Connection", "account"): "accountName",
+    ("Export", "maxProfiles"): "maxContacts",
+    ("export", "maxProfiles"): "maxContacts",
+    ("plan", "rejected"): "rejectedByReason",
+    ("batches", "offset"): "offsetBytes",
+    ("batches", "length"): "bodyBytes",
+    ("batches", "rowsLength"): "referencesBytes",
+}
+"""Members that had another name in version 1, by the member (or, outermost, the kind of record) that they are in."""
+
+
+class Value(BaseModel):
+    """A frozen value whose JSON members are camelCase; unknown members are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+
+class Record(Value):
+    """A value that is kept as a blob of its own."""
+
+    schema_version: Literal[2] = 2
+
+    def to_json(self) -> bytes:
+        """Return the bytes to store."""
+        return orjson.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def load[R: Record](kind: type[R], data: bytes) -> R:
+    """Read a record. Raises `Wait` ("newer_release") for a newer version, else `Stop` ("record_unreadable")."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        version = _version(data)
+        if version == 1:
+            return load(kind, orjson.dumps(upgrade(orjson.loads(data), kind.__name__)))
+        check_version(version, kind.__name__)
+        where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
+        raise Stop(
+            "record_unreadable",
+            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left as it is; deploy the"
+            " release that wrote it, or a newer one.",
+            Culprit.SYSTEM,
+        ) from None
+
+
+def upgrade(value: Any, at: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return the JSON of a record of version 1 as one of today; `at`: the member or the kind of record that it is."""
+    match value:
+        case dict():
+            today = {_RENAMED_IN_2.get((at, name), name): upgrade(each, name) for name, each in value.items()}
+            return today | {"schemaVersion": VERSION} if "schemaVersion" in today else today
+        case list():
+            return [upgrade(each, at) for each in value]
+    return value
+
+
+def check_version(version: object, what: str) -> None:
+    """Raise `Wait` ("newer_release") when `what` is of a newer schema version than this release knows."""
+    if isinstance(version, int) and version > VERSION:
+        raise Wait(
+            "newer_release",
+            f"Expected a {what} of schema version {VERSION} at most, found {version}: a newer release wrote it. It was"
+            " left as it is; an instance of that release goes on with it. If none is running, deploy it.",
+            Culprit.SYSTEM,
+        )
+
+
+def _version(data: bytes) -> object:
+    try:
+        return orjson.loads(data).get("schemaVersion")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+
+
+def to_text(epoch_s: float) -> str:
+    """Write a time as RFC 3339 in UTC with milliseconds, such as 2026-11-23T16:05:00.000Z."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_epoch(text: str) -> float:
+    """Read what `to_text` writes."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _epoch(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return to_epoch(value)
+    if info.mode == "json":
+        raise ValueError("a time is a text such as 2026-11-23T16:05:00.000Z")
+    return value
+
+
+Time = Annotated[
+    float,
+    BeforeValidator(_epoch),
+    PlainSerializer(to_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Seconds since the epoch in Python, RFC 3339 in JSON."""

@@ -1,0 +1,195 @@
+"""Every row of the segments becomes a contact in a batch, or a reject."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.activecampaign.bodies import Envelope
+from exporter.contacts.matching import Mapping, Matched, match_columns
+from exporter.contacts.rules import Notice
+from exporter.errors import Stop
+from exporter.ports import BlobWriter
+from exporter.reasons import Reason
+from exporter.source.files import SegmentFile, SegmentFiles
+from exporter.source.readers import read_rows
+from exporter.source.rows import Rows, rows_at
+from exporter.source.segments import Refresh
+from exporter.tally.rejects import HEADER as REJECTS_HEADER
+from exporter.tally.rejects import Reject
+from exporter.tally.rejects import lines as reject_lines
+
+if TYPE_CHECKING:
+    from exporter.contacts.blocks import Checked
+    from exporter.contacts.distinct import FirstRows
+from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
+
+HEARTBEAT_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """A file that was read, its version, and how many data rows it had."""
+
+    path: str
+    etag: str
+    size_bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What was read and what is to be sent.
+
+    `rows_read` = `contacts` + `duplicates` + the sum of `rejected_by_reason`.
+    """
+
+    sources: tuple[SourceCount, ...]
+    rows_read: int
+    contacts: int
+    duplicates: int
+    rejected_by_reason: dict[str, int]
+    batches: tuple[Batch, ...]
+    warnings: tuple[str, ...]
+
+
+def plan_batches(
+    refreshes: Sequence[Refresh],
+    files: SegmentFiles,
+    mapping: Mapping,
+    envelope: Envelope,
+    limits: RequestSize,
+    payload: BlobWriter,
+    rejects: BlobWriter,
+    max_contacts_in_run: int,
+    heartbeat: Callable[[], None],
+) -> Planned:
+    """Read every row of the refreshes; write batches of contacts to `payload` and all other rows to `rejects`.
+
+    Nothing is committed here. The first row of an address wins. `heartbeat` is called about every 65,536 rows; what it
+    raises ends the plan. The same files and mapping give the same bytes.
+
+    Raises `Stop` for a mapping or a file that cannot be used and for more than `max_contacts_in_run` contacts
+    (`too_many_contacts`), `ports.Changed` when a file was replaced meanwhile.
+    """
+    # Arrow and numpy take 0.3 s to import; of all steps, only this one needs them.
+    from exporter.contacts.blocks import check  # noqa: PLC0415
+    from exporter.contacts.distinct import FirstRows  # noqa: PLC0415
+
+    _keep_freed_memory()
+    plan = _Planner(Cutter(envelope, limits, payload), rejects, FirstRows(), max_contacts_in_run)
+    max_text_bytes = limits.max_bytes - len(envelope.prefix) - len(envelope.suffix)
+    filled = [refresh for refresh in refreshes if refresh.partitions]
+    matches = [match_columns(mapping, refresh.columns) for refresh in filled]
+    beats = 0
+    for refresh, matched in zip(filled, matches, strict=True):
+        plan.warn(*refresh.warnings, *matched.warnings)
+        for partition in refresh.partitions:
+            plan.begin(partition.file)
+            for rows in read_rows(files, partition, refresh.columns, matched.wanted):
+                checked = check(rows, matched, envelope.contact_tail, max_text_bytes, plan.rows_read + 1)
+                plan.add(rows, checked, matched)
+                if plan.rows_read // HEARTBEAT_ROWS > beats:
+                    beats = plan.rows_read // HEARTBEAT_ROWS
+                    heartbeat()
+    return plan.finish()
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep up to 62 MiB of freed memory for the next block of rows; with other allocators, nothing happens.
+
+    By default it returns the megabytes of each block to the system, which hands them out again page by page: a seventh
+    of the plan's time. Its thresholds rise when a larger block is freed: M_MMAP_THRESHOLD in
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    bytearray(31 << 20)  # below the 32 MiB up to which they rise; it is not touched, so it takes no memory
+
+
+class _Planner:
+    """The state of a plan while rows come in."""
+
+    def __init__(self, cutter: Cutter, rejects: BlobWriter, first_rows: FirstRows, max_contacts: int) -> None:
+        self.rows_read = 0
+        self._cutter = cutter
+        self._rejects = rejects
+        self._rejects.write(REJECTS_HEADER)
+        self._first_rows = first_rows
+        self._max_contacts = max_contacts
+        self._contacts = 0
+        self._files: list[SegmentFile] = []
+        self._starts: list[int] = []
+        self._counts: Counter[Reason] = Counter()
+        self._notices: Counter[Notice] = Counter()
+        self._warnings: dict[str, None] = {}
+
+    def warn(self, *warnings: str) -> None:
+        """Report each of these once."""
+        self._warnings.update(dict.fromkeys(warnings))
+
+    def begin(self, file: SegmentFile) -> None:
+        """Take the rows that follow as rows of this file."""
+        self._files.append(file)
+        self._starts.append(self.rows_read)
+
+    def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
+        """Take a block of rows."""
+        own_rows = checked.positions + (self.rows_read + 1)
+        first_rows = self._first_rows.add(checked.addresses, own_rows)
+        again = first_rows != own_rows
+        duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
+        self._contacts += len(again) - len(duplicates)
+        if self._contacts <= self._max_contacts:  # beyond it, they are only counted
+            self._cutter.add(Block.of(checked.contacts(~again)))
+        for position, notices in checked.notices.items():
+            self._notices.update(notices if position not in duplicates else ())
+        self._set_aside(rows, matched, checked.refused, duplicates)
+        self.rows_read += len(rows) if isinstance(rows, list) else rows.num_rows
+
+    def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
+        """Report rows of a block by their positions: why they were refused, or the rows that they repeat."""
+        positions = sorted((*refused, *duplicates))
+        labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
+        found = []
+        for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
+            email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
+            reason = refused.get(position, Reason.DUPLICATE_EMAIL)
+            explanation = reason.explanation
+            if position in duplicates:
+                explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
+            path, number = self._place(self.rows_read + 1 + position)
+            found.append(Reject(path, number, customer_id, email, reason, explanation))
+            self._counts[reason] += 1
+        if found:
+            self._rejects.write(reject_lines(found))
+
+    def _place(self, row: int) -> tuple[str, int]:
+        """Return the file of a row and its number in that file."""
+        source = bisect_left(self._starts, row) - 1
+        return self._files[source].path, row - self._starts[source]
+
+    def finish(self) -> Planned:
+        """Write what is left and return the totals."""
+        if self._contacts > self._max_contacts:
+            raise Stop(
+                "too_many_contacts",
+                f"The segments hold {self._contacts} contacts; at most {self._max_contacts} were expected. Raise the"
+                " maximum of the export, or distribute the segments over several exports.",
+            )
+        batches = self._cutter.finish()
+        duplicates = self._counts.pop(Reason.DUPLICATE_EMAIL, 0)
+        ends = [*self._starts[1:], self.rows_read]
+        return Planned(
+            sources=tuple(
+                SourceCount(file.path, file.etag, file.size_bytes, end - start)
+                for file, start, end in zip(self._files, self._starts, ends, strict=False)
+            ),
+            rows_read=self.rows_read,
+            contacts=self._contacts,
+            duplicates=duplicates,
+            rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
+            batches=batches,
+            warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
+        )

@@ -1,0 +1,53 @@
+"""What holds a run before anything is sent: an odd size, or no room in the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.activecampaign import account
+from exporter.errors import Stop
+
+if TYPE_CHECKING:
+    pass
+
+
+def check_contact_limit(limits: account.AccountLimits | None, contacts: int, known: int) -> None:
+    """Hold a run that could bring the account over the contact limit of its plan.
+
+    Over it, campaigns may stop, and ActiveCampaign's pages disagree on whether contacts are still added.
+    `known`: how many of the contacts the account has already; the others count as new.
+    Nothing is checked where `limits` is None or holds no limit. Raises `Stop` ("contact_limit").
+    https://help.activecampaign.com/hc/en-us/articles/115000364264-What-happens-when-I-reach-my-contact-limit
+    """
+    if limits is None or limits.contact_limit is None or limits.contacts is None:
+        return
+    new = max(contacts - known, 0)
+    if limits.contacts + new > limits.contact_limit:
+        raise Stop(
+            "contact_limit",
+            f"Expected room for up to {new} new contacts; the account has {limits.contacts} of at most"
+            f" {limits.contact_limit}. Nothing was sent. Raise the limit of the account's plan, remove contacts, or set"
+            " allowOverContactLimit on the export.",
+        )
+
+
+def check_size(rows_read: int, last_rows_read: int | None, max_factor: float) -> None:
+    """Hold a run whose size is implausible; not called for a run that is forced.
+
+    `last_rows_read`: of the last successful run, None when there was none. `max_factor`: how many times more or fewer
+    rows are plausible.
+
+    Raises `Stop`: `segment_empty`, `size_changed`.
+    """
+    if rows_read == 0:
+        raise Stop(
+            "segment_empty",
+            "Expected rows, found none: the segment is empty. Check the segment; nothing was sent, and nobody was"
+            " removed from the list. To let an empty run succeed, start it with force.",
+        )
+    if last_rows_read and not last_rows_read / max_factor <= rows_read <= last_rows_read * max_factor:
+        raise Stop(
+            "size_changed",
+            f"The segments hold {rows_read} rows; the last successful run read {last_rows_read}. Expected a change by a"
+            f" factor of {max_factor:g} at most. Nothing was sent. If this is intended, start the run with force.",
+        )

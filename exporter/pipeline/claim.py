@@ -1,0 +1,41 @@
+"""One planner at a time: the claim on a run."""
+
+from __future__ import annotations
+
+from exporter.records import store
+from exporter.records.paths import run_path
+from exporter.runs.run import Attempts, Claim, Run
+from exporter.services import Services
+
+CLAIM_S = 90.0
+"""A planner that gave no sign of life for so long counts as dead. It gives one about every 64,000 rows."""
+
+
+class ClaimLostError(Exception):
+    """Another planner took over, or the run was canceled."""
+
+
+def claim(services: Services, run_id: str, me: str) -> Attempts | None:
+    """Claim the run for this planner; return which attempt in a row this is, None when another planner is at it."""
+    now = services.clock.now()
+
+    def take(run: Run) -> Run | None:
+        if run.end or (run.claim and run.claim.by != me and now - run.claim.at < CLAIM_S):
+            return None
+        before = run.attempts or Attempts(since=now)
+        attempts = before.model_copy(update={"begun": before.begun + 1})
+        return run.then(claim=Claim(by=me, at=now), attempts=attempts)
+
+    run = store.change(services.blobs, Run, run_path(run_id), take)
+    return run.attempts if run and run.claim and run.claim.by == me else None
+
+
+def renew(services: Services, run_id: str, me: str) -> None:
+    """Give a sign of life. Raises `ClaimLostError` when the run is somebody else's by now, or was canceled."""
+
+    def renew(run: Run) -> Run | None:
+        return run.then(claim=Claim(by=me, at=services.clock.now())) if run.claimed_by(me) else None
+
+    run = store.change(services.blobs, Run, run_path(run_id), renew)
+    if run is None or not run.claimed_by(me):
+        raise ClaimLostError

@@ -1,0 +1,44 @@
+"""Open the ledgers of a planned run, and send a message for each lane."""
+
+from __future__ import annotations
+
+from exporter.delivery import events
+from exporter.delivery.manifest import Manifest
+from exporter.pipeline import finish
+from exporter.ports import Changed
+from exporter.queues import UPLOAD_QUEUE, send_hint
+from exporter.records import store
+from exporter.records.paths import lane_path, run_path
+from exporter.runs.run import Run
+from exporter.services import Services
+
+BATCHES_A_LANE = 5
+"""A lane has work for at least about this many batches; smaller runs need fewer lanes."""
+
+
+def lanes_for(batches: int, most: int) -> int:
+    """Return how many lanes a run of so many batches gets."""
+    return min(most, -(-batches // BATCHES_A_LANE))
+
+
+def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
+    """Open the ledgers, record the plan, and send a message for each lane; each of these only if it is still to do."""
+    plan = manifest.plan
+    now = services.clock.now()
+    for lane in range(plan.lanes):
+        counts = [(n, manifest.batches[n].count) for n in range(lane, plan.batches, plan.lanes)]
+        path = lane_path(run_id, lane)
+        try:
+            services.blobs.append(path, events.encode([events.opened(now, counts)]), 0)
+        except Changed:
+            continue
+    store.change(
+        services.blobs,
+        Run,
+        run_path(run_id),
+        lambda run: None if run.end or run.plan else run.then(plan=plan, waiting=None, attempts=None),
+    )
+    if not plan.lanes:
+        finish.finish(services, run_id)
+    for lane in range(plan.lanes):
+        send_hint(services, UPLOAD_QUEUE, {"runId": run_id, "lane": lane})

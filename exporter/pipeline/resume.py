@@ -1,0 +1,101 @@
+"""What a run still has to send that resumes another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from exporter.definitions.exports import ExportDefinition
+from exporter.delivery.batches import Batch
+from exporter.delivery.manifest import Manifest
+from exporter.delivery.plan import Carried
+from exporter.errors import Stop
+from exporter.pipeline.batching import Planned
+from exporter.ports import Changed
+from exporter.reasons import Reason
+from exporter.records import lanes, store
+from exporter.records.paths import manifest_path, run_path
+from exporter.runs.run import Run
+from exporter.services import Services
+from exporter.source.segments import Refresh, find_refresh
+from exporter.tally import count
+from exporter.tally.fates import fates
+
+
+def refreshes_of(services: Services, export: ExportDefinition) -> list[Refresh]:
+    """Return the newest complete refresh of each segment. Raises what `segments.find_refresh` raises."""
+    settings = services.settings
+    now = services.clock.now()
+    return [
+        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s)
+        for name in export.segments
+    ]
+
+
+def fingerprint(refreshes: list[Refresh]) -> str:
+    """Name the exact data of several refreshes together."""
+    return "+".join(sorted(r.fingerprint for r in refreshes))
+
+
+def identity(host: str, export: ExportDefinition, refreshes: list[Refresh]) -> str:
+    """Name what a run sends: which data, where to, and how."""
+    # The same files sent to another list, or with another data matching, are not the same export.
+    definition = export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
+    return f"{fingerprint(refreshes)}|{host}|{definition}"
+
+
+def check_resumable(services: Services, run: Run, host: str, export: ExportDefinition) -> None:
+    """Check that the export would send today what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
+    try:
+        now = identity(host, export, refreshes_of(services, export))
+    except Changed:
+        raise _not_resumable() from None
+    if manifest is None or manifest.fingerprint != now:
+        raise _not_resumable()
+
+
+def _not_resumable() -> Stop:
+    return Stop(
+        "not_resumable",
+        "Expected the segments and the export as they were when the run was planned; they have changed since. Start the"
+        " export instead: that sends what the segments hold now.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run sends of what it planned. `carried` and `refused` are of the run that it resumes, if it does.
+
+    `refused`: the other batches with contacts that did not arrive for good, with the reasons by position.
+    """
+
+    batches: tuple[Batch, ...]
+    carried: Carried | None = None
+    refused: tuple[tuple[Batch, dict[int, Reason]], ...] = ()
+
+
+def what_is_left(services: Services, run: Run, planned: Planned, identity: str) -> Left:
+    """Return all batches, or those of which the run that is resumed has no outcome."""
+    if run.resumes is None:
+        return Left(planned.batches)
+    earlier = store.get(services.blobs, Run, run_path(run.resumes))
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.resumes))
+    by_content = {batch.sha256: batch for batch in planned.batches}
+    if earlier is None or manifest is None or manifest.fingerprint != identity:
+        raise _not_resumable()
+    if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
+        raise _not_resumable()  # a release in between reads the same files in another way
+    found = list(fates(lane for lane, _ in lanes.read_lanes(services, earlier)))
+    left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, found)
+    here = [by_content[batch.sha256] for batch in manifest.batches]
+    refused: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
+    for fate in found:
+        if fate.reason and fate.batch not in left:
+            refused[fate.batch].update(dict.fromkeys(fate.positions, fate.reason))
+    before = what_is_left(services, earlier, planned, identity).refused
+    return Left(
+        tuple(here[number] for number in sorted(left)),
+        carried,
+        (*before, *((here[number], reasons) for number, reasons in sorted(refused.items()))),
+    )

@@ -1,0 +1,184 @@
+"""Calls to an ActiveCampaign account, each at its turn in the account's shared rate budget (promise P6)."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from exporter import log
+from exporter.activecampaign import account, outcomes, pacing, wire
+from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
+from exporter.definitions.connections import Connection
+from exporter.errors import Stop, Throttled, Unavailable, Wait
+from exporter.ports import Changed
+from exporter.records import paths, store
+from exporter.records.store import MAX_TRIES
+from exporter.runs.run import Run
+from exporter.services import Services
+
+MAX_EXCLUSIONS = 1_000
+"""Ten requests; a longer list leaves some failures without this reason."""
+
+
+def account_limits(calls: Session) -> account.AccountLimits | None:
+    """Return name and contact limit of the account, or None: only keys of administrators may ask."""
+    try:
+        return ask(calls, wire.account_limits(), account.read_account, "the account's limits")
+    except Stop as error:
+        if error.code in ("permission_refused", "not_found"):
+            return None
+        raise
+
+
+def ask[T](
+    calls: Session,
+    request: wire.Request,
+    read: Callable[[wire.Reply], T | outcomes.ErrorOutcome],
+    what: str,
+    not_found: str = "not_found",
+) -> T:
+    """Send a request that only reads; return what was read, or raise what `answers.as_error` makes of it."""
+    value = read(calls.call(request))
+    if isinstance(value, outcomes.ErrorOutcome):
+        if isinstance(value, outcomes.RateLimited):
+            calls.slow_down(value.retry_after_s)
+        if isinstance(value, outcomes.KeyRefused) and request != wire.who_am_i():
+            # Every check first asks whose key it is, so this is a matter of permission, unless the key was replaced.
+            ask(calls, wire.who_am_i(), account.read_user, "the API key's user")
+        raise outcomes.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
+    return value
+
+
+def all_fields(calls: Session) -> list[account.CustomField]:
+    """Return every custom field of the account."""
+    return list(_pages(calls, wire.fields, account.read_fields_page, "the custom fields"))
+
+
+def all_lists(calls: Session) -> list[account.ContactList]:
+    """Return every list that the key's user may see."""
+    return list(_pages(calls, wire.lists, account.read_lists_page, "the lists"))
+
+
+def exclusions(calls: Session) -> tuple[account.Exclusion, ...]:
+    """Return the account's e-mail exclusion list, its first `MAX_EXCLUSIONS` entries; empty where it cannot be read.
+
+    It only explains why somebody was not imported, so nothing waits for it.
+    """
+    pages = _pages(calls, wire.exclusions, account.read_exclusions_page, "the exclusion list")
+    try:
+        return tuple(itertools.islice(pages, MAX_EXCLUSIONS))
+    except (Stop, Wait):
+        return ()
+
+
+def _pages[T](
+    calls: Session,
+    request: Callable[[int], wire.Request],
+    read: Callable[[wire.Reply, int], account.Page[T] | outcomes.ErrorOutcome],
+    what: str,
+) -> Iterator[T]:
+    offset: int | None = 0
+    while offset is not None:
+        at = offset
+        page = ask(calls, request(at), functools.partial(_read_at, read, at), what)
+        yield from page.items
+        offset = page.next_offset
+
+
+def _read_at[T](
+    read: Callable[[wire.Reply, int], account.Page[T] | outcomes.ErrorOutcome], offset: int, reply: wire.Reply
+) -> account.Page[T] | outcomes.ErrorOutcome:
+    return read(reply, offset)
+
+
+PATIENCE_S = 20.0
+"""A turn further away than this is not waited for in place: the caller hands over and comes back."""
+CALLED_OFF = NotSent("called_off")
+
+
+def session_of(services: Services, run: Run, *, fresh: bool = False) -> Session:
+    """Return the calls to a run's account, with the key that its connection names today. `fresh`: not from the cache.
+
+    The account is the one with which the run began. Its connection may name another secret since then, as it does when
+    the key is rotated by giving `apiKey` in place of `secretName`; if it leads elsewhere or is gone, the run keeps the
+    secret that it began with. Raises what `ports.Secrets.get` raises.
+    """
+    connection_id = run.export.connection_id
+    connection = store.get(services.blobs, Connection, paths.connection_path(connection_id)) if connection_id else None
+    secret_name = connection.secret_name if connection and connection.host == run.host else run.secret_name
+    return Session(services, run.host, services.secrets.get(secret_name, fresh=fresh))
+
+
+@dataclass(slots=True)
+class Session:
+    """One worker's calls to the account at `host`."""
+
+    services: Services
+    host: str
+    api_key: str
+    _budget: tuple[pacing.Budget, str] | None = field(default=None, init=False)
+
+    def call(self, request: Request, before: Callable[[], bool] | None = None) -> Reply:
+        """Wait for a turn and send; `before` runs right before the request leaves, and may call it off.
+
+        Returns `CALLED_OFF` then, and when the turn is over after `before`: what it saw is out of date by now. Raises
+        `Throttled` when the next turn is more than `PATIENCE_S` away.
+        """
+        clock = self.services.clock
+        while True:
+            at = self._take_turn(request.kind)
+            clock.sleep(max(0.0, at - clock.now()))
+            if before and not before():
+                return CALLED_OFF
+            # A turn that was missed is not made up for: the limit counts when requests arrive.
+            if clock.now() <= at + pacing.VALID_S:
+                return self.services.activecampaign.call(self.host, self.api_key, request)
+            if before:
+                return CALLED_OFF
+
+    def slow_down(self, retry_after_s: float) -> None:
+        """ActiveCampaign refused a request for its rate: nobody sends to this account for a while."""
+        log.event("throttled", host=self.host, retryAfterS=retry_after_s)
+        now = self.services.clock.now()
+        self._change(lambda budget: (pacing.penalise(budget, now, retry_after_s), None))
+
+    def _take_turn(self, kind: Kind) -> float:
+        def take(budget: pacing.Budget) -> tuple[pacing.Budget, float]:
+            now = self.services.clock.now()
+            budget, at = pacing.take(budget, kind, now, self._pace)
+            if at - now > PATIENCE_S:
+                raise Throttled(
+                    "throttled",
+                    "ActiveCampaign wants fewer requests; the run goes on by itself.",
+                    retry_after_s=at - now,
+                )
+            return budget, at
+
+        return self._change(take)
+
+    @property
+    def _pace(self) -> pacing.Pace:
+        return pacing.Pace(bulk_per_minute=self.services.settings.bulk_requests_per_minute)
+
+    def _change[T](self, update: Callable[[pacing.Budget], tuple[pacing.Budget, T]]) -> T:
+        path = f"records/accounts/{self.host}/budget.json"
+        blobs = self.services.blobs
+        for _ in range(10 * MAX_TRIES):
+            try:
+                budget, etag = self._budget or self._read_budget(path)
+                budget, result = update(budget)
+                self._budget = None
+                self._budget = (budget, blobs.replace(path, budget.to_json(), etag))
+            except Changed:
+                continue
+            return result
+        raise Unavailable("storage_contention", "Too many workers updated the rate budget at the same time. Try again.")
+
+    def _read_budget(self, path: str) -> tuple[pacing.Budget, str]:
+        blob = self.services.blobs.read(path)
+        if blob:
+            return pacing.Budget.from_json(blob.data), blob.etag
+        # Created empty, as two who create the same content both succeed; only one of them can replace it.
+        return pacing.Budget(), self.services.blobs.create(path, pacing.Budget().to_json())

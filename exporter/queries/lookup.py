@@ -1,0 +1,157 @@
+"""What became of a person in a run: the rows with an address, and the fate of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import orjson
+
+from exporter.activecampaign import bodies
+from exporter.delivery.ledger import BulkImport, Lane
+from exporter.delivery.manifest import Manifest
+from exporter.errors import Stop
+from exporter.queries.reading import Discarded, one_reader, read_again
+from exporter.reasons import Reason
+from exporter.records import store
+from exporter.records.lanes import read_lanes
+from exporter.records.paths import manifest_path, run_path
+from exporter.records.payload import read_batches
+from exporter.runs.run import Run
+from exporter.services import Services
+from exporter.tally.fates import BUCKETS, Bucket, Fate, fates
+from exporter.tally.rejects import reject_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row with the address: `row` is its number among the data rows of the file, from 1; `batch` counts from 0.
+
+    `run_id` is the run that sent it: this one, or one that this one resumes.
+    """
+
+    path: str
+    row: int
+    bucket: Bucket
+    reason: Reason | None = None
+    batch: int | None = None
+    run_id: str | None = None
+    newest: BulkImport | None = None
+    """The newest import that held the contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows with the address. `complete`: whether every row of the run was looked at, or only those set aside."""
+
+    rows: tuple[Row, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    batch: int
+    position: int
+    row: int
+
+
+def look_up(services: Services, run: Run, address: str) -> Found:
+    """Find the rows of a run that hold an address, whatever its case and the blanks around it.
+
+    Looks into the working copy while there is one, later into the files that the run read, while they are there.
+    Raises `Stop` ("run_not_planned") and what `reading.one_reader` and `reading.read_all` raise.
+    """
+    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
+    if manifest is None:
+        raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
+    key = address.strip().lower()
+    with one_reader():
+        contact, set_aside, complete = _search(services, run, manifest, key)
+    rows = {place: Row(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
+    if contact:
+        place = manifest.locate(contact.row)
+        fate = fate_of([lane for lane, _ in read_lanes(services, run)], contact.batch, contact.position)
+        is_open = fate.open and run.end is None
+        bucket, reason = (Bucket.OPEN, None) if is_open else (fate.bucket, fate.reason)
+        rows[place] = Row(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
+    elif run.resumes and (earlier := store.get(services.blobs, Run, run_path(run.resumes))):
+        before = look_up(services, earlier, address)
+        rows |= {(row.path, row.row): row for row in before.rows if row.batch is not None}
+        complete = complete and before.complete
+    return Found(tuple(rows[place] for place in sorted(rows)), complete)
+
+
+type _SetAside = dict[tuple[str, int], Reason]
+
+
+def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple[_Contact | None, _SetAside, bool]:
+    """Return the contact with the address, the rows with it that were set aside, and whether every row was seen."""
+    report = services.blobs.stream(manifest.rejects)
+    set_aside = _set_aside(report or (), key)
+    with suppress(Stop):  # the working copy is there no more, or not what it was
+        copies = enumerate(read_batches(services, manifest.payload, manifest.batches))
+        found = (_contact_in(number, body, references, key) for number, (body, references) in copies)
+        here = next(filter(None, found), None)
+        if here or report is not None:
+            return here, set_aside, report is not None
+    contacts, rejects = _Contacts(key), _Rejects(key)
+    planned = read_again(services, run, manifest, contacts, rejects)
+    numbers = {batch.sha256: number for number, batch in enumerate(manifest.batches)}
+    if planned is None or not numbers.keys() <= {batch.sha256 for batch in planned.batches}:
+        return None, set_aside, False
+    contact = contacts.found
+    number = numbers.get(planned.batches[contact.batch].sha256) if contact else None
+    here = replace(contact, batch=number) if contact and number is not None else None
+    return here, rejects.found | set_aside, True
+
+
+def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
+    # An address that a spreadsheet would run has an apostrophe before it.
+    same = (row for row in reject_rows(report) if row.email.removeprefix("'").strip().lower() == key)
+    return {(row.path, row.row): row.reason for row in same}
+
+
+def _contact_in(batch: int, body: bytes, references: bytes, key: str) -> _Contact | None:
+    if key.encode() not in body.lower():
+        return None
+    for position, address in enumerate(bodies.addresses(body)):
+        if address.lower() == key:
+            return _Contact(batch, position, orjson.loads(references)[position][0])
+    return None
+
+
+class _Contacts(Discarded):
+    """Looks for an address in a payload as it is written: for each batch its body, then its row references."""
+
+    def __init__(self, key: str) -> None:
+        self.found: _Contact | None = None
+        self._key = key
+        self._batch = 0
+        self._body: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._body is None:
+            self._body = data
+            return
+        if self.found is None:
+            self.found = _contact_in(self._batch, self._body, data, self._key)
+        self._body = None
+        self._batch += 1
+
+
+class _Rejects(Discarded):
+    """Looks for an address in a reject report as it is written."""
+
+    def __init__(self, key: str) -> None:
+        self.found: _SetAside = {}
+        self._key = key
+
+    def write(self, data: bytes) -> None:
+        self.found.update(_set_aside([data], self._key))
+
+
+def fate_of(lanes: Iterable[Lane], batch: int, position: int) -> Fate:
+    """Return the fate of the contact at a position of a batch; nothing was sent where no ledger knows the batch yet."""
+    found = (fate for fate in fates(lanes) if fate.batch == batch and position in fate.positions)
+    return next(found, Fate(batch, (position,), Reason.NOT_SENT, open=True))

@@ -1,0 +1,107 @@
+"""A dry run: everything is read and checked as for a run; nothing is sent, and nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.activecampaign.account import AccountLimits
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts.matching import mapping_of
+from exporter.definitions.exports import ExportDefinition
+from exporter.errors import Stop
+from exporter.pipeline import brakes, preflight, session
+from exporter.pipeline.batching import Planned
+from exporter.pipeline.brakes import check_size
+from exporter.pipeline.session import Session
+from exporter.queries.reading import Discarded, one_reader, read_all, refreshes_of
+from exporter.reasons import Reason
+from exporter.records import store
+from exporter.records.paths import slot_path
+from exporter.records.slots import Slot
+from exporter.runs.run import Problem
+from exporter.services import Services
+from exporter.source.segments import Refresh, stale
+from exporter.tally.rejects import reject_rows
+
+EXAMPLES = 3
+"""Rows shown for each reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would do. `problems` are what would stop it before anything is sent.
+
+    `examples` are the first rows that would be set aside for each reason: file, and number in that file (from 1).
+    """
+
+    planned: Planned
+    refreshes: tuple[Refresh, ...]
+    examples: dict[Reason, list[tuple[str, int]]]
+    seconds: int
+    limits: AccountLimits | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+
+def preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
+    """Read and check everything that a run of the export would read now.
+
+    Raises what keeps a run from reading at all: `Stop` for a list, field, column or file that cannot be used, `Wait`
+    for a service that does not answer, and what `one_reader` and `read_all` raise.
+    """
+    with one_reader():
+        return _preview(services, export_id, export, calls)
+
+
+def _preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
+    fields = preflight.check(calls, export)
+    limits = session.account_limits(calls)
+    settings, now = services.settings, services.clock.now()
+    refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
+    examples = _Examples()
+    around = envelope(export.list_id, run_automations=export.run_automations)
+    planned = read_all(services, refreshes, mapping_of(export, fields), around, Discarded(), examples)
+    slot = store.get(services.blobs, Slot, slot_path(export_id))
+    last = slot.last_success if slot else None
+    binding = None if export.allow_over_contact_limit else limits
+    checks: tuple[Callable[[], None], ...] = (
+        lambda: _check_contacts(planned.contacts, export.max_contacts),
+        lambda: check_size(planned.rows_read, last.rows_read if last else None, settings.size_change_factor),
+        lambda: brakes.check_contact_limit(binding, planned.contacts, last.known_to(calls.host) if last else 0),
+    )
+    return Preview(
+        planned=planned,
+        refreshes=refreshes,
+        examples=examples.found,
+        seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
+        limits=limits,
+        problems=tuple(problem for check in checks if (problem := _problem(check))),
+        warnings=(*planned.warnings, *stale(refreshes, now)),
+    )
+
+
+def _problem(check: Callable[[], None]) -> Problem | None:
+    try:
+        check()
+    except Stop as error:
+        return Problem.of(error)
+    return None
+
+
+def _check_contacts(contacts: int, most: int) -> None:
+    if contacts > most:
+        raise Stop("too_many_contacts", f"The segments hold {contacts} contacts; the export allows at most {most}.")
+
+
+class _Examples(Discarded):
+    """Reads the reject report as it is written, and keeps the first rows of each reason, without their addresses."""
+
+    def __init__(self) -> None:
+        self.found: dict[Reason, list[tuple[str, int]]] = {}
+
+    def write(self, data: bytes) -> None:
+        for row in reject_rows([data]):
+            rows = self.found.setdefault(row.reason, [])
+            if len(rows) < EXAMPLES:
+                rows.append((row.path, row.row))

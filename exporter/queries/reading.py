@@ -1,0 +1,139 @@
+"""Read segments while somebody waits for the answer: everything that a run would read, and nothing is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+from exporter.activecampaign.bodies import Envelope
+from exporter.contacts.matching import Mapping, mapping_of
+from exporter.delivery.batches import RequestSize
+from exporter.delivery.manifest import Manifest
+from exporter.errors import Culprit, NotReady, Stop, Unavailable
+from exporter.pipeline.batching import Planned, plan_batches
+from exporter.ports import BlobWriter, Changed
+from exporter.runs.run import Run
+from exporter.services import Services
+from exporter.source.segments import Refresh, SegmentInfo, find_refresh, list_segments
+
+DEADLINE_S = 200.0
+"""Azure cuts off an HTTP answer after 230 s; a million rows take 10 to 30 s.
+https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
+_ANY_NUMBER = 2**62
+_READING = threading.BoundedSemaphore(1)
+_LISTING = threading.BoundedSemaphore(4)
+"""Callers at once in a process. Reading takes a core and up to 200 MB, listing 5,000 files a core and 20 MB."""
+_THREAD = ThreadPoolExecutor(1, "reading")
+"""Where rows are read. glibc and Arrow keep freed memory for each thread that had some: 16 threads that read in turn
+keep 600 MB, one 220 (`python -m bench memory`)."""
+
+
+@contextmanager
+def _place(places: threading.Semaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise Unavailable(
+            "reading_busy", "Segments are being read for other callers. Try again shortly.", Culprit.SYSTEM, 10.0
+        )
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def one_reader() -> AbstractContextManager[None]:
+    """Be the only one in this process who reads for a waiting caller, or raise `Unavailable` ("reading_busy") at once.
+
+    To be entered before anything else is done for the caller.
+    """
+    return _place(_READING)
+
+
+def one_of_few_listers() -> AbstractContextManager[None]:
+    """Be one of the few in this process who list segments for a waiting caller, or raise `Unavailable` at once."""
+    return _place(_LISTING)
+
+
+def newest(services: Services, segment: str) -> Refresh:
+    """Return what `segments.find_refresh` finds. Raises also `Unavailable` ("reading_busy"), `NotReady`."""
+    with one_of_few_listers():
+        return _newest(services, segment, quiet_s=0.0)
+
+
+def all_segments(services: Services) -> list[SegmentInfo]:
+    """Return what `segments.list_segments` finds. Raises also `Unavailable` ("reading_busy")."""
+    with one_of_few_listers():
+        return list_segments(services.segments, services.settings.segment_prefix)
+
+
+def refreshes_of(services: Services, segments: Iterable[str], quiet_s: float = 0.0) -> tuple[Refresh, ...]:
+    """Return what `segments.find_refresh` finds for each segment; only for the `one_reader`. Raises also `NotReady`."""
+    return tuple(_newest(services, name, quiet_s) for name in segments)
+
+
+def _newest(services: Services, segment: str, quiet_s: float) -> Refresh:
+    try:
+        return find_refresh(services.segments, services.settings.segment_prefix, segment, services.clock.now(), quiet_s)
+    except Changed:
+        raise _source_changing() from None
+
+
+def _source_changing() -> NotReady:
+    return NotReady("source_changing", "The segment's files were replaced while they were read. Try again shortly.")
+
+
+def read_all(
+    services: Services,
+    refreshes: Sequence[Refresh],
+    columns: Mapping,
+    around: Envelope,
+    payload: BlobWriter,
+    rejects: BlobWriter,
+) -> Planned:
+    """Plan, and leave it to the writers what becomes of it; only for the `one_reader`.
+
+    Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
+    """
+    end = services.clock.now() + DEADLINE_S
+
+    def look_at_the_clock() -> None:
+        if services.clock.now() > end:
+            raise Stop(
+                "reading_too_slow",
+                f"Expected to read the segments within {DEADLINE_S:.0f} s, as an answer has to come; it takes longer."
+                " Start a run: it has no such limit.",
+                Culprit.SYSTEM,
+            )
+
+    plan = partial(plan_batches, refreshes, services.segments, columns, around, RequestSize())
+    try:
+        return _THREAD.submit(plan, payload, rejects, _ANY_NUMBER, look_at_the_clock).result()
+    except Changed:
+        raise _source_changing() from None
+
+
+class Discarded:
+    """A `ports.BlobWriter` that keeps nothing."""
+
+    def write(self, data: bytes) -> None:
+        """Forget the bytes."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+
+def read_again(
+    services: Services, run: Run, manifest: Manifest, payload: BlobWriter, rejects: BlobWriter
+) -> Planned | None:
+    """Read exactly the files that the run read, as `read_all` does; None when they are not the newest any more."""
+    try:
+        refreshes = refreshes_of(services, run.export.segments)
+    except (Stop, NotReady):
+        return None
+    found = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]
+    if found != [(source.path, source.etag) for source in manifest.sources]:
+        return None
+    columns = mapping_of(run.export, manifest.mapped_fields)
+    return read_all(services, refreshes, columns, manifest.around, payload, rejects)

@@ -1,0 +1,55 @@
+"""Read and change records in blobs: compare and swap, so that no change is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from exporter.errors import Unavailable
+from exporter.model import Record, load
+from exporter.ports import Blobs, Changed
+
+MAX_TRIES = 20
+"""How often a change is tried against concurrent changes; each loser means that another writer made progress."""
+
+
+def get[R: Record](blobs: Blobs, kind: type[R], path: str) -> R | None:
+    """Return the record, or None when there is none.
+
+    Raises `Stop` ("record_unreadable"), `Wait` ("newer_release") and `Unavailable`.
+    """
+    blob = blobs.read(path)
+    return load(kind, blob.data) if blob else None
+
+
+def get_all[R: Record](blobs: Blobs, kind: type[R], prefix: str) -> Iterator[R]:
+    """Yield the records below `prefix`; one that vanishes meanwhile is left out."""
+    for path in blobs.names(prefix):
+        if record := get(blobs, kind, path):
+            yield record
+
+
+def change[R: Record](blobs: Blobs, kind: type[R], path: str, update: Callable[[R], R | None]) -> R | None:
+    """Apply `update` to the record and return what is stored then; None when there is no such record.
+
+    `update` returns the new record, or None for "leave it"; it is called again when somebody else was faster.
+    Raises `Unavailable` ("storage_contention") after `MAX_TRIES` lost races.
+    """
+    for _ in range(MAX_TRIES):
+        blob = blobs.read(path)
+        if blob is None:
+            return None
+        old = load(kind, blob.data)
+        new = update(old)
+        if new is None:
+            return old
+        try:
+            blobs.replace(path, new.to_json(), blob.etag)
+        except Changed:
+            continue
+        return new
+    raise contention()
+
+
+def contention() -> Unavailable:
+    """Return the error of a change that others were faster with, each time."""
+    return Unavailable("storage_contention", f"A record was changed by others {MAX_TRIES} times in a row. Try again.")

@@ -1,0 +1,23 @@
+"""The report of a run that is over, for people and machines."""
+
+from __future__ import annotations
+
+from exporter.delivery.manifest import SourceEntry
+from exporter.model import Record, Time
+from exporter.runs.run import RunStatus
+from exporter.tally.count import Tally
+
+
+class Report(Record):
+    """The accounting of a run with its sources, for people and machines; no personal data."""
+
+    run_id: str
+    export_id: str
+    status: RunStatus
+    ended_utc: Time
+    tally: Tally
+    explanations: dict[str, str]
+    """A sentence for each reason code in the account."""
+    sources: tuple[SourceEntry, ...]
+    warnings: tuple[str, ...]
+    resends: int

@@ -1,0 +1,45 @@
+"""The partitions of a table as a `model.json` lists them (Common Data Model)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A partition as model.json lists it: https://learn.microsoft.com/common-data-model/model-json."""
+
+    location: str
+    refreshed_at: float | None
+    delimiter: str
+    has_header: bool
+    quoted: bool
+
+    @classmethod
+    def from_model(cls, partition: dict[str, Any]) -> Self:
+        """Read it; raises `ValueError`, `TypeError` or `KeyError` when it is not as specified."""
+        settings = partition.get("fileFormatSettings") or {}
+        refreshed = partition.get("refreshTime")
+        delimiter = settings.get("delimiter", ",")
+        if delimiter in ("\n", "\r", '"') or len(delimiter) != 1 or not delimiter.isascii():
+            raise ValueError
+        if str(settings.get("encoding", "UTF-8")).lower() not in _ENCODINGS:
+            raise ValueError
+        return cls(
+            location=str(partition["location"]),
+            refreshed_at=None if refreshed is None else _epoch_s(refreshed),
+            delimiter=delimiter,
+            has_header=_FLAGS[str(settings.get("columnHeaders", False)).lower()],
+            quoted=settings.get("quoteStyle", "QuoteStyle.Csv") != "QuoteStyle.None",
+        )
+
+
+_FLAGS = {"true": True, "false": False, "none": False}  # booleans also occur as strings
+_ENCODINGS = {"utf-8", "utf8", "ascii", "us-ascii"}
+
+
+def _epoch_s(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

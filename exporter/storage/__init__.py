@@ -1,1 +1,0 @@
-"""Azure Storage: the only place that imports `azure.storage`."""

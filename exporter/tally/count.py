@@ -1,0 +1,84 @@
+"""The tally of a run (promise P1): how many rows are in which bucket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from pydantic import Field
+
+from exporter.delivery.ledger import Lane
+from exporter.delivery.plan import Carried, Plan
+from exporter.model import Value
+from exporter.reasons import Reason
+from exporter.tally.fates import Bucket, Fate, fates
+
+
+class Tally(Value):
+    """The tally of a run (promise P1): every row read is in exactly one bucket."""
+
+    rows_read: int = 0
+    confirmed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    """Rejected here, before anything was sent."""
+    rejected_by_active_campaign: int = 0
+    unconfirmed: int = 0
+    reasons: dict[str, int] = Field(default_factory=dict)
+    """Rows by reason code, over the three buckets that need one."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the buckets add up to the rows read."""
+        buckets = self.confirmed + self.duplicates + self.rejected + self.rejected_by_active_campaign + self.unconfirmed
+        return buckets == self.rows_read
+
+
+def tally_of(plan: Plan, lanes: Iterable[Lane]) -> Tally:
+    """Add up the run from its plan and its ledgers."""
+    reasons = Counter(plan.rejected_by_reason)
+    reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
+    rows = Counter[Bucket]()
+    if plan.carried:
+        rows[Bucket.CONFIRMED] = plan.carried.confirmed
+        rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN] = plan.carried.rejected_by_active_campaign
+        reasons.update(plan.carried.reasons)
+    _count(fates(lanes), rows, reasons)
+    return Tally(
+        rows_read=plan.rows_read,
+        confirmed=rows[Bucket.CONFIRMED],
+        duplicates=plan.duplicates,
+        rejected=sum(plan.rejected_by_reason.values()),
+        rejected_by_active_campaign=rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN],
+        unconfirmed=rows[Bucket.UNCONFIRMED],
+        reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
+    )
+
+
+def _count(found: Iterable[Fate], rows: Counter[Bucket], reasons: Counter[str]) -> None:
+    for fate in found:
+        rows[fate.bucket] += len(fate.positions)
+        if fate.reason:
+            reasons[fate.reason] += len(fate.positions)
+
+
+def carry_over(run_id: str, before: Carried | None, found: Collection[Fate]) -> tuple[frozenset[int], Carried]:
+    """Divide a run that ended too early: the batches with contacts without an outcome, and what the others came to.
+
+    `before`: what that run carried over itself; `found`: all its fates.
+    """
+    left = frozenset(fate.batch for fate in found if fate.bucket is Bucket.UNCONFIRMED)
+    rows, reasons = Counter[Bucket](), Counter(before.reasons if before else {})
+    _count((fate for fate in found if fate.batch not in left), rows, reasons)
+    return left, Carried(
+        run_id=run_id,
+        confirmed=rows[Bucket.CONFIRMED] + (before.confirmed if before else 0),
+        rejected_by_active_campaign=rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN]
+        + (before.rejected_by_active_campaign if before else 0),
+        reasons={str(reason): count for reason, count in sorted(reasons.items())},
+    )
+
+
+def resends(lanes: Iterable[Lane]) -> int:
+    """Count the requests that were sent again because the outcome of the first was unknown."""
+    return sum(portion.resends for lane in lanes for portion in lane.portions.values())

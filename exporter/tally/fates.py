@@ -1,0 +1,88 @@
+"""What became of each contact: one fold of the ledgers, for the count, the reject report and the lookup. No I/O."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.delivery.ledger import BulkImport, ImportStatus, Lane, Portion
+from exporter.reasons import BY_CODE, Group, Reason
+
+
+class Bucket(StrEnum):
+    """Where a row is in the account of its run."""
+
+    CONFIRMED = "confirmed"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    REJECTED_BY_ACTIVECAMPAIGN = "rejectedByActiveCampaign"
+    UNCONFIRMED = "unconfirmed"
+    OPEN = "open"  # the run is going, and has no answer for this row yet
+
+
+BUCKETS = {
+    Group.FILE: Bucket.REJECTED,
+    Group.PROFILE: Bucket.REJECTED,
+    Group.DUPLICATE: Bucket.DUPLICATE,
+    Group.ACTIVECAMPAIGN: Bucket.REJECTED_BY_ACTIVECAMPAIGN,
+    Group.UNCONFIRMED: Bucket.UNCONFIRMED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of some contacts of a batch, by their positions (0-based)."""
+
+    batch: int
+    positions: Sequence[int]
+    reason: Reason | None
+    """Why they did not arrive; None: they are confirmed."""
+    open: bool = False
+    """Whether the run still works on them, if it is going. `reason` is then what holds if it ends now."""
+    newest: BulkImport | None = None
+    """The newest import that held them."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where they are counted when the run is over."""
+        return BUCKETS[self.reason.group] if self.reason else Bucket.CONFIRMED
+
+
+def fates(lanes: Iterable[Lane]) -> Iterator[Fate]:
+    """Yield the fates of all contacts of the lanes' batches: each contact is in exactly one."""
+    for lane in lanes:
+        for portion in lane.portions.values():
+            yield from _of_portion(portion)
+        for bulk in lane.imports.values():
+            yield from _of_import(bulk)
+
+
+def _of_portion(portion: Portion) -> Iterator[Fate]:
+    """Yield what became of the contacts that no import holds."""
+    batch, newest = portion.batch, portion.left_by
+    if portion.refused:
+        yield Fate(batch, portion.refused, Reason.REFUSED_BY_ACTIVECAMPAIGN, newest=newest)
+    if unknown := portion.unknown:
+        yield Fate(batch, unknown, Reason.OUTCOME_UNKNOWN, open=True, newest=newest)
+    if unsent := portion.unsent:
+        yield Fate(batch, unsent, Reason.NOT_SENT, open=True)  # no import ever held them
+
+
+def _of_import(bulk: BulkImport) -> Iterator[Fate]:
+    match bulk.status:
+        case ImportStatus.CONFIRMED:
+            confirmed = [p for p in bulk.positions if p not in bulk.failed] if bulk.failed else bulk.positions
+            yield Fate(bulk.batch, confirmed, None, newest=bulk)
+            by_reason: defaultdict[str, list[int]] = defaultdict(list)
+            for position, code in bulk.failed.items():
+                by_reason[code].append(position)
+            for code, positions in by_reason.items():
+                yield Fate(bulk.batch, positions, BY_CODE[code], newest=bulk)
+        case ImportStatus.GIVEN_UP:
+            yield Fate(bulk.batch, bulk.positions, BY_CODE[bulk.reason or Reason.OUTCOME_UNKNOWN], newest=bulk)
+        case ImportStatus.ACCEPTED:
+            yield Fate(bulk.batch, bulk.positions, Reason.OUTCOME_UNKNOWN, open=True, newest=bulk)
+        case ImportStatus.FAILED:
+            pass  # its contacts are a portion again

@@ -1,0 +1,94 @@
+"""rejects.csv: every row that did not become a confirmed contact, for people. RFC 4180, and safe in a spreadsheet."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from exporter.activecampaign import bodies
+from exporter.delivery.manifest import Manifest
+from exporter.reasons import BY_CODE, Reason
+
+
+def contact_rejects(
+    manifest: Manifest, body: bytes, references: bytes, reasons: Mapping[int, Reason]
+) -> Iterator[Reject]:
+    """Yield the contacts of a batch at these positions as lines of the reject report."""
+    emails, rows = bodies.addresses(body), orjson.loads(references)
+    for position, reason in sorted(reasons.items()):
+        row, customer_id, *_ = rows[position]
+        yield Reject(*manifest.locate(row), customer_id or "", emails[position], reason, reason.explanation)
+
+
+class RejectRow(NamedTuple):
+    """A line of a reject report."""
+
+    path: str
+    row: int
+    email: str
+    reason: Reason
+
+
+def reject_rows(pieces: Iterable[bytes]) -> Iterator[RejectRow]:
+    """Read a reject report, or some whole lines of one, from its bytes in pieces."""
+    for path, row, _, email, reason, _ in csv.reader(_lines(pieces)):
+        if reason in BY_CODE:  # not so in the header
+            yield RejectRow(path, int(row), email, BY_CODE[reason])
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    rest = ""
+    for text in codecs.iterdecode(pieces, "utf-8-sig"):
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield f"{line}\n"
+    if rest:
+        yield rest
+
+
+COLUMNS = ("file", "row", "customerId", "email", "reason", "explanation")
+# Without a byte order mark, Excel does not read UTF-8: https://support.microsoft.com/office/8a935af5-3416-4edd-ba7e-3dfd2bc4a032
+HEADER = ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
+
+
+class Reject(NamedTuple):
+    """A row that was set aside: its file, its number among the data rows of that file (from 1), and why.
+
+    Customer id and e-mail are as the file has them, empty where the row could not be read.
+    """
+
+    path: str
+    row: int
+    customer_id: str
+    email: str
+    reason: Reason
+    explanation: str
+
+
+def lines(rejects: Iterable[Reject]) -> bytes:
+    """Return the lines of rejects."""
+    return "".join(
+        f"{_cell(path)},{row},{_cell(customer_id)},{_cell(email)},{reason},{_cell(explanation)}\r\n"
+        for path, row, customer_id, email, reason, explanation in rejects
+    ).encode()
+
+
+def _cell(text: str) -> str:
+    """Return a text as it stands in the file: quoted where needed, and harmless.
+
+    What a spreadsheet would run gets an apostrophe before it: https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        text = f"'{text}"
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"'
+
+
+_PLAIN = re.compile(r"(?![=+@\t-])[^\",\r\n]*+")
