@@ -1,5 +1,5 @@
 """The plan step as others would write it. Each function reads one headerless CSV file of a segment and writes what
-`exporter.pipeline.batching.plan_batches` writes: bodies and row references to `payload`, set aside rows to `rejects`.
+`exporter.records.payload.PlanWriter` writes: bodies and row references to `payload`, set aside rows to `rejects`.
 
 `with_csv` is also the oracle of the differential tests: the standard library's csv module, a regular expression, orjson
 and a dictionary, in an order of steps that is easy to check by reading.

@@ -105,7 +105,8 @@ class LocalFiles:
 
 def exporter(paths: Sequence[str]) -> dict[str, Any]:
     from exporter.delivery.batches import RequestSize  # noqa: PLC0415
-    from exporter.pipeline.batching import plan_batches  # noqa: PLC0415 - each process loads what it measures
+    from exporter.pipeline.batching import Task, plan_batches  # noqa: PLC0415 - each process loads what it measures
+    from exporter.records.payload import PlanWriter  # noqa: PLC0415
 
     partitions = tuple(
         Partition(
@@ -115,9 +116,8 @@ def exporter(paths: Sequence[str]) -> dict[str, Any]:
     )
     refresh = Refresh("bench", 0.0, tuple(Column(name, "string") for name in COLUMNS), partitions, "")
     payload, rejects = Sink(), Sink()
-    planned = plan_batches(
-        [refresh], LocalFiles(), MAPPING, ENVELOPE, RequestSize(), payload, rejects, 10**7, heartbeat=lambda: None
-    )
+    task = Task(refreshes=[refresh], mapping=MAPPING, envelope=ENVELOPE, secret="", size=RequestSize())
+    planned = plan_batches(task, LocalFiles(), PlanWriter(payload, rejects), lambda: None)
     digests = [batch.sha256 for batch in planned.batches]
     return {
         "digests": digests,

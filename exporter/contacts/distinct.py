@@ -7,7 +7,7 @@ the chance that any two of a million do by accident is 3 in 100 million.
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,12 @@ _WIDTHS = (64, 256)  # in bytes; an address has at most 254
 class FirstRows:
     """Remembers for each address the row in which it came first."""
 
-    def __init__(self, places: int = 1 << 18) -> None:
-        """`places` is the size to begin with, a power of two; it grows as needed."""
+    def __init__(self, secret: str, places: int = 1 << 18) -> None:
+        """`secret` is of this run alone; `places` is the size to begin with, a power of two; it grows as needed."""
         self._row_at = np.zeros(places, np.uint32)
         self._hash_of = np.zeros(places, np.uint64)  # by row number
         self._taken = 0
-        self._start, multiplier = (np.uint64(secrets.randbits(64)) for _ in range(2))
+        self._start, multiplier = np.frombuffer(hashlib.blake2b(secret.encode(), digest_size=16).digest(), np.uint64)
         self._multiplier = multiplier | np.uint64(1)
 
     def add(self, addresses: pa.StringArray, rows: RowNumbers) -> RowNumbers:

@@ -1,20 +1,14 @@
-"""Contacts become batches: distinct over the whole run, cut by count and by bytes, written as one payload.
-
-The payload is, batch after batch, the exact body of the request, directly followed by a JSON array with an entry for
-each contact in their order: `[row, customer id or null]`, and the previous customer ids as a third item where there
-are any. `row` is the running number of the data row over all files of the run, from 1.
-"""
+"""Contacts become batches: cut by count and by bytes."""
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from exporter.activecampaign.bodies import Envelope
-from exporter.ports import BlobWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,12 +77,12 @@ class _Draft:
 class Cutter:
     """Cuts contacts into batches; holds one back, so that a small batch can take contacts from the one before."""
 
-    def __init__(self, envelope: Envelope, limits: RequestSize, payload: BlobWriter) -> None:
-        """`payload` takes the batches, each as two writes: the body, then the references."""
+    def __init__(self, envelope: Envelope, limits: RequestSize, write: Callable[[bytes, bytes], None]) -> None:
+        """`write` takes each batch: its body, and the references of its contacts."""
         self._envelope = envelope
         self._max_contacts = limits.max_contacts
         self._max_size_bytes = limits.max_bytes - len(envelope.prefix) - len(envelope.suffix) + 1  # no last comma
-        self._payload = payload
+        self._write_batch = write
         self._offset = 0
         self._batches: list[Batch] = []
         self._held = _Draft()
@@ -130,8 +124,7 @@ class Cutter:
         texts[-1], rows[-1] = texts[-1][:-1], rows[-1][:-1]  # no comma after the last one
         body = b"".join((self._envelope.prefix, *texts, self._envelope.suffix))
         references = b"".join((b"[", *rows, b"]"))
-        self._payload.write(body)
-        self._payload.write(references)
+        self._write_batch(body, references)
         digest = hashlib.sha256(body).hexdigest()
         self._batches.append(Batch(self._offset, len(body), len(references), draft.count, digest))
         self._offset += len(body) + len(references)

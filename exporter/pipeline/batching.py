@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exporter.activecampaign.bodies import Envelope
 from exporter.contacts.matching import Mapping, Matched, match_columns
 from exporter.contacts.rules import Notice
+from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.errors import Stop
-from exporter.ports import BlobWriter
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import read_rows
 from exporter.source.rows import Rows, rows_at
 from exporter.source.segments import Refresh
-from exporter.tally.rejects import HEADER as REJECTS_HEADER
 from exporter.tally.rejects import Reject
-from exporter.tally.rejects import lines as reject_lines
 
 if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked
     from exporter.contacts.distinct import FirstRows
-from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 
 HEARTBEAT_ROWS = 65_536
 
@@ -56,46 +54,62 @@ class Planned:
     warnings: tuple[str, ...]
 
 
-def plan_batches(
-    refreshes: Sequence[Refresh],
-    files: SegmentFiles,
-    mapping: Mapping,
-    envelope: Envelope,
-    limits: RequestSize,
-    payload: BlobWriter,
-    rejects: BlobWriter,
-    max_contacts_in_run: int,
-    heartbeat: Callable[[], None],
-) -> Planned:
-    """Read every row of the refreshes; write batches of contacts to `payload` and all other rows to `rejects`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be read, and what becomes of a row. With more than `max_contacts`, nothing does.
 
-    Nothing is committed here. The first row of an address wins. `heartbeat` is called about every 65,536 rows; what it
-    raises ends the plan. The same files and mapping give the same bytes.
+    `secret` is of this task alone: nobody can choose addresses that are taken for equal.
+    """
 
-    Raises `Stop` for a mapping or a file that cannot be used and for more than `max_contacts_in_run` contacts
-    (`too_many_contacts`), `ports.Changed` when a file was replaced meanwhile.
+    refreshes: Sequence[Refresh]
+    mapping: Mapping
+    envelope: Envelope
+    secret: str
+    size: RequestSize
+    max_contacts: int | None = None
+
+
+class Sink(Protocol):
+    """Takes what the rows become, in their order."""
+
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        """Take the next batch: the body of its request, and a JSON array with a reference for each contact."""
+
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Take rows that are in no batch."""
+
+
+def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callable[[], None]) -> Planned:
+    """Read every row of the refreshes; hand batches of contacts and all other rows to the sink.
+
+    The first row of an address wins. `heartbeat` is called about every 65,536 rows; what it raises ends the plan. The
+    same files and mapping give the same bytes.
+
+    Raises `Stop` for a mapping or a file that cannot be used and for more than `max_contacts` (`too_many_contacts`),
+    `ports.Changed` when a file was replaced meanwhile.
     """
     # Arrow and numpy take 0.3 s to import; of all steps, only this one needs them.
     from exporter.contacts.blocks import check  # noqa: PLC0415
     from exporter.contacts.distinct import FirstRows  # noqa: PLC0415
 
     _keep_freed_memory()
-    plan = _Planner(Cutter(envelope, limits, payload), rejects, FirstRows(), max_contacts_in_run)
-    max_text_bytes = limits.max_bytes - len(envelope.prefix) - len(envelope.suffix)
-    filled = [refresh for refresh in refreshes if refresh.partitions]
-    matches = [match_columns(mapping, refresh.columns) for refresh in filled]
+    envelope, size = task.envelope, task.size
+    planner = _Planner(Cutter(envelope, size, sink.add_batch), sink, FirstRows(task.secret), task.max_contacts)
+    max_text_bytes = size.max_bytes - len(envelope.prefix) - len(envelope.suffix)
+    filled = [refresh for refresh in task.refreshes if refresh.partitions]
+    matches = [match_columns(task.mapping, refresh.columns) for refresh in filled]
     beats = 0
     for refresh, matched in zip(filled, matches, strict=True):
-        plan.warn(*refresh.warnings, *matched.warnings)
+        planner.warn(*refresh.warnings, *matched.warnings)
         for partition in refresh.partitions:
-            plan.begin(partition.file)
+            planner.begin(partition.file)
             for rows in read_rows(files, partition, refresh.columns, matched.wanted):
-                checked = check(rows, matched, envelope.contact_tail, max_text_bytes, plan.rows_read + 1)
-                plan.add(rows, checked, matched)
-                if plan.rows_read // HEARTBEAT_ROWS > beats:
-                    beats = plan.rows_read // HEARTBEAT_ROWS
+                checked = check(rows, matched, envelope.contact_tail, max_text_bytes, planner.rows_read + 1)
+                planner.add(rows, checked, matched)
+                if planner.rows_read // HEARTBEAT_ROWS > beats:
+                    beats = planner.rows_read // HEARTBEAT_ROWS
                     heartbeat()
-    return plan.finish()
+    return planner.finish()
 
 
 def _keep_freed_memory() -> None:
@@ -111,13 +125,12 @@ def _keep_freed_memory() -> None:
 class _Planner:
     """The state of a plan while rows come in."""
 
-    def __init__(self, cutter: Cutter, rejects: BlobWriter, first_rows: FirstRows, max_contacts: int) -> None:
+    def __init__(self, cutter: Cutter, sink: Sink, first_rows: FirstRows, max_contacts: int | None) -> None:
         self.rows_read = 0
         self._cutter = cutter
-        self._rejects = rejects
-        self._rejects.write(REJECTS_HEADER)
+        self._sink = sink
         self._first_rows = first_rows
-        self._max_contacts = max_contacts
+        self._max_contacts = math.inf if max_contacts is None else max_contacts
         self._contacts = 0
         self._files: list[SegmentFile] = []
         self._starts: list[int] = []
@@ -163,7 +176,7 @@ class _Planner:
             found.append(Reject(path, number, customer_id, email, reason, explanation))
             self._counts[reason] += 1
         if found:
-            self._rejects.write(reject_lines(found))
+            self._sink.add_rejects(found)
 
     def _place(self, row: int) -> tuple[str, int]:
         """Return the file of a row and its number in that file."""

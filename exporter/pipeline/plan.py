@@ -13,7 +13,7 @@ from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceE
 from exporter.delivery.plan import Plan
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.pipeline import brakes, finish, preflight, session
-from exporter.pipeline.batching import plan_batches
+from exporter.pipeline.batching import Task, plan_batches
 from exporter.pipeline.brakes import check_size
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
@@ -22,13 +22,12 @@ from exporter.pipeline.session import session_of
 from exporter.ports import Changed
 from exporter.records import paths, store
 from exporter.records.paths import manifest_path, run_path, slot_path
-from exporter.records.payload import read_batches
+from exporter.records.payload import PlanWriter, read_batches
 from exporter.records.slots import LastSuccess, Slot
 from exporter.runs.run import Problem, Run, RunStatus, Trigger, Waiting
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
-from exporter.tally.rejects import lines as reject_lines
 
 RETRY_WAIT_S = 45.0
 """Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
@@ -136,17 +135,16 @@ def _read(
     payload_path, rejects_path = paths.payload_path(run.run_id, nonce), paths.rejects_path(run.run_id, nonce)
     around = envelope(run.export.list_id, run_automations=run.export.run_automations)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
-    planned = plan_batches(
-        refreshes,
-        services.segments,
-        mapping_of(run.export, fields),
-        around,
-        RequestSize(),
-        payload,
-        rejects,
-        run.export.max_contacts,
-        heartbeat,
+    task = Task(
+        refreshes=refreshes,
+        mapping=mapping_of(run.export, fields),
+        envelope=around,
+        secret=services.ids.new(),
+        size=RequestSize(),
+        max_contacts=run.export.max_contacts,
     )
+    writer = PlanWriter(payload, rejects)
+    planned = plan_batches(task, services.segments, writer, heartbeat)
     fingerprint = identity(run.host, run.export, refreshes)
     left = what_is_left(services, run, planned, fingerprint)
     batches, carried = left.batches, left.carried
@@ -180,7 +178,7 @@ def _read(
     )
     copies = read_batches(services, payload_path, (_entry(batch) for batch, _ in left.refused))
     for (body, references), (_, reasons) in zip(copies, left.refused, strict=True):
-        rejects.write(reject_lines(contact_rejects(manifest, body, references, reasons)))
+        writer.add_rejects(contact_rejects(manifest, body, references, reasons))
     rejects.commit()
     try:
         services.blobs.create(manifest_path(run.run_id), manifest.to_json())

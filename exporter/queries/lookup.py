@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from exporter.activecampaign import bodies
 from exporter.delivery.ledger import BulkImport, Lane
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Stop
-from exporter.queries.reading import Discarded, one_reader, read_again
+from exporter.queries.reading import one_reader, read_again
 from exporter.reasons import Reason
 from exporter.records import store
 from exporter.records.lanes import read_lanes
@@ -21,7 +21,7 @@ from exporter.records.payload import read_batches
 from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.tally.fates import BUCKETS, Bucket, Fate, fates
-from exporter.tally.rejects import reject_rows
+from exporter.tally.rejects import Reject, reject_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,15 @@ def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple
         here = next(filter(None, found), None)
         if here or report is not None:
             return here, set_aside, report is not None
-    contacts, rejects = _Contacts(key), _Rejects(key)
-    planned = read_again(services, run, manifest, contacts, rejects)
+    again = _Search(key)
+    planned = read_again(services, run, manifest, again)
     numbers = {batch.sha256: number for number, batch in enumerate(manifest.batches)}
     if planned is None or not numbers.keys() <= {batch.sha256 for batch in planned.batches}:
         return None, set_aside, False
-    contact = contacts.found
+    contact = again.contact
     number = numbers.get(planned.batches[contact.batch].sha256) if contact else None
     here = replace(contact, batch=number) if contact and number is not None else None
-    return here, rejects.found | set_aside, True
+    return here, again.set_aside | set_aside, True
 
 
 def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
@@ -121,34 +121,24 @@ def _contact_in(batch: int, body: bytes, references: bytes, key: str) -> _Contac
     return None
 
 
-class _Contacts(Discarded):
-    """Looks for an address in a payload as it is written: for each batch its body, then its row references."""
+class _Search:
+    """Looks for an address in what the rows become."""
 
     def __init__(self, key: str) -> None:
-        self.found: _Contact | None = None
+        self.contact: _Contact | None = None
+        self.set_aside: _SetAside = {}
         self._key = key
-        self._batch = 0
-        self._body: bytes | None = None
+        self._batches = 0
 
-    def write(self, data: bytes) -> None:
-        if self._body is None:
-            self._body = data
-            return
-        if self.found is None:
-            self.found = _contact_in(self._batch, self._body, data, self._key)
-        self._body = None
-        self._batch += 1
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        """Look into a batch."""
+        self.contact = self.contact or _contact_in(self._batches, body, references, self._key)
+        self._batches += 1
 
-
-class _Rejects(Discarded):
-    """Looks for an address in a reject report as it is written."""
-
-    def __init__(self, key: str) -> None:
-        self.found: _SetAside = {}
-        self._key = key
-
-    def write(self, data: bytes) -> None:
-        self.found.update(_set_aside([data], self._key))
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Look at rows that are in no batch."""
+        same = (reject for reject in rejects if reject.email.strip().lower() == self._key)
+        self.set_aside.update({(reject.path, reject.row): reject.reason for reject in same})
 
 
 def fate_of(lanes: Iterable[Lane], batch: int, position: int) -> Fate:

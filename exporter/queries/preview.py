@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exporter.activecampaign.account import AccountLimits
@@ -14,7 +14,7 @@ from exporter.pipeline import brakes, preflight, session
 from exporter.pipeline.batching import Planned
 from exporter.pipeline.brakes import check_size
 from exporter.pipeline.session import Session
-from exporter.queries.reading import Discarded, one_reader, read_all, refreshes_of
+from exporter.queries.reading import one_reader, read_all, refreshes_of
 from exporter.reasons import Reason
 from exporter.records import store
 from exporter.records.paths import slot_path
@@ -22,7 +22,7 @@ from exporter.records.slots import Slot
 from exporter.runs.run import Problem
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
-from exporter.tally.rejects import reject_rows
+from exporter.tally.rejects import Reject
 
 EXAMPLES = 3
 """Rows shown for each reason."""
@@ -61,7 +61,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
     examples = _Examples()
     around = envelope(export.list_id, run_automations=export.run_automations)
-    planned = read_all(services, refreshes, mapping_of(export, fields), around, Discarded(), examples)
+    planned = read_all(services, refreshes, mapping_of(export, fields), around, examples)
     slot = store.get(services.blobs, Slot, slot_path(export_id))
     last = slot.last_success if slot else None
     binding = None if export.allow_over_contact_limit else limits
@@ -94,14 +94,18 @@ def _check_contacts(contacts: int, most: int) -> None:
         raise Stop("too_many_contacts", f"The segments hold {contacts} contacts; the export allows at most {most}.")
 
 
-class _Examples(Discarded):
-    """Reads the reject report as it is written, and keeps the first rows of each reason, without their addresses."""
+class _Examples:
+    """Keeps the first rows of each reason, without their addresses, and nothing else."""
 
     def __init__(self) -> None:
         self.found: dict[Reason, list[tuple[str, int]]] = {}
 
-    def write(self, data: bytes) -> None:
-        for row in reject_rows([data]):
-            rows = self.found.setdefault(row.reason, [])
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        """Nothing is sent."""
+
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Keep the first ones of each reason."""
+        for reject in rejects:
+            rows = self.found.setdefault(reject.reason, [])
             if len(rows) < EXAMPLES:
-                rows.append((row.path, row.row))
+                rows.append((reject.path, reject.row))

@@ -6,15 +6,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 
 from exporter.activecampaign.bodies import Envelope
 from exporter.contacts.matching import Mapping, mapping_of
 from exporter.delivery.batches import RequestSize
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, NotReady, Stop, Unavailable
-from exporter.pipeline.batching import Planned, plan_batches
-from exporter.ports import BlobWriter, Changed
+from exporter.pipeline.batching import Planned, Sink, Task, plan_batches
+from exporter.ports import Changed
 from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.source.segments import Refresh, SegmentInfo, find_refresh, list_segments
@@ -22,7 +21,6 @@ from exporter.source.segments import Refresh, SegmentInfo, find_refresh, list_se
 DEADLINE_S = 200.0
 """Azure cuts off an HTTP answer after 230 s; a million rows take 10 to 30 s.
 https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
-_ANY_NUMBER = 2**62
 _READING = threading.BoundedSemaphore(1)
 _LISTING = threading.BoundedSemaphore(4)
 """Callers at once in a process. Reading takes a core and up to 200 MB, listing 5,000 files a core and 20 MB."""
@@ -85,14 +83,9 @@ def _source_changing() -> NotReady:
 
 
 def read_all(
-    services: Services,
-    refreshes: Sequence[Refresh],
-    columns: Mapping,
-    around: Envelope,
-    payload: BlobWriter,
-    rejects: BlobWriter,
+    services: Services, refreshes: Sequence[Refresh], mapping: Mapping, envelope: Envelope, sink: Sink
 ) -> Planned:
-    """Plan, and leave it to the writers what becomes of it; only for the `one_reader`.
+    """Plan, and leave it to the sink what becomes of it; only for the `one_reader`.
 
     Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
     """
@@ -107,26 +100,14 @@ def read_all(
                 Culprit.SYSTEM,
             )
 
-    plan = partial(plan_batches, refreshes, services.segments, columns, around, RequestSize())
+    task = Task(refreshes=refreshes, mapping=mapping, envelope=envelope, secret=services.ids.new(), size=RequestSize())
     try:
-        return _THREAD.submit(plan, payload, rejects, _ANY_NUMBER, look_at_the_clock).result()
+        return _THREAD.submit(plan_batches, task, services.segments, sink, look_at_the_clock).result()
     except Changed:
         raise _source_changing() from None
 
 
-class Discarded:
-    """A `ports.BlobWriter` that keeps nothing."""
-
-    def write(self, data: bytes) -> None:
-        """Forget the bytes."""
-
-    def commit(self) -> None:
-        """Do nothing."""
-
-
-def read_again(
-    services: Services, run: Run, manifest: Manifest, payload: BlobWriter, rejects: BlobWriter
-) -> Planned | None:
+def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
     """Read exactly the files that the run read, as `read_all` does; None when they are not the newest any more."""
     try:
         refreshes = refreshes_of(services, run.export.segments)
@@ -135,5 +116,4 @@ def read_again(
     found = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]
     if found != [(source.path, source.etag) for source in manifest.sources]:
         return None
-    columns = mapping_of(run.export, manifest.mapped_fields)
-    return read_all(services, refreshes, columns, manifest.around, payload, rejects)
+    return read_all(services, refreshes, mapping_of(run.export, manifest.mapped_fields), manifest.around, sink)

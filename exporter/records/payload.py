@@ -1,4 +1,9 @@
-"""The working copy of a run: its batches exactly as they were planned, read back from the payload blob."""
+"""The working copy of a run and its reject report: written by a plan, and its batches read back as they were planned.
+
+The payload is, batch after batch, the exact body of the request, directly followed by a JSON array with an entry for
+each contact in their order: `[row, customer id or null]`, and the previous customer ids as a third item where there
+are any. `row` is the running number of the data row over all files of the run, from 1.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,9 @@ from itertools import batched
 
 from exporter.delivery.manifest import BatchEntry
 from exporter.errors import Culprit, Stop
+from exporter.ports import BlobWriter
 from exporter.services import Services
+from exporter.tally.rejects import HEADER, Reject, lines
 
 WORKING_COPY_S = 86_400.0
 """A working copy holds personal data and is deleted a day after it was made, whatever became of its run."""
@@ -17,6 +24,24 @@ LAST_ANSWER_S = WORKING_COPY_S - 1_800.0
 """An import without a final status by then is given up, for the same reason. It is asked for until the copy goes."""
 READ_TOGETHER = 32
 """Batches that one read fetches where many are wanted, if they stand one after the other: at most some 13 MB."""
+
+
+class PlanWriter:
+    """`batching.Sink` on the payload and the reject report. Both appear with their commit, and not before."""
+
+    def __init__(self, payload: BlobWriter, rejects: BlobWriter) -> None:
+        """Begin the report; the payload has no header."""
+        self._payload, self._rejects = payload, rejects
+        self._rejects.write(HEADER)
+
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        """Write a batch."""
+        self._payload.write(body)
+        self._payload.write(references)
+
+    def add_rejects(self, rejects: Iterable[Reject]) -> None:
+        """Write lines of the report."""
+        self._rejects.write(lines(rejects))
 
 
 def read_batch(services: Services, payload: str, batch: BatchEntry) -> tuple[bytes, bytes]:

@@ -30,7 +30,8 @@ from exporter.contacts.blocks import Checked, check
 from exporter.contacts.matching import FieldMapping, Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
-from exporter.pipeline.batching import Planned, plan_batches
+from exporter.pipeline.batching import Planned, Task, plan_batches
+from exporter.records.payload import PlanWriter
 from exporter.source import readers
 from exporter.source.files import SegmentFile
 from exporter.source.formats import csv_blocks, csv_records, parquet
@@ -238,10 +239,9 @@ def _planned(case: Case) -> Outcome:
     files.write(case.partition.file.path, case.data)
     refresh = Refresh("fuzz", 0.0, case.columns, (case.partition,), "")
     payload, rejects = blobs.writer("payload"), blobs.writer("rejects")
+    task = Task(refreshes=[refresh], mapping=case.mapping, envelope=AROUND, secret="", size=case.limits)
     try:
-        planned = plan_batches(
-            [refresh], files, case.mapping, AROUND, case.limits, payload, rejects, 10**6, heartbeat=lambda: None
-        )
+        planned = plan_batches(task, files, PlanWriter(payload, rejects), lambda: None)
     except Stop as stop:
         return Outcome(stop.code)
     return Outcome("", planned, bytes(payload.data), bytes(rejects.data))

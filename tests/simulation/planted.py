@@ -236,8 +236,8 @@ def each_refresh_for_itself(patch: pytest.MonkeyPatch) -> None:
     """A segment that is read twice is sent twice."""
     original = batching.plan_batches
 
-    def plan_batches(refreshes: Any, *rest: Any) -> Any:
-        return original([*refreshes, *refreshes], *rest)
+    def plan_batches(task: batching.Task, *rest: Any) -> Any:
+        return original(replace(task, refreshes=[*task.refreshes, *task.refreshes]), *rest)
 
     everywhere(patch, batching.plan_batches, plan_batches)
 
@@ -276,8 +276,8 @@ def the_last_batch_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def lanes_overlap(patch: pytest.MonkeyPatch) -> None:
     """Each lane begins with the first batch of the run."""
     original = opened
-    patch.setattr(
-        ledger, "opened", lambda at, counts: original(at, [*([(0, 1)] if counts and counts[0][0] else []), *counts])
+    everywhere(
+        patch, opened, lambda at, counts: original(at, [*([(0, 1)] if counts and counts[0][0] else []), *counts])
     )
 
 

@@ -10,8 +10,9 @@ from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
-from exporter.pipeline.batching import HEARTBEAT_ROWS, plan_batches
-from exporter.source.segments import find_refresh
+from exporter.pipeline.batching import HEARTBEAT_ROWS, Task, plan_batches
+from exporter.records.payload import PlanWriter
+from exporter.source.segments import Refresh, find_refresh
 from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.unit.test_plan import Row, csv_file, plan
 
@@ -99,22 +100,17 @@ def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> No
     assert caught.value.code == "too_many_contacts"
 
 
+def task_of(*refreshes: Refresh) -> Task:
+    around = envelope(1, run_automations=False)
+    return Task(refreshes=refreshes, mapping=Mapping("EMail"), envelope=around, secret="", size=RequestSize())
+
+
 def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
     clock = FakeClock()
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     landing.write("people/1.csv", csv_file([("p1@x.org",)], ("EMail",)))
     odd = replace(find_refresh(landing, "", "people", START, 0), warnings=("A file is empty.",))
-    planned = plan_batches(
-        [odd, odd],
-        landing,
-        Mapping("EMail"),
-        envelope(1, run_automations=False),
-        RequestSize(),
-        blobs.writer("p"),
-        blobs.writer("r"),
-        10,
-        lambda: None,
-    )
+    planned = plan_batches(task_of(odd, odd), landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
     assert planned.warnings == ("A file is empty.",)
 
 
@@ -135,14 +131,9 @@ def beats(*rows_of_files: int) -> list[int]:
 
     landing.open = open_file  # type: ignore[method-assign,assignment]  # counted
     plan_batches(
-        [refresh],
+        task_of(refresh),
         landing,
-        Mapping("EMail"),
-        envelope(1, run_automations=False),
-        RequestSize(),
-        blobs.writer("p"),
-        blobs.writer("r"),
-        1_000_000,
+        PlanWriter(blobs.writer("p"), blobs.writer("r")),
         lambda: found.append(sum(rows_of_files[: len(opened)])),
     )
     return found

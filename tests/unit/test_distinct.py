@@ -21,7 +21,7 @@ ADDRESSES = st.one_of(
 
 
 def first_rows(blocks: list[list[str]], places: int) -> list[int]:
-    rows, found, start = FirstRows(places), [], 1
+    rows, found, start = FirstRows("", places), [], 1
     for block in blocks:
         numbers = np.arange(start, start + len(block))
         found += rows.add(pa.array(block, pa.string()), numbers).tolist()
@@ -41,13 +41,13 @@ def test_a_hundred_thousand_rows_with_one_address_have_one_first_row() -> None:
 
 
 def test_row_numbers_may_have_gaps() -> None:
-    rows = FirstRows(2)
+    rows = FirstRows("", 2)
     found = [rows.add(pa.array(["a", "b"]), np.array([start, start + 70_000])).tolist() for start in (5, 300_000)]
     assert found == [[5, 70_005], [5, 70_005]]
 
 
 def test_a_part_of_a_larger_column_is_read_as_itself() -> None:
-    rows = FirstRows()
+    rows = FirstRows("")
     column = pa.array(["x", "a", "b", "a"])
     assert rows.add(column.slice(1), np.array([1, 2, 3])).tolist() == [1, 2, 1]
 
@@ -59,7 +59,7 @@ def test_addresses_of_any_length_that_differ_in_one_place_are_two(size: int) -> 
 
 
 def test_the_table_is_half_free_at_least_and_grows_with_addresses_not_with_rows() -> None:
-    rows, places = FirstRows(8), {}
+    rows, places = FirstRows("", 8), {}
     for number in range(1, 18):
         rows.add(pa.array([f"{number}@example.com"]), np.array([number]))
         places[number] = len(rows._row_at)
@@ -71,7 +71,7 @@ def test_the_table_is_half_free_at_least_and_grows_with_addresses_not_with_rows(
 
 def test_hashes_use_all_of_their_64_bits() -> None:
     """An even multiplier would push bits out with each word."""
-    tables = [FirstRows() for _ in range(40)]
+    tables = [FirstRows(f"{number}") for number in range(40)]
     assert all(table._multiplier % 2 == 1 for table in tables)
     addresses = pa.array([f"{number}@example.com" for number in range(200)])
     seen = np.bitwise_or.reduce([np.bitwise_or.reduce(table._hashes(addresses)) for table in tables])

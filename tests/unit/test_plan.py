@@ -25,10 +25,11 @@ from exporter.contacts.rules import Contact, contact_of
 from exporter.definitions.exports import DataMatching
 from exporter.delivery.batches import MIN_CONTACTS, RequestSize
 from exporter.errors import Stop
-from exporter.pipeline.batching import Planned, plan_batches
+from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.pipeline.brakes import check_size
 from exporter.pipeline.start import start_on_demand
 from exporter.ports import Changed
+from exporter.records.payload import PlanWriter
 from exporter.runs.run import Run, RunStatus
 from exporter.source.files import SegmentFile
 from exporter.source.rows import Column
@@ -80,7 +81,8 @@ def plan(
         landing.write(f"people/{name}", data)
     refresh = find_refresh(landing, "", "people", START, 0)
     payload, rejects = blobs.writer("working/p"), blobs.writer("rejects/r")
-    planned = plan_batches([refresh], landing, mapping, around, limits, payload, rejects, most, lambda: None)
+    task = Task(refreshes=[refresh], mapping=mapping, envelope=around, secret="", size=limits, max_contacts=most)
+    planned = plan_batches(task, landing, PlanWriter(payload, rejects), lambda: None)
     payload.commit()
     rejects.commit()
     text = blobs.stored["rejects/r"].data.decode("utf-8-sig")
@@ -353,9 +355,9 @@ def test_a_file_that_was_replaced_while_it_is_read_ends_the_plan() -> None:
     landing.write("people/1.csv", csv_file(people(5)))
     refresh = find_refresh(landing, "", "people", START, 0)
     landing.write("people/1.csv", csv_file(people(6)))
-    writers = blobs.writer("p"), blobs.writer("r")
+    task = Task(refreshes=[refresh], mapping=MAPPING, envelope=AROUND, secret="", size=ROOMY)
     with pytest.raises(Changed):
-        plan_batches([refresh], landing, MAPPING, AROUND, ROOMY, *writers, 100, lambda: None)
+        plan_batches(task, landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import BinaryIO
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import Mapping
 from exporter.errors import Stop
-from exporter.queries.reading import Discarded, newest, read_all
+from exporter.queries.reading import newest, read_all
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile
 from exporter.tally.rejects import HEADER, Reject, RejectRow, lines, reject_rows
@@ -43,7 +44,7 @@ def test_an_answer_is_waited_for_200_seconds(
     for _ in range(2):  # the second time shows that the first one gave its place back
         with nullcontext() if in_time else pytest.raises(Stop, match="within 200 s") as caught:
             around = envelope(1, run_automations=False)
-            read_all(fakes.services, [refresh], Mapping("EMail"), around, Discarded(), Discarded())
+            read_all(fakes.services, [refresh], Mapping("EMail"), around, Mock())
         if caught:
             assert caught.value.code == "reading_too_slow"
 
