@@ -1,25 +1,22 @@
 """Customer segments from blob storage onto an ActiveCampaign list, every row accounted for.
 
-The modules in the order in which a row meets them:
+The rooms, from the door down; each imports only from those below it, and its docstring lists its modules:
 
-settings, errors       what the service is told, and how it says what went wrong
-connections, exports   the resources that a marketer defines
-segments               find the newest complete refresh of a segment
-readers, formats       rows out of CSV, CSV.gz and Parquet, block by block; `reasons` says why a row is none
-contacts               a row becomes a contact, or the reason why not; `contact_blocks` does so for whole blocks
-distinct               one contact an address, over a million of them in little memory
-batches                contacts become requests of at most 250 contacts and 399,999 bytes; `rejects` lists the others
-pacing                 when the next request may go: the rate budget of an ActiveCampaign account
-ledger                 what happened to each batch, in order; folded into its state
-fates                  what became of each contact: for the count, the reject report and the lookup
-runs                   the run record, its statuses and the accounting
-activecampaign         requests and answers as values (wire, answers, refusals), and HTTPS (client)
-ports                  what the steps need from outside
-pipeline               the steps in order of time: start, plan, upload, confirm, finish, sweep
-storage, secrets       Azure: blobs, queues, Key Vault
-records, store, audit  how records are kept, changed without loss, and who asked for what
-api                    the HTTP interface
-bootstrap, triggers    settings and real adapters become services; what the triggers call
+api              HTTP: operations, roles, answers
+adapters         Azure and ActiveCampaign for real; the only room that imports an SDK or a network library
+queries          what a caller asks without changing anything: preview, lookup
+pipeline         the steps of a run in order of time: start, plan, upload, confirm, finish, sweep
+records          what is kept: every path, and every read and change of it
+runs             the run record and its statuses                                                        (pure)
+tally            what became of each row: fates, count, reject report                                   (pure)
+delivery         contacts become requests, requests have outcomes: batches, manifest, ledger            (pure)
+contacts         rows become contacts: data matching, addresses, rules, distinct                        (pure)
+source           files where segments land become rows
+activecampaign   what is asked of ActiveCampaign, what answers mean, when the next request may go       (pure)
+definitions      what people define: connections, exports                                               (pure)
+
+Beside them: triggers (what the functions call) and bootstrap (settings and adapters become services) above; queues,
+services, ports, settings, model, reasons, log and errors below.
 """
 
 __version__ = "0.1.0"

@@ -1,1 +1,12 @@
-"""Everything that is known of ActiveCampaign: its requests and answers as values (wire), and HTTPS to it (client)."""
+"""What is known of ActiveCampaign, as values: what is asked, what answers mean, when the next request may go.
+
+wire        requests and replies
+bodies      the body of a bulk import
+hosts       which hosts may be called
+outcomes    what an answer means, and what to do next
+answers     any answer: its JSON, its errors, how long it asks to wait
+imports     answers about bulk imports
+account     answers about the account: user, lists, fields, limits, exclusions
+refusals    the search for the contacts for which a request is refused
+pacing      the rate budget of an account: turns
+"""

@@ -1,1 +1,9 @@
-"""TODO."""
+"""Files where segments land become rows.
+
+files       the port: files, read only
+segments    which files a segment is now
+model_json  how a `model.json` describes them
+readers     rows out of a file, block by block
+rows        columns and rows, as values
+formats     CSV, Parquet
+"""

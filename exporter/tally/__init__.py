@@ -1,1 +1,6 @@
-"""TODO."""
+"""What became of each row.
+
+fates     the fate of each contact, folded from the ledgers
+count     how many rows are in which bucket
+rejects   the reject report: which rows, and why
+"""
