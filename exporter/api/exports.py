@@ -19,9 +19,9 @@ from exporter.model import Time, Value
 from exporter.pipeline import preflight
 from exporter.queries.reading import newest
 from exporter.records import paths, store
-from exporter.records.paths import run_path, slot_path
-from exporter.records.slots import Slot
-from exporter.runs.run import Run, RunStatus, Trigger
+from exporter.records.runs import read_run
+from exporter.records.slots import read_slot
+from exporter.runs.run import RunStatus, Trigger
 
 
 class State(StrEnum):
@@ -252,10 +252,10 @@ def _members(export: Export) -> dict[str, Any]:
 
 
 def _last_run(context: Context, export_id: str) -> LastRun | None:
-    slot = store.get(context.services.blobs, Slot, slot_path(export_id))
+    slot = read_slot(context.services, export_id)
     if slot is None:
         return None
-    run = store.get(context.services.blobs, Run, run_path(slot.run.run_id)) or slot.run
+    run = read_run(context.services, slot.run.run_id) or slot.run
     return LastRun(
         run_id=run.run_id,
         trigger=run.trigger,

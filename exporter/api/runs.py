@@ -14,7 +14,6 @@ from exporter.api.exports import check_usable, find, find_usable
 from exporter.api.http import NEVER_KEPT, Json, Refusal, Response
 from exporter.api.resources import Page, PageQuery
 from exporter.definitions.exports import Export
-from exporter.delivery.manifest import Manifest
 from exporter.delivery.plan import Plan
 from exporter.errors import ExporterError
 from exporter.model import Time, Value
@@ -25,8 +24,9 @@ from exporter.pipeline.start import Outcome, Started
 from exporter.queries.reading import one_of_few_listers
 from exporter.records import store
 from exporter.records.lanes import read_lanes
-from exporter.records.paths import EXPORTS, manifest_path, run_path, slot_path
-from exporter.records.slots import Slot
+from exporter.records.paths import EXPORTS, run_path
+from exporter.records.runs import read_manifest, read_run
+from exporter.records.slots import read_slot
 from exporter.runs.progress import progress
 from exporter.runs.run import RUN_ID, Cancel, Problem, Run, RunStatus, Trigger, Waiting
 from exporter.tally.count import Tally
@@ -206,7 +206,7 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
         )
     if run.tally and not run.tally.unconfirmed:
         raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
-    slot = store.get(services.blobs, Slot, slot_path(export.id))
+    slot = read_slot(services, export.id)
     if slot and slot.run.run_id != run_id:
         raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
     with one_of_few_listers():
@@ -222,7 +222,7 @@ def rejects(context: Context, run_id: str) -> Response:
     """
     run = find_run(context, run_id)
     check_usable(context, run.export)
-    manifest = store.get(context.services.blobs, Manifest, manifest_path(run_id)) if run.plan else None
+    manifest = read_manifest(context.services, run_id) if run.plan else None
     pieces = context.services.blobs.stream(manifest.rejects) if manifest else None
     if pieces is None:
         raise Refusal(404, "rejects_not_found", _no_rejects(context, run))
@@ -267,9 +267,8 @@ def _joined(pieces: Iterator[bytes]) -> bytes:
 def _described(context: Context, run: Run) -> dict[str, Any]:
     if run.end or run.plan is None:
         return _facts(run)
-    current = read_lanes(context.services, run)
     pace = context.services.settings.bulk_requests_per_minute
-    return {**_facts(run), **progress(run, [lane for lane, _ in current], pace)}
+    return {**_facts(run), **progress(run, [*read_lanes(context.services, run).values()], pace)}
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -308,7 +307,7 @@ def _watch(run: Run) -> dict[str, str]:
 
 def find_run(context: Context, run_id: str) -> Run:
     """Return a run; raises `Refusal` when there is none."""
-    run = store.get(context.services.blobs, Run, run_path(run_id)) if RUN_ID.fullmatch(run_id) else None
+    run = read_run(context.services, run_id) if RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise _no_run()
     return run

@@ -134,6 +134,8 @@ class Lane:
 
     length: int = 0
     """Bytes of the ledger that are folded in; the next append goes here."""
+    age_s: float = 0.0
+    """Seconds since the last event when the ledger was read, by the storage's clock."""
     portions: dict[tuple[int, int], Portion] = field(default_factory=dict)
     imports: dict[str, BulkImport] = field(default_factory=dict)
     holder: str | None = None
@@ -169,9 +171,17 @@ class Lane:
         late = Reason.NOT_CONFIRMED_IN_TIME
         return (i for i in self.imports.values() if i.status is ImportStatus.GIVEN_UP and i.reason == late)
 
-    def held(self, age_s: float, stale_s: float) -> bool:
-        """Whether a living worker has the lane; `age_s` is the time since the last append, by the storage's clock."""
-        return self.holder is not None and age_s < stale_s
+    def held(self, stale_s: float) -> bool:
+        """Whether a living worker had the lane when it was read."""
+        return self.holder is not None and self.age_s < stale_s
+
+    def idle_because(self, now: float, stale_s: float, *, halted: bool) -> str | None:
+        """Return why nobody has to work on the lane now: it is `done`, `held`, or `waits`; None when it has work."""
+        if self.done:
+            return "done"
+        if self.held(stale_s):
+            return "held"
+        return "waits" if self.waiting and to_epoch(self.waiting["until"]) > now and not halted else None
 
     def apply(self, event: Event) -> None:
         """Take one event in.
@@ -281,9 +291,12 @@ def _unreadable(what: str) -> Stop:
     )
 
 
-def fold(data: bytes) -> Lane:
-    """Fold a whole ledger. Raises `Stop` ("ledger_unreadable") and `Wait` ("newer_release")."""
-    lane = Lane()
+def fold(data: bytes, age_s: float = 0.0) -> Lane:
+    """Fold a whole ledger, whose last event is `age_s` old by the storage's clock.
+
+    Raises `Stop` ("ledger_unreadable") and `Wait` ("newer_release").
+    """
+    lane = Lane(age_s=age_s)
     for line in data.splitlines():
         try:
             event = orjson.loads(line)

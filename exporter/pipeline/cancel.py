@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from exporter import log
 from exporter.queues import PLAN_QUEUE, send_hint
-from exporter.records import store
-from exporter.records.paths import run_path
+from exporter.records.runs import change_run
 from exporter.runs.run import Cancel, Run
 from exporter.services import Services
 
@@ -13,10 +12,9 @@ from exporter.services import Services
 def cancel_run(services: Services, run_id: str, by: str) -> Run | None:
     """Ask a run to stop; returns it, None when there is none. A run that is over stays as it is."""
     asked = Cancel(by=by, at=services.clock.now())
-    run = store.change(
-        services.blobs,
-        Run,
-        run_path(run_id),
+    run = change_run(
+        services,
+        run_id,
         lambda r: None if r.end or r.cancel else r.then(cancel=asked),
     )
     if run and run.cancel == asked:

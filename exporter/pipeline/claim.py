@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.records import store
-from exporter.records.paths import run_path
+from exporter.records.runs import change_run
 from exporter.runs.run import Attempts, Claim, Run
 from exporter.services import Services
 
@@ -26,7 +25,7 @@ def claim(services: Services, run_id: str, me: str) -> Attempts | None:
         attempts = before.model_copy(update={"begun": before.begun + 1})
         return run.then(claim=Claim(by=me, at=now), attempts=attempts)
 
-    run = store.change(services.blobs, Run, run_path(run_id), take)
+    run = change_run(services, run_id, take)
     return run.attempts if run and run.claim and run.claim.by == me else None
 
 
@@ -36,6 +35,6 @@ def renew(services: Services, run_id: str, me: str) -> None:
     def renew(run: Run) -> Run | None:
         return run.then(claim=Claim(by=me, at=services.clock.now())) if run.claimed_by(me) else None
 
-    run = store.change(services.blobs, Run, run_path(run_id), renew)
+    run = change_run(services, run_id, renew)
     if run is None or not run.claimed_by(me):
         raise ClaimLostError

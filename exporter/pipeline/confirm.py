@@ -17,10 +17,9 @@ from exporter.pipeline import finish
 from exporter.pipeline.session import Session, exclusions, session_of
 from exporter.ports import Changed
 from exporter.reasons import Reason
-from exporter.records import store
 from exporter.records.lanes import append_events, read_lanes
-from exporter.records.paths import manifest_path
 from exporter.records.payload import read_batch
+from exporter.records.runs import read_manifest
 from exporter.runs.run import Run
 from exporter.services import Services
 
@@ -87,11 +86,12 @@ def ask_late(services: Services, run: Run) -> None:
     The working copy says whose addresses failed; when it is deleted, nobody asks any more. Raises `Unavailable` of the
     app's own storage.
     """
-    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
+    manifest = read_manifest(services, run.run_id) if run.plan else None
     if manifest is None:
-        return finish.after_end(services, run)
-    lanes = [lane for lane, _ in read_lanes(services, run)]
-    late = [(number, bulk) for number, lane in enumerate(lanes) for bulk in lane.late()]
+        finish.after_end(services, run)
+        return
+    lanes = read_lanes(services, run)
+    late = [(number, bulk) for number, lane in lanes.items() for bulk in lane.late()]
     now = services.clock.now()
     due = [(number, bulk) for number, bulk in late if now - bulk.asked_at >= ASK_LATE_EVERY_S][:LATE_QUESTIONS]
     try:
@@ -101,19 +101,19 @@ def ask_late(services: Services, run: Run) -> None:
         log.event("late_imports_unanswered", level=logging.WARNING, runId=run.run_id, code=error.code)
     except Changed:
         pass  # another sweep asks
-    return finish.amend(services, run.run_id)
+    finish.amend(services, run.run_id)
 
 
 def _ask_each(
-    services: Services, run: Run, manifest: Manifest, lanes: list[Lane], due: list[tuple[int, BulkImport]]
+    services: Services, run: Run, manifest: Manifest, lanes: dict[int, Lane], due: list[tuple[int, BulkImport]]
 ) -> None:
     session = session_of(services, run, fresh=True)  # it is asked seldom, and must not miss a new key for minutes
     inquiry = Inquiry(services, session, manifest)
     for number, bulk in due:
         outcome = inquiry.ask(bulk)
         if isinstance(outcome, outcomes.RateLimited):
-            return session.slow_down(outcome.retry_after_s)
+            session.slow_down(outcome.retry_after_s)
+            return
         if not isinstance(outcome, dict):
             raise outcomes.as_error(outcome, "the outcome of an import")
         append_events(services, run.run_id, number, lanes[number], outcome)
-    return None

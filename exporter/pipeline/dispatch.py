@@ -7,9 +7,8 @@ from exporter.delivery.manifest import Manifest
 from exporter.pipeline import finish
 from exporter.ports import Changed
 from exporter.queues import UPLOAD_QUEUE, send_hint
-from exporter.records import store
-from exporter.records.paths import lane_path, run_path
-from exporter.runs.run import Run
+from exporter.records.paths import lane_path
+from exporter.records.runs import change_run
 from exporter.services import Services
 
 BATCHES_A_LANE = 5
@@ -32,10 +31,9 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
             services.blobs.append(path, events.encode([events.opened(now, counts)]), 0)
         except Changed:
             continue
-    store.change(
-        services.blobs,
-        Run,
-        run_path(run_id),
+    change_run(
+        services,
+        run_id,
         lambda run: None if run.end or run.plan else run.then(plan=plan, waiting=None, attempts=None),
     )
     if not plan.lanes:

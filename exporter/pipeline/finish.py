@@ -16,23 +16,21 @@ from exporter.ports import Blob, BlobWriter, Changed
 from exporter.reasons import BY_CODE, Reason
 from exporter.records import store
 from exporter.records.lanes import append_events, read_lanes
-from exporter.records.paths import manifest_path, run_path, slot_path
+from exporter.records.paths import WORKING, report_path, slot_path
 from exporter.records.payload import read_batches
+from exporter.records.runs import change_run, read_manifest, read_run
 from exporter.records.slots import LastSuccess, Slot
 from exporter.runs.report import Report
 from exporter.runs.run import Amended, End, Problem, Run, RunStatus, verdict
 from exporter.services import Services
-from exporter.tally import count, rejects
-from exporter.tally.count import Tally
+from exporter.tally.count import Tally, resends, tally_of
 from exporter.tally.fates import fates
-from exporter.tally.rejects import contact_rejects
+from exporter.tally.rejects import contact_rejects, lines
 
 
-def lane_is_done(run: Run, lane: Lane, age_s: float, stale_s: float) -> bool:
+def _is_over(run: Run, lane: Lane, stale_s: float) -> bool:
     """Whether nothing more will happen in the lane: all outcomes known, or halted with nothing on its way."""
-    if lane.done:
-        return True
-    return run.halted and not any(lane.accepted()) and not lane.held(age_s, stale_s)
+    return lane.done or (run.halted and not any(lane.accepted()) and not lane.held(stale_s))
 
 
 def finish(services: Services, run_id: str) -> None:
@@ -40,33 +38,35 @@ def finish(services: Services, run_id: str) -> None:
 
     Raises `Stop` ("manifest_missing", "ledger_unreadable").
     """
-    run = store.get(services.blobs, Run, run_path(run_id))
+    run = read_run(services, run_id)
     if run is None:
-        return None
+        return
     if run.end:
-        return after_end(services, run)
+        after_end(services, run)
+        return
     if run.plan is None:
-        # Nothing was sent; somebody may record the plan right now, though, and then this is not the end.
-        return _end_after_sending(services, run, Tally(), 0, lambda r: r.plan is None) if run.halted else None
+        if run.halted:  # nothing was sent; somebody may record the plan right now, though: then this is not the end
+            _end_after_sending(services, run, Tally(), 0, lambda r: r.plan is None)
+        return
     if not _close_lanes(services, run):
-        return None
-    manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
+        return
+    manifest = read_manifest(services, run_id)
     if manifest is None:
         raise Stop(
             "manifest_missing", f"The manifest of the run {run_id} is gone. Start the export again.", Culprit.SYSTEM
         )
     folded = _list_rejects(services, run, manifest)
-    return _end_after_sending(services, run, count.tally_of(run.plan, folded), count.resends(folded))
+    _end_after_sending(services, run, tally_of(run.plan, folded), resends(folded))
 
 
 def _close_lanes(services: Services, run: Run) -> bool:
     """Whether all lanes are over; if so, it is seen to that they stay so."""
-    current = read_lanes(services, run)
-    if len(current) < (run.plan.lanes if run.plan else 0):
+    lanes = read_lanes(services, run)
+    if len(lanes) < (run.plan.lanes if run.plan else 0):
         return False
-    if not all(lane_is_done(run, lane, age_s, services.settings.lane_stale_s) for lane, age_s in current):
+    if not all(_is_over(run, lane, services.settings.lane_stale_s) for lane in lanes.values()):
         return False
-    for number, (lane, _) in enumerate(current):
+    for number, lane in lanes.items():
         if lane.done:
             continue
         # A worker that does not know of the halt yet, or stood still, fails its next append, and so sends nothing.
@@ -78,19 +78,18 @@ def _close_lanes(services: Services, run: Run) -> bool:
 
 
 def amend(services: Services, run_id: str) -> None:
-    """Bring the account of a run that is over up to date with its ledgers, then settle it."""
-    run = store.get(services.blobs, Run, run_path(run_id))
-    manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
+    """Bring the tally of a run that is over up to date with its ledgers, and do what follows."""
+    run = read_run(services, run_id)
+    manifest = read_manifest(services, run_id)
     if run and run.plan and manifest:
         # The ledgers are read after the record: whoever amended it in the meantime may know more.
-        before, folded = run.amended, [lane for lane, _ in read_lanes(services, run)]
-        if count.tally_of(run.plan, folded) != run.tally:
-            tally = count.tally_of(run.plan, _list_rejects(services, run, manifest))
+        before, folded = run.amended, [*read_lanes(services, run).values()]
+        if tally_of(run.plan, folded) != run.tally:
+            tally = tally_of(run.plan, _list_rejects(services, run, manifest))
             amended = Amended(tally=tally, at=services.clock.now())
-            run = store.change(
-                services.blobs,
-                Run,
-                run_path(run_id),
+            run = change_run(
+                services,
+                run_id,
                 lambda r: None if r.amended != before else r.then(amended=amended),
             )
             log.event("run_amended", runId=run_id, **tally.model_dump(by_alias=True, exclude={"reasons"}))
@@ -106,7 +105,7 @@ def _list_rejects(services: Services, run: Run, manifest: Manifest) -> list[Lane
     """
     for _ in range(store.MAX_TRIES):
         report = services.blobs.extension(manifest.rejects)
-        folded = [lane for lane, _ in read_lanes(services, run)]
+        folded = [*read_lanes(services, run).values()]
         try:
             if report is None:
                 raise Stop("rejects_missing", f"The reject report of the run {run.run_id} is gone.", Culprit.SYSTEM)
@@ -144,10 +143,9 @@ def end_before_sending(services: Services, run_id: str, planner: str, status: Ru
 
 def record_end(services: Services, run_id: str, end: End, may_end: Callable[[Run], bool]) -> None:
     """Write the run's end, once and if it `may_end`; then do what follows from it."""
-    run = store.change(
-        services.blobs,
-        Run,
-        run_path(run_id),
+    run = change_run(
+        services,
+        run_id,
         lambda r: None if r.end or not may_end(r) else r.then(end=end),
     )
     if run is None or run.end is None:
@@ -168,63 +166,67 @@ def after_end(services: Services, run: Run) -> None:
     """Do what follows from the end: the report, what the next run compares with, and no working copy any more.
 
     It follows from the records alone, so it may be done again. The working copy goes last, and only when no import is
-    late and the account is up to date: as long as there is one, the sweep knows that something is left to do.
+    late and the tally is up to date: as long as there is one, the sweep knows that something is left to do.
     """
     # The report is read before the record: who is late with an old record does not overwrite a newer report.
-    stored = services.blobs.read(run_path(run.run_id, "report.json"))
-    run = store.get(services.blobs, Run, run_path(run.run_id)) or run
-    tally = run.tally
-    if run.end is None or tally is None:
+    previous = services.blobs.read(report_path(run.run_id))
+    run = read_run(services, run.run_id) or run
+    if run.end is None or run.tally is None:
         return
-    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id)) if run.plan else None
-    report = Report(
+    manifest = read_manifest(services, run.run_id) if run.plan else None
+    try:
+        _write_report(services, _report(run, run.end, run.tally, manifest), previous)
+    except Changed:
+        return
+    if manifest and run.end.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
+        _remember(services, run, run.end, manifest)
+    lanes = [*read_lanes(services, run).values()]
+    if run.plan and (any(any(lane.late()) for lane in lanes) or tally_of(run.plan, lanes) != run.tally):
+        return
+    for path in list(services.blobs.names(f"{WORKING}{run.run_id}/")):
+        services.blobs.delete(path)
+
+
+def _report(run: Run, end: End, tally: Tally, manifest: Manifest | None) -> Report:
+    return Report(
         run_id=run.run_id,
         export_id=run.export_id,
-        status=run.end.status,
-        ended_utc=run.end.at,
+        status=end.status,
+        ended_utc=end.at,
         tally=tally,
         explanations={code: BY_CODE[code].explanation for code in tally.reasons},
         sources=manifest.sources if manifest else (),
         warnings=run.plan.warnings if run.plan else (),
-        resends=run.end.resends,
+        resends=end.resends,
     )
-    try:
-        _write_report(services, report, stored)
-    except Changed:
-        return
-    if manifest and run.end.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
-        success = LastSuccess(
-            run_id=run.run_id,
-            fingerprint=manifest.fingerprint,
-            rows_read=run.end.tally.rows_read,
-            at=run.end.at,
-            host=run.host,
-            confirmed=run.end.tally.confirmed,
-        )
-        store.change(
-            services.blobs,
-            Slot,
-            slot_path(run.export_id),
-            lambda s: (
-                None
-                if s.last_success and s.last_success.at >= success.at
-                else s.model_copy(update={"last_success": success})
-            ),
-        )
-    folded = [lane for lane, _ in read_lanes(services, run)]
-    if run.plan and (any(any(lane.late()) for lane in folded) or count.tally_of(run.plan, folded) != tally):
-        return
-    for path in list(services.blobs.names(f"working/{run.run_id}/")):
-        services.blobs.delete(path)
 
 
-def _write_report(services: Services, report: Report, stored: Blob | None) -> None:
-    """Write the report if it is news. Raises `Changed` when somebody else has written one since `told` was read."""
-    path = run_path(report.run_id, "report.json")
-    if stored is None:
+def _write_report(services: Services, report: Report, previous: Blob | None) -> None:
+    """Write the report if it is news. Raises `Changed` when somebody has written one since `previous` was read."""
+    path = report_path(report.run_id)
+    if previous is None:
         services.blobs.create(path, report.to_json())
-    elif load(Report, stored.data) != report:
-        services.blobs.replace(path, report.to_json(), stored.etag)
+    elif load(Report, previous.data) != report:
+        services.blobs.replace(path, report.to_json(), previous.etag)
+
+
+def _remember(services: Services, run: Run, end: End, manifest: Manifest) -> None:
+    """Keep what the next run of the export compares with, unless a newer run did."""
+    success = LastSuccess(
+        run_id=run.run_id,
+        fingerprint=manifest.fingerprint,
+        rows_read=end.tally.rows_read,
+        at=end.at,
+        host=run.host,
+        confirmed=end.tally.confirmed,
+    )
+
+    def newer(slot: Slot) -> Slot | None:
+        if slot.last_success and slot.last_success.at >= success.at:
+            return None
+        return slot.model_copy(update={"last_success": success})
+
+    store.change(services.blobs, Slot, slot_path(run.export_id), newer)
 
 
 def _write_rejects(services: Services, manifest: Manifest, folded: list[Lane], report: BlobWriter) -> None:
@@ -236,5 +238,5 @@ def _write_rejects(services: Services, manifest: Manifest, folded: list[Lane], r
     numbers = sorted(reasons)
     copies = read_batches(services, manifest.payload, (manifest.batches[number] for number in numbers))
     for number, (body, references) in zip(numbers, copies, strict=True):
-        report.write(rejects.lines(contact_rejects(manifest, body, references, reasons[number])))
+        report.write(lines(contact_rejects(manifest, body, references, reasons[number])))
     report.commit()

@@ -20,10 +20,11 @@ from exporter.pipeline.dispatch import dispatch, lanes_for
 from exporter.pipeline.resume import identity, refreshes_of, what_is_left
 from exporter.pipeline.session import session_of
 from exporter.ports import Changed
-from exporter.records import paths, store
-from exporter.records.paths import manifest_path, run_path, slot_path
+from exporter.records import paths
+from exporter.records.paths import manifest_path
 from exporter.records.payload import PlanWriter, read_batches
-from exporter.records.slots import LastSuccess, Slot
+from exporter.records.runs import change_run, read_manifest, read_run
+from exporter.records.slots import LastSuccess, read_slot
 from exporter.runs.run import Problem, Run, RunStatus, Trigger, Waiting
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
@@ -41,12 +42,12 @@ def plan_run(services: Services, run_id: str) -> None:
 
     A wait or a failure is recorded in the run; only `errors.Unavailable` of the app's own storage is raised.
     """
-    run = store.get(services.blobs, Run, run_path(run_id))
+    run = read_run(services, run_id)
     if run is None or run.end:
         return log.event("plan_not_needed", runId=run_id)
     if run.halted:
         return finish.finish(services, run_id)
-    manifest = store.get(services.blobs, Manifest, manifest_path(run_id))
+    manifest = read_manifest(services, run_id)
     if manifest is None:
         me = services.ids.new()
         attempts = claim(services, run_id, me)
@@ -119,7 +120,7 @@ def _guard_unchanged(services: Services, run: Run, refreshes: list[Refresh]) -> 
 
 
 def _last_success(services: Services, run: Run) -> LastSuccess | None:
-    slot = store.get(services.blobs, Slot, slot_path(run.export_id))
+    slot = read_slot(services, run.export_id)
     return slot.last_success if slot else None
 
 
@@ -186,7 +187,7 @@ def _read(
         # Another planner was faster: its manifest counts, and these copies are of no use.
         services.blobs.delete(payload_path)
         services.blobs.delete(rejects_path)
-        return store.get(services.blobs, Manifest, manifest_path(run.run_id)) or manifest
+        return read_manifest(services, run.run_id) or manifest
     log.event("planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(batches))
     return manifest
 
@@ -209,7 +210,7 @@ def _failed(services: Services, run_id: str, me: str, what: str) -> None:
             return None
         return run.then(attempts=run.attempts.model_copy(update={"errors": run.attempts.errors + 1}))
 
-    run = store.change(services.blobs, Run, run_path(run_id), count)
+    run = change_run(services, run_id, count)
     if run is None or run.attempts is None or run.attempts.errors < PLANNING_TRIES:
         return
     problem = Problem(
@@ -228,10 +229,9 @@ def _wait(services: Services, run: Run, me: str, error: Wait) -> None:
         return finish.end_before_sending(services, run.run_id, me, RunStatus.FAILED, Problem.of(error))
     pause_s = max(RETRY_WAIT_S, min(error.retry_after_s or 0.0, 900.0))
     waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + pause_s)
-    store.change(
-        services.blobs,
-        Run,
-        run_path(run.run_id),
+    change_run(
+        services,
+        run.run_id,
         lambda r: r.then(waiting=waiting, claim=None, attempts=None) if r.claimed_by(me) else None,
     )
     return log.event("run_waiting", runId=run.run_id, code=error.code)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.batches import Batch
-from exporter.delivery.manifest import Manifest
 from exporter.delivery.plan import Carried
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned
 from exporter.ports import Changed
 from exporter.reasons import Reason
-from exporter.records import lanes, store
-from exporter.records.paths import manifest_path, run_path
+from exporter.records.lanes import read_lanes
+from exporter.records.runs import read_manifest, read_run
 from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.source.segments import Refresh, find_refresh
@@ -46,7 +45,7 @@ def identity(host: str, export: ExportDefinition, refreshes: list[Refresh]) -> s
 
 def check_resumable(services: Services, run: Run, host: str, export: ExportDefinition) -> None:
     """Check that the export would send today what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
-    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
+    manifest = read_manifest(services, run.run_id)
     try:
         now = identity(host, export, refreshes_of(services, export))
     except Changed:
@@ -79,14 +78,14 @@ def what_is_left(services: Services, run: Run, planned: Planned, identity: str) 
     """Return all batches, or those of which the run that is resumed has no outcome."""
     if run.resumes is None:
         return Left(planned.batches)
-    earlier = store.get(services.blobs, Run, run_path(run.resumes))
-    manifest = store.get(services.blobs, Manifest, manifest_path(run.resumes))
+    earlier = read_run(services, run.resumes)
+    manifest = read_manifest(services, run.resumes)
     by_content = {batch.sha256: batch for batch in planned.batches}
     if earlier is None or manifest is None or manifest.fingerprint != identity:
         raise _not_resumable()
     if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
         raise _not_resumable()  # a release in between reads the same files in another way
-    found = list(fates(lane for lane, _ in lanes.read_lanes(services, earlier)))
+    found = list(fates(read_lanes(services, earlier).values()))
     left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, found)
     here = [by_content[batch.sha256] for batch in manifest.batches]
     refused: defaultdict[int, dict[int, Reason]] = defaultdict(dict)

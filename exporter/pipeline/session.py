@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from exporter import log
 from exporter.activecampaign import account, outcomes, pacing, wire
 from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
-from exporter.definitions.connections import Connection
 from exporter.errors import Stop, Throttled, Unavailable, Wait
 from exporter.ports import Changed
-from exporter.records import paths, store
+from exporter.records.definitions import read_connection
 from exporter.records.store import MAX_TRIES
 from exporter.runs.run import Run
 from exporter.services import Services
@@ -106,7 +105,7 @@ def session_of(services: Services, run: Run, *, fresh: bool = False) -> Session:
     secret that it began with. Raises what `ports.Secrets.get` raises.
     """
     connection_id = run.export.connection_id
-    connection = store.get(services.blobs, Connection, paths.connection_path(connection_id)) if connection_id else None
+    connection = read_connection(services, connection_id) if connection_id else None
     secret_name = connection.secret_name if connection and connection.host == run.host else run.secret_name
     return Session(services, run.host, services.secrets.get(secret_name, fresh=fresh))
 

@@ -15,7 +15,9 @@ from exporter.model import load
 from exporter.ports import Changed
 from exporter.queues import PLAN_QUEUE, send_hint
 from exporter.records import paths, store
+from exporter.records.definitions import read_connection
 from exporter.records.paths import run_path, slot_path
+from exporter.records.runs import read_run
 from exporter.records.slots import IdempotencyKey, Slot, active_run
 from exporter.runs.run import End, Problem, Run, RunStatus, Trigger, new_run_id, scheduled_run_id
 from exporter.services import Services
@@ -54,7 +56,7 @@ def start(
     Raises `Stop` ("no_connection", "connection_not_found") and `Unavailable`.
     """
     for _ in range(store.MAX_TRIES):
-        if known := store.get(services.blobs, Run, run_path(run_id)):
+        if known := read_run(services, run_id):
             return _known(services, known)
         blob = services.blobs.read(slot_path(export.id))
         slot = load(Slot, blob.data) if blob else None
@@ -78,7 +80,7 @@ def start(
 
 def _known(services: Services, run: Run) -> Started:
     """Return the run that answers a request which was seen before."""
-    instead = store.get(services.blobs, Run, run_path(run.end.instead)) if run.end and run.end.instead else None
+    instead = read_run(services, run.end.instead) if run.end and run.end.instead else None
     return Started(instead, Outcome.JOINED) if instead else Started(run, Outcome.KNOWN)
 
 
@@ -113,7 +115,7 @@ def connection_of(services: Services, export: Export) -> Connection:
         raise Stop(
             "no_connection", f"The export {export.id!r} has no connection. Give it one with PUT /exports/{export.id}."
         )
-    connection = store.get(services.blobs, Connection, paths.connection_path(export.connection_id))
+    connection = read_connection(services, export.connection_id)
     if connection is None:
         raise Stop(
             "connection_not_found",
@@ -220,6 +222,6 @@ def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, 
     try:
         services.blobs.create(run_path(run_id), run.to_json())
     except Changed:
-        return store.get(services.blobs, Run, run_path(run_id)) or run
+        return read_run(services, run_id) or run
     log.event("run_skipped", runId=run_id, exportId=export.id, code=problem.code)
     return run

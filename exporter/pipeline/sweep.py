@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from math import inf
 
 from exporter import log
-from exporter.delivery import ledger
-from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, ExporterError
 from exporter.model import to_epoch
 from exporter.pipeline import confirm, finish
@@ -19,9 +17,10 @@ from exporter.pipeline.claim import CLAIM_S
 from exporter.pipeline.dispatch import dispatch
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE, send_hint
 from exporter.records import audit, store
-from exporter.records.lanes import read_lanes
-from exporter.records.paths import SLOTS, lane_path, manifest_path, run_path
+from exporter.records.lanes import read_lane, read_lanes
+from exporter.records.paths import SLOTS
 from exporter.records.payload import LAST_CALL_S, WORKING_COPY_S
+from exporter.records.runs import change_run, read_manifest, read_run
 from exporter.records.slots import Slot, active_run
 from exporter.runs.run import Problem, Run
 from exporter.services import Services
@@ -62,37 +61,36 @@ def _drive(services: Services, run: Run) -> None:
     now = services.clock.now()
     if run.plan is None:
         if run.halted:
-            return finish.finish(services, run.run_id)
+            finish.finish(services, run.run_id)
+            return
         asked_recently = run.claim is None and run.waiting is None and now - run.requested_utc < GRACE_S
         planning = run.claim is not None and now - run.claim.at < CLAIM_S
         waits = run.waiting is not None and now < run.waiting.until
         if not (asked_recently or planning or waits):
             send_hint(services, PLAN_QUEUE, {"runId": run.run_id})
-        return None
+        return
     lanes = run.plan.lanes
     if now - run.plan.at > LAST_CALL_S and not run.halted:
         run = _stop(services, run)
     for number in range(lanes):
-        blob = services.blobs.read(lane_path(run.run_id, number))
-        if blob is None:
-            if manifest := store.get(services.blobs, Manifest, manifest_path(run.run_id)):
+        lane = read_lane(services, run.run_id, number)
+        if lane is None:
+            if manifest := read_manifest(services, run.run_id):
                 dispatch(services, run.run_id, manifest)
-            return None
-        lane = ledger.fold(blob.data)
-        silent_s = now - to_epoch(lane.waiting["until"]) if lane.waiting else blob.age_s
-        waits = silent_s < 0 and not run.halted
-        if lane.done or waits or lane.held(blob.age_s, services.settings.lane_stale_s):
+            return
+        if lane.idle_because(now, services.settings.lane_stale_s, halted=run.halted):
             continue
+        silent_s = now - to_epoch(lane.waiting["until"]) if lane.waiting else lane.age_s
         if silent_s > SILENT_S:
             log.event("run_silent", level=logging.WARNING, runId=run.run_id, lane=number, silentS=round(silent_s))
-        if blob.age_s >= GRACE_S or lane.waiting:
+        if lane.age_s >= GRACE_S or lane.waiting:
             send_hint(services, UPLOAD_QUEUE, {"runId": run.run_id, "lane": number})
-    return finish.finish(services, run.run_id)
+    finish.finish(services, run.run_id)
 
 
 def _stop(services: Services, run: Run) -> Run:
     """Stop a run that has contacts left to send; the cause is what it waits for, if it does."""
-    left = [lane for lane, _ in read_lanes(services, run) if any(lane.pending())]
+    left = [lane for lane in read_lanes(services, run).values() if any(lane.pending())]
     if not left:
         return run
     if waiting := next((lane.waiting for lane in left if lane.waiting), None):
@@ -106,9 +104,7 @@ def _stop(services: Services, run: Run) -> Run:
             culprit=Culprit.EXTERNAL,
         )
     log.event("run_stopped", level=logging.ERROR, runId=run.run_id, code=problem.code)
-    stopped = store.change(
-        services.blobs, Run, run_path(run.run_id), lambda r: None if r.halted else r.then(stop=problem)
-    )
+    stopped = change_run(services, run.run_id, lambda r: None if r.halted else r.then(stop=problem))
     return stopped or run
 
 
@@ -120,7 +116,7 @@ def _expire(services: Services) -> None:
             _delete(services, path)
     for path in list(services.blobs.names("working/")):
         with _alone(path):
-            run = store.get(services.blobs, Run, run_path(path.split("/")[1]))
+            run = read_run(services, path.split("/")[1])
             if now - (_copied_at(run) if run else _requested_at(path)) > WORKING_COPY_S:
                 _delete(services, path)
             elif run and run.end:

@@ -12,22 +12,21 @@ from dataclasses import dataclass, field
 
 from exporter import log
 from exporter.activecampaign import bodies, imports, outcomes, wire
-from exporter.delivery import events, ledger, steps
+from exporter.delivery import events, steps
 from exporter.delivery.events import Event
 from exporter.delivery.ledger import BulkImport, Lane, Portion
 from exporter.delivery.manifest import Manifest
 from exporter.delivery.steps import Ask, Finished, GiveUp, Pause, Send
 from exporter.delivery.waits import lane_wait_s
 from exporter.errors import Culprit, Stop, Unavailable, Wait
-from exporter.model import to_epoch
 from exporter.pipeline import finish
 from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.session import CALLED_OFF, Session, session_of
 from exporter.ports import Changed
 from exporter.queues import UPLOAD_QUEUE, send_hint
-from exporter.records import lanes, store
-from exporter.records.paths import lane_path, manifest_path, run_path
+from exporter.records.lanes import append_events, read_lane
 from exporter.records.payload import LAST_ANSWER_S, read_batch
+from exporter.records.runs import change_run, read_manifest, read_run
 from exporter.runs.run import Problem, Run
 from exporter.services import Services
 
@@ -45,24 +44,24 @@ def upload_lane(services: Services, run_id: str, number: int) -> None:
     Only `errors.Unavailable` of the app's own storage is raised; the sweep finds the lane again.
     """
     now = services.clock.now()
-    run = store.get(services.blobs, Run, run_path(run_id))
-    blob = services.blobs.read(lane_path(run_id, number)) if run and not run.end else None
-    manifest = store.get(services.blobs, Manifest, manifest_path(run_id)) if blob else None
-    if run is None or blob is None or manifest is None:
-        return log.event("lane_not_needed", runId=run_id, lane=number)
-    lane = ledger.fold(blob.data)
-    if lane.done:
-        return finish.finish(services, run_id)
-    if lane.held(blob.age_s, services.settings.lane_stale_s):
-        return log.event("lane_held", runId=run_id, lane=number)
-    if lane.waiting and to_epoch(lane.waiting["until"]) > now and not run.halted:
-        return log.event("lane_waits", runId=run_id, lane=number)
+    run = read_run(services, run_id)
+    lane = read_lane(services, run_id, number) if run and not run.end else None
+    manifest = read_manifest(services, run_id) if lane else None
+    if run is None or lane is None or manifest is None:
+        log.event("lane_not_needed", runId=run_id, lane=number)
+        return
+    match lane.idle_because(now, services.settings.lane_stale_s, halted=run.halted):
+        case "done":
+            finish.finish(services, run_id)
+            return
+        case "held" | "waits" as why:
+            log.event(f"lane_{why}", runId=run_id, lane=number)
+            return
     worker = _Worker(services, run, now, number, manifest, lane, services.ids.new())
     try:
         worker.work()
     except Changed:
         log.event("lane_lost", runId=run_id, lane=number, by=worker.me)
-    return None
 
 
 @dataclass(slots=True)
@@ -219,12 +218,12 @@ class _Worker:
         return bodies.select(body, self.manifest.around, portion.to_send)
 
     def _append(self, *events: Event) -> None:
-        lanes.append_events(self.services, self.run.run_id, self.number, self.lane, *events)
+        append_events(self.services, self.run.run_id, self.number, self.lane, *events)
 
     def _look_for_cancel(self, now: float) -> None:
         if now - self.run_read_at >= CHECK_CANCEL_S:
             self.run_read_at = now
-            self.run = store.get(self.services.blobs, Run, run_path(self.run.run_id)) or self.run
+            self.run = read_run(self.services, self.run.run_id) or self.run
 
     def _wait(self, error: Wait) -> None:
         """Record what the lane waits for and until when. A message wakes it, or else the sweep; no attempt is burnt."""
@@ -241,10 +240,7 @@ class _Worker:
         """Record that no batch of this run can work any more; every lane sees it."""
         problem = Problem.of(error)
         log.event("run_stopped", level=logging.ERROR, runId=self.run.run_id, code=error.code)
-        stopped = store.change(
-            self.services.blobs,
-            Run,
-            run_path(self.run.run_id),
-            lambda r: None if r.end or r.stop else r.then(stop=problem),
+        stopped = change_run(
+            self.services, self.run.run_id, lambda r: None if r.end or r.stop else r.then(stop=problem)
         )
         self.run = stopped or self.run

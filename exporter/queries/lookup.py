@@ -14,10 +14,9 @@ from exporter.delivery.manifest import Manifest
 from exporter.errors import Stop
 from exporter.queries.reading import one_reader, read_again
 from exporter.reasons import Reason
-from exporter.records import store
 from exporter.records.lanes import read_lanes
-from exporter.records.paths import manifest_path, run_path
 from exporter.records.payload import read_batches
+from exporter.records.runs import read_manifest, read_run
 from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.tally.fates import BUCKETS, Bucket, Fate, fates
@@ -62,7 +61,7 @@ def look_up(services: Services, run: Run, address: str) -> Found:
     Looks into the working copy while there is one, later into the files that the run read, while they are there.
     Raises `Stop` ("run_not_planned") and what `reading.one_reader` and `reading.read_all` raise.
     """
-    manifest = store.get(services.blobs, Manifest, manifest_path(run.run_id))
+    manifest = read_manifest(services, run.run_id)
     if manifest is None:
         raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
     key = address.strip().lower()
@@ -71,11 +70,11 @@ def look_up(services: Services, run: Run, address: str) -> Found:
     rows = {place: Row(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
     if contact:
         place = manifest.locate(contact.row)
-        fate = fate_of([lane for lane, _ in read_lanes(services, run)], contact.batch, contact.position)
+        fate = fate_of(read_lanes(services, run).values(), contact.batch, contact.position)
         is_open = fate.open and run.end is None
         bucket, reason = (Bucket.OPEN, None) if is_open else (fate.bucket, fate.reason)
         rows[place] = Row(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
-    elif run.resumes and (earlier := store.get(services.blobs, Run, run_path(run.resumes))):
+    elif run.resumes and (earlier := read_run(services, run.resumes)):
         before = look_up(services, earlier, address)
         rows |= {(row.path, row.row): row for row in before.rows if row.batch is not None}
         complete = complete and before.complete

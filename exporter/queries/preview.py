@@ -16,9 +16,7 @@ from exporter.pipeline.brakes import check_size
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_of
 from exporter.reasons import Reason
-from exporter.records import store
-from exporter.records.paths import slot_path
-from exporter.records.slots import Slot
+from exporter.records.slots import read_slot
 from exporter.runs.run import Problem
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
@@ -62,7 +60,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     examples = _Examples()
     around = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields), around, examples)
-    slot = store.get(services.blobs, Slot, slot_path(export_id))
+    slot = read_slot(services, export_id)
     last = slot.last_success if slot else None
     binding = None if export.allow_over_contact_limit else limits
     checks: tuple[Callable[[], None], ...] = (

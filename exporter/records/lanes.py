@@ -10,10 +10,16 @@ from exporter.runs.run import Run
 from exporter.services import Services
 
 
-def read_lanes(services: Services, run: Run) -> list[tuple[Lane, float]]:
-    """Return every lane of the run, folded, with the seconds since its last event; an unopened ledger is left out."""
-    blobs = (services.blobs.read(lane_path(run.run_id, n)) for n in range(run.plan.lanes if run.plan else 0))
-    return [(ledger.fold(blob.data), blob.age_s) for blob in blobs if blob]
+def read_lane(services: Services, run_id: str, number: int) -> Lane | None:
+    """Return a lane as its ledger tells, or None when that is not open. Raises what `ledger.fold` raises."""
+    blob = services.blobs.read(lane_path(run_id, number))
+    return ledger.fold(blob.data, blob.age_s) if blob else None
+
+
+def read_lanes(services: Services, run: Run) -> dict[int, Lane]:
+    """Return the lanes of the run by their numbers; one whose ledger is not open is left out."""
+    found = ((number, read_lane(services, run.run_id, number)) for number in range(run.plan.lanes if run.plan else 0))
+    return {number: lane for number, lane in found if lane}
 
 
 def append_events(services: Services, run_id: str, number: int, lane: Lane, *events: Event) -> None:

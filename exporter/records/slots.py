@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporter.model import Record, Time, Value
 from exporter.ports import Changed
 from exporter.records import store
-from exporter.records.paths import SLOTS, run_path
+from exporter.records.paths import SLOTS, run_path, slot_path
 from exporter.runs.run import Run
 from exporter.services import Services
 
@@ -32,6 +32,11 @@ class Slot(Record):
 
     run: Run
     last_success: LastSuccess | None = None
+
+
+def read_slot(services: Services, export_id: str) -> Slot | None:
+    """Return the slot of an export, or None when it never ran. Raises what `store.get` raises."""
+    return store.get(services.blobs, Slot, slot_path(export_id))
 
 
 def active_run(services: Services, slot: Slot) -> Run | None:

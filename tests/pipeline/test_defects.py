@@ -110,7 +110,7 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
     drive(fakes, run_id, limit_s=600)
     fakes.clock.sleep(A_DAY_S / 2)
     run = drive(fakes, run_id, limit_s=600)
-    (lane,) = (lane for lane, _ in lanes.read_lanes(fakes.services, run))
+    (lane,) = lanes.read_lanes(fakes.services, run).values()
     assert run.end is None
     assert lane.waiting
     assert lane.waiting["code"] == "defect"

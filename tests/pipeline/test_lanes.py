@@ -47,7 +47,7 @@ def planned(fakes: Fakes, count: int) -> str:
 
 def wait(fakes: Fakes, run_id: str, wait_s: float) -> None:
     """Record that the lane waits from now on."""
-    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
+    (lane,) = lanes.read_lanes(fakes.services, read_run(fakes, run_id)).values()
     until = to_text(fakes.clock.now() + wait_s)
     event = lane_event(fakes.clock.now(), "waiting", code="x", message="x", culprit="external", until=until)
     lanes.append_events(fakes.services, run_id, 0, lane, event)
@@ -127,7 +127,7 @@ def test_a_lane_that_only_waits_for_outcomes_is_passed_on_to_the_next_question(f
     run_id = planned(fakes, 30)
     fakes.account.end_next_imports("stuck", 1)
     upload_lane(fakes.services, run_id, 0)
-    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
+    (lane,) = lanes.read_lanes(fakes.services, read_run(fakes, run_id)).values()
     (one,) = lane.accepted()
     ((visible_at, _),) = fakes.messages.queues[UPLOAD_QUEUE]
     assert 0 <= visible_at - steps.ask_at(one, lane.expect_s) < 1, "whole seconds, and not before"

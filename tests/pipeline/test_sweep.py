@@ -58,7 +58,7 @@ def record(fakes: Fakes, run_id: str, **facts: object) -> None:
 
 def note(fakes: Fakes, run_id: str, name: str, **data: object) -> None:
     """Append an event to the run's only lane, now."""
-    ((lane, _),) = lanes.read_lanes(fakes.services, read_run(fakes, run_id))
+    (lane,) = lanes.read_lanes(fakes.services, read_run(fakes, run_id)).values()
     lanes.append_events(fakes.services, run_id, 0, lane, lane_event(fakes.clock.now(), name, **data))
 
 

@@ -302,7 +302,7 @@ def one_lane_ends_the_run(patch: pytest.MonkeyPatch) -> None:
     original = finish._close_lanes
 
     def over(services: Any, run: Run) -> bool:
-        return any(lane.done for lane, _ in read_lanes(services, run)) or original(services, run)
+        return any(lane.done for lane in read_lanes(services, run).values()) or original(services, run)
 
     everywhere(patch, finish._close_lanes, over)
 
@@ -310,13 +310,13 @@ def one_lane_ends_the_run(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def every_worker_is_taken_for_dead(patch: pytest.MonkeyPatch) -> None:
     """A lane is taken over from a worker that is alive."""
-    patch.setattr(Lane, "held", lambda self, age_s, stale_s: False)
+    patch.setattr(Lane, "held", lambda self, stale_s: False)
 
 
 @mistake
 def a_dead_worker_keeps_its_lane(patch: pytest.MonkeyPatch) -> None:
     """A lane whose worker died is never taken over."""
-    patch.setattr(Lane, "held", lambda self, age_s, stale_s: self.holder is not None)
+    patch.setattr(Lane, "held", lambda self, stale_s: self.holder is not None)
 
 
 @mistake

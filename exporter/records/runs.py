@@ -1,0 +1,26 @@
+"""Run records and manifests, read and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exporter.delivery.manifest import Manifest
+from exporter.records import store
+from exporter.records.paths import manifest_path, run_path
+from exporter.runs.run import Run
+from exporter.services import Services
+
+
+def read_run(services: Services, run_id: str) -> Run | None:
+    """Return the run, or None when there is none. Raises what `store.get` raises."""
+    return store.get(services.blobs, Run, run_path(run_id))
+
+
+def change_run(services: Services, run_id: str, update: Callable[[Run], Run | None]) -> Run | None:
+    """Apply `update` to the run and return what is stored then, as `store.change` does."""
+    return store.change(services.blobs, Run, run_path(run_id), update)
+
+
+def read_manifest(services: Services, run_id: str) -> Manifest | None:
+    """Return the manifest of a run, or None before it is planned. Raises what `store.get` raises."""
+    return store.get(services.blobs, Manifest, manifest_path(run_id))
