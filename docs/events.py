@@ -13,7 +13,7 @@ INFRA = ROOT / "infra"
 
 UNITS = {"M": "minutes", "H": "hour", "D": "days"}
 MEANINGS = {
-    "access_refused": "a signed-in caller lacks the role that an operation takes",
+    "access_refused": "a caller is not signed in, or lacks the role that an operation takes; `code` says which",
     "audit_outcome_missing": "what came of a call could not be written to the audit trail",
     "connection_deleted": "a connection was removed; how many exports lost it, how many runs were canceled",
     "connection_saved": "a connection was created or changed",
@@ -35,16 +35,16 @@ MEANINGS = {
     "plan_not_needed": "a message came for a run that is over or unknown",
     "planned": "a run was planned",
     "rejects_not_listed": "contacts that are not confirmed could not be added to the reject report; `code` says why",
-    "run_amended": "a late import had its outcome; the account as it is now",
+    "run_amended": "a late import had its outcome; the tally as it is now",
     "run_cancel_asked": "somebody asked to cancel a run",
-    "run_ended": "a run ended; its account",
+    "run_ended": "a run ended; its tally",
     "run_silent": "a lane that has work and does not wait has been silent for a quarter of an hour",
     "run_skipped": "a run did nothing because another run of the export was going",
     "run_started": "a run was started",
     "run_stopped": "no batch of a run can work any more; it ends as failed when what was sent is confirmed",
     "run_waiting": "a run that is not planned yet waits for something outside",
-    "schedule_fired": "the schedule started this many runs",
-    "schedule_missed": "storage did not answer for minutes when the schedule fired, so that something was not started",
+    "schedule_fired": "the schedule fired; how many runs it started",
+    "schedule_missed": "storage did not answer for minutes when the schedule fired, so not every export was started",
     "schedule_waits": "storage did not answer when the schedule fired; it tries again",
     "scheduled_start_failed": "the schedule could not start one export",
     "source_changed_while_read": "a file of the segment was replaced while it was read",
@@ -65,7 +65,7 @@ EVENTS = """## Events
 
 One line of JSON each, in `traces` of Application Insights: `action`, and the members of the table. They hold ids,
 codes and counts, no personal data of customers. In a query: `extend event = parse_json(message)`. `run_ended` and
-`run_amended` have all buckets of the account as well."""
+`run_amended` have all buckets of the tally as well."""
 
 
 def page() -> str:

@@ -87,15 +87,24 @@ def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Re
         _inputs(route, request)
         return route.handler(services)
     available = services()
-    who = caller(request.headers, signed_in_by_platform=available.settings.signed_in_by_platform)
-    if who.role < route.role:
-        log.event("access_refused", level=logging.WARNING, operation=route.name, role=who.role.name)
-        raise Refusal(
-            403, "role_missing", f"Expected the role {route.role.name.title()}; yours is {who.role.name.title()}."
-        )
+    who = _admitted(available, request, route.name, route.role)
     call = partial(route.handler, Context(available, request, who), **parts, **_inputs(route, request))
     audited = route.audited and request.method != "HEAD"  # which changes nothing and shows nobody
     return _audited(available, request, who, route, call) if audited else call()
+
+
+def _admitted(services: Services, request: Request, operation: str, role: Role) -> Caller:
+    """Return the caller, who has the role at least. Raises `Refusal`; the log says so, since the trail does not."""
+    try:
+        who = caller(request.headers, signed_in_by_platform=services.settings.signed_in_by_platform)
+        if who.role < role:
+            raise Refusal(
+                403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}."
+            )
+    except Refusal as refusal:
+        log.event("access_refused", level=logging.WARNING, operation=operation, code=refusal.code)
+        raise
+    return who
 
 
 def _find(request: Request) -> tuple[Route, dict[str, str]]:

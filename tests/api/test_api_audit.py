@@ -72,10 +72,14 @@ def test_reading_leaves_no_entry_unless_it_shows_personal_data(api: Api) -> None
     assert len(entries(api)) == before + 1
 
 
-def test_who_may_not_do_it_leaves_a_line_in_the_log_and_no_entry(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    api.as_user("Viewer").put("/connections/main", CONNECTION)
+@pytest.mark.parametrize(("roles", "code"), [((), "no_role"), (("Viewer",), "role_missing")])
+def test_who_may_not_do_it_leaves_a_line_in_the_log_and_no_entry(
+    api: Api, caplog: pytest.LogCaptureFixture, roles: tuple[str, ...], code: str
+) -> None:
+    api.as_user(*roles).put("/connections/main", CONNECTION)
     assert entries(api) == []
-    assert "access_refused" in caplog.text
+    (line,) = (record.getMessage() for record in caplog.records if "access_refused" in record.getMessage())
+    assert orjson.loads(line) == {"action": "access_refused", "operation": "saveConnection", "code": code}
     assert "grace" not in caplog.text
 
 
