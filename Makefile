@@ -12,7 +12,7 @@ help: ## Show this help
 
 setup: $(INSTALLED) ## Install what is needed: .venv and node_modules
 
-demo: $(INSTALLED) ## Run one export from start to finish on this machine, and show its account
+demo: $(INSTALLED) ## Run one export from start to finish on this machine, and show its tally
 	@$(RUN) -m sandbox demo
 
 serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key for curl
@@ -52,7 +52,7 @@ mutants: $(INSTALLED) ## Plant small mistakes in the rules, and see the tests no
 	@$(RUN) -m tests.mutants $(MODULE)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/
-	$(RUN) docs/generate.py
+	$(RUN) -m docs.generate
 	$(VENV)/bin/mkdocs build --quiet --strict
 
 lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes

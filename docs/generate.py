@@ -1,15 +1,11 @@
-"""Write the generated reference pages: `python docs/generate.py`. A test compares them with the code."""
+"""Write the generated reference pages: `python -m docs.generate`. A test compares them with the code."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
-
-DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))
 
 from docs import events, members, privacy
 from docs.tables import table
@@ -18,11 +14,13 @@ from exporter.runs.run import STEPS, RunStatus
 from exporter.settings import Settings
 from exporter.tally.rejects import COLUMNS
 
+DOCS = Path(__file__).parent
+
 SETTINGS = """# Settings
 
 App settings (environment variables) of the function app. All problems are reported at once, by name, in every answer
-of the API that needs a role, and in the log; only that `LANE_STALE_S` and `REQUEST_DEADLINE_S` do not fit together
-shows when there is no other problem. `GET /api/health` answers 503 while there is one. `infra/` sets those without a
+of the API that needs a role, and in the log; but that `LANE_STALE_S` and `REQUEST_DEADLINE_S` do not fit together is
+reported only when nothing else is wrong. `GET /api/health` answers 503 while there is one. `infra/` sets those without a
 default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read too."""
 READ_BY_OTHERS = (
     ("`AzureWebJobsStorage__*`", "the Functions host", "host storage, by identity"),
@@ -55,7 +53,7 @@ GROUPS = {
 }
 REASONS = """# Reject reasons
 
-Why a row did not become a confirmed contact. The codes are stable; they stand in the account of a run
+Why a row did not become a confirmed contact. The codes are stable; they stand in the tally of a run
 (`GET /api/runs/{runId}`), in its report and in its reject report (`GET /api/runs/{runId}/rejects`)."""
 REPORT = """## The reject report
 
@@ -70,7 +68,7 @@ IN_REPORT = {
     "email": "the e-mail address as the file has it. A text that a spreadsheet would run as a formula begins with an"
     " apostrophe, here and in the other columns",
     "reason": "the code",
-    "explanation": "the sentence below; of a duplicate, which row has the same address",
+    "explanation": "the sentence below; for a duplicate, which row has the same address",
 }
 
 
@@ -105,7 +103,7 @@ people) and `culprit`, that is, who has to act: `system` (this service), `user` 
 
 def states_page() -> str:
     """Return docs/reference/run-states.md; the sentences are the comments beside the states in the code."""
-    source = (DOCS.parent / "exporter" / "runs.py").read_text(encoding="utf-8")
+    source = (DOCS.parent / "exporter" / "runs" / "run.py").read_text(encoding="utf-8")
     rows = []
     for status in RunStatus:
         following = ", ".join(f"`{each}`" for each in RunStatus if each in STEPS[status] - {status})

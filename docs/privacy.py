@@ -31,7 +31,7 @@ def page() -> str:
     return f"""# Privacy record
 
 For the record of processing activities (GDPR article 30) of whoever operates this service. The figures come from the code and
-the template; `make docs` writes this page, and a test compares it. What the page cannot know is marked *you*.
+the template; `make docs` writes this page, and a test compares it. *You* marks what the page cannot know.
 
 **What is not there yet.** People who leave the segment stay on the list: nobody is ever removed or unsubscribed from here.
 There are no pages with a sign-in, only an API; unless sign-in with Microsoft Entra is switched on, whoever holds its key is
@@ -47,7 +47,7 @@ tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscr
 | purpose | put the people of a customer segment onto an ActiveCampaign list, and keep their data there up to date. Legal basis: *you* |
 | data subjects | the customers in the exported segments |
 | read | segment files where Customer Insights writes them, in your storage account. The app may only read there |
-| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns are not taken over from the file |
+| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns stay in the file |
 | sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
 | recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
 | not done | no profiling, no automated decision, no removal of people from a list, no re-subscription of people who unsubscribed |
@@ -62,7 +62,7 @@ tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscr
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
-| Log Analytics | one line of JSON an event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
+| Log Analytics | one line of JSON per event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
 | memory of the app | rows while they are worked on | seconds | itself | nobody |
 | ActiveCampaign | the contacts | | *you*, there | *you* |
 
@@ -88,10 +88,10 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 
 ## A breach
 
-`GET /api/exports/{{exportId}}/runs` says when each run took place, and how many contacts it sent. The records of a run name the account (`run.json`)
-and the files with their versions and numbers of rows (`report.json`); its reject report names the rows that are not confirmed. The
-audit trail (`GET /api/audit/{{day}}`) says who changed or looked at what. Access logs of storage and Key Vault are in Log
-Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
+`GET /api/exports/{{exportId}}/runs` says when each run took place, and how many of its contacts were
+confirmed, rejected or unconfirmed. The records of a run name the account (`run.json`) and the files with their versions and
+numbers of rows (`report.json`); its reject report names the rows that are not confirmed. The audit trail (`GET /api/audit/{{day}}`) says who changed or looked at
+what. Access logs of storage and Key Vault are in Log Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
 
 ## What remains yours
 

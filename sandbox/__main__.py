@@ -30,7 +30,7 @@ def main() -> int:
     command.add_argument("--port", type=int, default=7071, help="loopback port of the app; 0 takes a free one")
     command.set_defaults(run=up)
 
-    command = commands.add_parser("demo", help="run one export from start to finish, and show its account")
+    command = commands.add_parser("demo", help="run one export from start to finish, and show its tally")
     command.add_argument("--profiles", type=int, default=5000)
     command.set_defaults(run=lambda options: demo(options.profiles))
 

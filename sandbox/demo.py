@@ -61,7 +61,7 @@ class Api:
 
 
 def demo(profiles: int) -> None:
-    """Run one export of `profiles` generated profiles and print its account."""
+    """Run one export of `profiles` generated profiles and print its tally."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
 
@@ -85,7 +85,7 @@ def demo(profiles: int) -> None:
         run = watch(console, api, run["runId"])
         step(f"The run is [bold]{run['status']}[/]\n")
         if "tally" in run:
-            console.print(account_table(run["tally"]))
+            console.print(tally_table(run["tally"]))
         if "problem" in run:
             console.print(f"{run['problem']['message']}\n")
         if "rejectsUrl" in run:
@@ -129,15 +129,15 @@ def show(bar: Progress, task: Any, run: dict[str, Any]) -> None:  # noqa: ANN401
     bar.update(task, total=total or 1, completed=confirmed, status=run["status"][:9], left=left)
 
 
-def account_table(account: dict[str, Any]) -> Table:
-    """Return the account as a table whose rows add up."""
+def tally_table(tally: dict[str, Any]) -> Table:
+    """Return the tally as a table whose rows add up."""
     table = Table(show_edge=False, pad_edge=False, show_footer=True)
-    total = sum(account[name] for name, _ in BUCKETS)
-    sums = "adds up" if total == account["rowsRead"] else f"DOES NOT ADD UP: {account['rowsRead']} rows were read"
+    total = sum(tally[name] for name, _ in BUCKETS)
+    sums = "adds up" if total == tally["rowsRead"] else f"DOES NOT ADD UP: {tally['rowsRead']} rows were read"
     table.add_column("every row of the segment", footer=f"rows read ({sums})")
-    table.add_column("rows", justify="right", footer=f"{account['rowsRead']:,}")
+    table.add_column("rows", justify="right", footer=f"{tally['rowsRead']:,}")
     for name, words in BUCKETS:
-        table.add_row(words, f"{account[name]:,}")
-    for reason, count in account["reasons"].items():
+        table.add_row(words, f"{tally[name]:,}")
+    for reason, count in tally["reasons"].items():
         table.add_row(f"  [dim]{reason}[/]", f"[dim]{count:,}[/]")
     return table

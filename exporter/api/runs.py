@@ -159,7 +159,7 @@ def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeade
 
 
 def get(context: Context, run_id: str) -> Json[RunView]:
-    """Show a run: status, progress and time left while it is going, the account of every row when it is over."""
+    """Show a run: status, progress and time left while it is going, the tally of its rows when it is over."""
     run = find_run(context, run_id)
     view = RunView.model_validate(_described(context, run))
     return Json(view, headers={} if run.end else {"Retry-After": str(POLL_S)})

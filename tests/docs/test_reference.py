@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from docs import generate
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "infra").rglob("*.md")])
 
 
-def generator() -> Any:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("name", generator().PAGES)
+@pytest.mark.parametrize("name", generate.PAGES)
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
-    assert (ROOT / "docs" / name).read_text() == generator().PAGES[name](), "run: make docs"
+    assert (ROOT / "docs" / name).read_text() == generate.PAGES[name](), "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -38,7 +29,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_state_has_its_sentence() -> None:
-    assert "|  |  |\n" not in generator().states_page()
+    assert "|  |  |\n" not in generate.states_page()
 
 
 def test_the_readme_names_only_make_targets_that_exist() -> None:
