@@ -88,10 +88,10 @@ somebody deletes can be brought back for 7 days. All storage is encrypted with k
 
 ## A breach
 
-`GET /api/exports/{{exportId}}/runs` says when each run took place, and how many of its contacts were
-confirmed, rejected or unconfirmed. The records of a run name the account (`run.json`) and the files with their versions and
-numbers of rows (`report.json`); its reject report names the rows that are not confirmed. The audit trail (`GET /api/audit/{{day}}`) says who changed or looked at
-what. Access logs of storage and Key Vault are in Log Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
+`GET /api/exports/{{exportId}}/runs` says when each run took place, and how many of its contacts were confirmed, rejected
+or unconfirmed. The records of a run name the account (`run.json`) and the files with their versions and numbers of rows
+(`report.json`); its reject report names the rows that are not confirmed. The audit trail (`GET /api/audit/{{day}}`) says who
+changed or looked at what. Access logs of storage and Key Vault are in Log Analytics (`StorageBlobLogs`, `AzureDiagnostics`).
 
 ## What remains yours
 
