@@ -20,8 +20,8 @@ SETTINGS = """# Settings
 
 App settings (environment variables) of the function app. All problems are reported at once, by name, in every answer
 of the API that needs a role, and in the log; but that `LANE_STALE_S` and `REQUEST_DEADLINE_S` do not fit together is
-reported only when nothing else is wrong. `GET /api/health` answers 503 while there is one. `infra/` sets those without a
-default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read too."""
+reported only when nothing else is wrong. `GET /api/health` answers 503 while there is one. `infra/` sets those
+without a default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read too."""
 READ_BY_OTHERS = (
     ("`AzureWebJobsStorage__*`", "the Functions host", "host storage, by identity"),
     ("`ExportStorage__credential`, `ExportStorage__clientId`", "the Functions host", "identity of the triggers"),

@@ -24,17 +24,16 @@ def text_of(node: ast.AST) -> str | None:
     return None
 
 
-def candidates(call: ast.Call, file: str) -> Iterator[ast.AST]:
+def candidates(call: ast.Call) -> Iterator[ast.AST]:
     """Yield what may be the code in a call: Stop(code, ...), Refusal(status, code, ...), code=..., not_found=..."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    # answers.py has outcomes of the same names; its errors are written errors.Stop(...).
-    if name in RAISED and (file != "answers.py" or isinstance(call.func, ast.Attribute)):
+    if name in RAISED:
         yield from call.args[:1]
     if name == "Refusal":
         yield from call.args[1:2]
     if name == "_refusal":
         yield from call.args[:1]
-    if name == "position":  # contacts.match_columns: the code of a column that is not there
+    if name == "position":  # match_columns: the code of a column that is not there
         yield from call.args[1:2]
     yield from (k.value for k in call.keywords if k.arg in {"code", "not_found"})
 
@@ -44,7 +43,7 @@ def codes_in_the_code() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            nodes = list(candidates(node, path.name)) if isinstance(node, ast.Call) else []
+            nodes = list(candidates(node)) if isinstance(node, ast.Call) else []
             if isinstance(node, ast.FunctionDef):
                 names = [*node.args.args, *node.args.kwonlyargs]
                 defaults = [*node.args.defaults, *node.args.kw_defaults]
