@@ -19,9 +19,10 @@ DOCS = Path(__file__).parent
 SETTINGS = """# Settings
 
 App settings (environment variables) of the function app. All problems are reported at once, by name, in every answer
-of the API that needs a role, and in the log; but that `LANE_STALE_S` and `REQUEST_DEADLINE_S` do not fit together is
-reported only when nothing else is wrong. `GET /api/health` answers 503 while there is one. `infra/` sets those
-without a default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read too."""
+of the API that needs a role, and in the log; only whether `LANE_STALE_S` and `REQUEST_DEADLINE_S` fit together is not
+checked before everything else is right. `GET /api/health` answers 503 while there is a problem. `infra/` sets those
+without a default. Names with `__` are identity-based connections of Azure Functions, which the queue triggers read
+too."""
 READ_BY_OTHERS = (
     ("`AzureWebJobsStorage__*`", "the Functions host", "host storage, by identity"),
     ("`ExportStorage__credential`, `ExportStorage__clientId`", "the Functions host", "identity of the triggers"),
