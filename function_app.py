@@ -11,11 +11,11 @@ ANY_METHOD = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @app.timer_trigger(arg_name="timer", schedule="%EXPORT_SCHEDULE%")
-def scheduled_refresh(timer: func.TimerRequest) -> None:
+def scheduled_start(timer: func.TimerRequest) -> None:
     """Start every export that has an active schedule."""
     from exporter import triggers
 
-    triggers.scheduled_refresh(getattr(timer, "schedule_status", None), past_due=timer.past_due)
+    triggers.scheduled_start(getattr(timer, "schedule_status", None), past_due=timer.past_due)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")

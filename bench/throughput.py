@@ -16,13 +16,12 @@ from functools import partial
 from exporter.activecampaign import bodies, wire
 from exporter.activecampaign.wire import Answer, Reply, Request
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.runs.run import RunStatus
 from sandbox.activecampaign import Account
-from tests.builders import make_export, read_run
+from tests.builders import make_export, read_run, start_on_demand
 from tests.fakes import START, FakeActiveCampaign, Fakes, make_fakes
 from tests.simulation.clockwork import Clockwork
 

@@ -24,7 +24,7 @@ class Junk(ValueError):
     """A message that this app did not send; the host moves it to the poison queue."""
 
 
-def scheduled_refresh(schedule_status: Mapping[str, Any] | None, *, past_due: bool) -> None:
+def scheduled_start(schedule_status: Mapping[str, Any] | None, *, past_due: bool) -> None:
     """Start every export with an active schedule, once for the occurrence that the timer stands for."""
     from exporter.pipeline.start import start_scheduled  # noqa: PLC0415 - heavy imports load with the first use
 
@@ -111,14 +111,14 @@ def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tu
     The query is read from the URL: the host's own reading of it joins the values of a repeated parameter and loses
     parameters without a value (azure-functions-host, GrpcMessageConversionExtensions).
     """
-    from exporter.api.http import Request  # noqa: PLC0415
+    from exporter.api.http import HttpRequest  # noqa: PLC0415
     from exporter.api.routes import answer as route  # noqa: PLC0415
 
     parts = urlsplit(url)
     path = unquote(re.sub(r"^/api(?=/|$)", "", parts.path)) or "/"
     query = parse_qsl(parts.query, keep_blank_values=True)
     lower = {name.lower(): value for name, value in headers.items()}
-    response = route(bootstrap.services, Request(method.upper(), path, query, lower, body))
+    response = route(bootstrap.services, HttpRequest(method.upper(), path, query, lower, body))
     return response.status, response.headers, response.body
 
 

@@ -12,14 +12,16 @@ import pytest
 
 from exporter.definitions.connections import Connection, Consent
 from exporter.definitions.exports import DataMatching, Export
+from exporter.pipeline import start
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import start_on_demand
+from exporter.pipeline.start import Started, StartRequest
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.records import paths, store
 from exporter.records.paths import run_path
-from exporter.runs.run import Run
+from exporter.runs.run import Run, Trigger
+from exporter.services import Services
 from tests.fakes import START, Fakes
 
 HOST = "acme.api-us1.com"
@@ -63,6 +65,16 @@ def make_export(fakes: Fakes, **changes: Any) -> Export:
     export = Export(**(members | changes))
     fakes.blobs.put(paths.export_path(export.id), export.to_json())
     return export
+
+
+def start_on_demand(services: Services, export: Export, by: str, **options: Any) -> Started:
+    """Start a run as a person would."""
+    return start.start_on_demand(services, StartRequest(export, Trigger.ON_DEMAND, by, **options))
+
+
+def start_once(services: Services, export: Export, by: str, key: str, body: bytes) -> Started:
+    """Start a run as a person with an idempotency key would."""
+    return start.start_once(services, StartRequest(export, Trigger.ON_DEMAND, by), key, body)
 
 
 def people(count: int, first: int = 0) -> list[tuple[str, ...]]:

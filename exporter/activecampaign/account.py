@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exporter.activecampaign.answers import UNEXPECTED, body_of, number, object_of
+from exporter.activecampaign.bodies import address_key
 from exporter.activecampaign.outcomes import ErrorOutcome, KeyRefused, NoAnswer
 from exporter.activecampaign.wire import PAGE, Reply
 
@@ -63,7 +64,7 @@ class Exclusion:
 
     def matches(self, address: str) -> bool:
         """Whether the address is excluded by this entry. An unknown type is taken for "exact", the narrowest."""
-        key, phrase = address.strip().lower(), self.phrase.strip().lower()
+        key, phrase = address_key(address), address_key(self.phrase)
         match self.match_type:
             case "start":
                 return key.startswith(phrase)
@@ -74,7 +75,7 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
-class Page[Item]:
+class ListingPage[Item]:
     """A page of a listing; `next_offset` is None on the last one."""
 
     items: tuple[Item, ...]
@@ -98,17 +99,17 @@ def read_list(reply: Reply) -> ContactList | ErrorOutcome:
     return _contact_list(body.get("list")) or NoAnswer(UNEXPECTED)
 
 
-def read_lists_page(reply: Reply, offset: int) -> Page[ContactList] | ErrorOutcome:
+def read_lists_page(reply: Reply, offset: int) -> ListingPage[ContactList] | ErrorOutcome:
     """Read the answer to `lists(offset)`."""
     return _read_page(reply, offset, "lists", _contact_list)
 
 
-def read_fields_page(reply: Reply, offset: int) -> Page[CustomField] | ErrorOutcome:
+def read_fields_page(reply: Reply, offset: int) -> ListingPage[CustomField] | ErrorOutcome:
     """Read the answer to `fields(offset)`."""
     return _read_page(reply, offset, "fields", _custom_field)
 
 
-def read_exclusions_page(reply: Reply, offset: int) -> Page[Exclusion] | ErrorOutcome:
+def read_exclusions_page(reply: Reply, offset: int) -> ListingPage[Exclusion] | ErrorOutcome:
     """Read the answer to `exclusions(offset)`."""
     return _read_page(reply, offset, "exclusions", _exclusion)
 
@@ -157,7 +158,7 @@ def _exclusion(value: object) -> Exclusion | None:
 
 def _read_page[Item](
     reply: Reply, offset: int, name: str, read: Callable[[object], Item | None]
-) -> Page[Item] | ErrorOutcome:
+) -> ListingPage[Item] | ErrorOutcome:
     """Read a page of a listing. `meta.total` is text or a number; without it, a full page means that there is more."""
     body = body_of(reply)
     if not isinstance(body, dict):
@@ -171,4 +172,4 @@ def _read_page[Item](
     end = offset + len(items)
     total = number(object_of(body.get("meta")).get("total"))
     more = bool(items) and (len(items) >= PAGE if total is None else end < total)
-    return Page(items, end if more else None)
+    return ListingPage(items, end if more else None)

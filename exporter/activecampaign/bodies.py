@@ -60,10 +60,11 @@ def failed_positions(failed: Sequence[str], sent: Sequence[str]) -> tuple[tuple[
 
     Returns the positions in `sent`, ascending, and how many failed addresses are not among those sent.
     """
-    failed_keys = {_address_key(address) for address in failed}
-    positions = tuple(at for at, address in enumerate(sent) if _address_key(address) in failed_keys)
-    return positions, len(failed_keys - {_address_key(address) for address in sent})
+    failed_keys = {address_key(address) for address in failed}
+    positions = tuple(at for at, address in enumerate(sent) if address_key(address) in failed_keys)
+    return positions, len(failed_keys - {address_key(address) for address in sent})
 
 
-def _address_key(address: str) -> str:
+def address_key(address: str) -> str:
+    """Return an address in the form in which two are the same, whatever their case and outer spaces."""
     return address.strip().lower()

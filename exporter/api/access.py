@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import orjson
 
-from exporter.api.http import Refusal, Request
+from exporter.api.http import HttpRequest, Refusal
 from exporter.services import Services
 
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
@@ -41,7 +41,7 @@ class Context:
     """What a handler gets besides the parts of the path and what was sent."""
 
     services: Services
-    request: Request
+    request: HttpRequest
     caller: Caller
 
 

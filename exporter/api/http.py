@@ -21,7 +21,7 @@ NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request: `path` without the prefix /api, headers with lower-case names."""
 
     method: str

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError, create_model
 from werkzeug.http import parse_options_header
 
-from exporter.api.http import MAX_PROBLEMS, Refusal, Request, unfit
+from exporter.api.http import MAX_PROBLEMS, HttpRequest, Refusal, unfit
 from exporter.model import Value
 
 MAX_BODY_BYTES = 64 * 1024
@@ -27,7 +27,7 @@ class NoQuery(Value):
     """The query of an operation that takes none."""
 
 
-def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None = None) -> M:
+def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | None = None) -> M:
     """Read a JSON body; `default` is what no body means.
 
     Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body") that names the members
@@ -53,13 +53,13 @@ def read_body[M: BaseModel](kind: type[M], request: Request, default: M | None =
     return body
 
 
-def read_no_body(request: Request) -> None:
+def read_no_body(request: HttpRequest) -> None:
     """Refuse a body where the operation takes none."""
     if request.body:
         raise unfit(["the whole: this operation does not accept a request body"], code="invalid_body")
 
 
-def read_query[M: BaseModel](kind: type[M], request: Request) -> M:
+def read_query[M: BaseModel](kind: type[M], request: HttpRequest) -> M:
     """Read the query. Raises `Refusal` ("invalid_query")."""
     given = [(name, value) for name, value in request.query if name not in NOT_OURS]
     try:
@@ -70,7 +70,7 @@ def read_query[M: BaseModel](kind: type[M], request: Request) -> M:
     return query
 
 
-def read_headers[M: BaseModel](kind: type[M], request: Request) -> M:
+def read_headers[M: BaseModel](kind: type[M], request: HttpRequest) -> M:
     """Read the headers that the model names, and no others. Raises `Refusal` ("invalid_header")."""
     names = [str(field.alias) for field in kind.model_fields.values()]
     values = {name: request.headers[name.lower()] for name in names if name.lower() in request.headers}

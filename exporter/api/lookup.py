@@ -76,7 +76,7 @@ def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]
     return Json(LookupView(rows=tuple(map(_view, found.rows)), complete=found.complete, note=note))
 
 
-def _view(row: lookup.Row) -> RowView:
+def _view(row: lookup.FoundRow) -> RowView:
     newest = row.newest
     return RowView(
         file=row.path,

@@ -18,7 +18,7 @@ from werkzeug.routing import Map, Rule
 from exporter import log
 from exporter.api import connections, exports, health, lookup, openapi, operations, preview, runs, segments, trail
 from exporter.api.access import Caller, Context, Role, caller, came_from
-from exporter.api.http import NEVER_KEPT, Json, Refusal, Request, Response, answer_error, answer_refusal
+from exporter.api.http import NEVER_KEPT, HttpRequest, Json, Refusal, Response, answer_error, answer_refusal
 from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
 from exporter.api.operations import Route
 from exporter.errors import Culprit, ExporterError
@@ -73,13 +73,13 @@ _URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES], merg
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
 
 
-def answer(services: Callable[[], Services], request: Request) -> Response:
+def answer(services: Callable[[], Services], request: HttpRequest) -> Response:
     """Answer a request. Never raises: what goes wrong is a problem answer, and a defect is logged without its data."""
     response = _rendered(lambda: _serve(services, request))
     return response.without_body() if request.method == "HEAD" else response
 
 
-def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Response:
+def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] | Response:
     if request.method == "OPTIONS":  # takes no role: the methods of a path are in the documentation
         return Response(204, {"Allow": _allowed(request.path), **NEVER_KEPT}, b"")
     route, parts = _find(request)
@@ -93,7 +93,7 @@ def _serve(services: Callable[[], Services], request: Request) -> Json[Any] | Re
     return _audited(available, request, who, route, call) if audited else call()
 
 
-def _admitted(services: Services, request: Request, operation: str, role: Role) -> Caller:
+def _admitted(services: Services, request: HttpRequest, operation: str, role: Role) -> Caller:
     """Return the caller, who has the role at least. Raises `Refusal`; the log says so, since the trail does not."""
     try:
         who = caller(request.headers, signed_in_by_platform=services.settings.signed_in_by_platform)
@@ -107,7 +107,7 @@ def _admitted(services: Services, request: Request, operation: str, role: Role) 
     return who
 
 
-def _find(request: Request) -> tuple[Route, dict[str, str]]:
+def _find(request: HttpRequest) -> tuple[Route, dict[str, str]]:
     """Find the operation; HEAD finds that of GET."""
     try:
         route, parts = _URLS.match(request.path, request.method)
@@ -131,7 +131,7 @@ def _no_such_path() -> Refusal:
     return Refusal(404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists what there is.")
 
 
-def _inputs(route: Route, request: Request) -> dict[str, Any]:
+def _inputs(route: Route, request: HttpRequest) -> dict[str, Any]:
     """Read what the handler's signature names, and refuse what it does not take."""
     inputs: dict[str, Any] = {}
     parameters = route.signature.parameters
@@ -152,7 +152,7 @@ def _inputs(route: Route, request: Request) -> dict[str, Any]:
 
 
 def _audited(
-    services: Services, request: Request, who: Caller, route: Route, call: Callable[[], Json[Any] | Response]
+    services: Services, request: HttpRequest, who: Caller, route: Route, call: Callable[[], Json[Any] | Response]
 ) -> Response:
     asked = audit.Asked(
         at=services.clock.now(),

@@ -15,16 +15,15 @@ from exporter.api.http import NEVER_KEPT, Json, Refusal, Response
 from exporter.api.resources import Page, PageQuery
 from exporter.definitions.exports import Export
 from exporter.delivery.plan import Plan
-from exporter.errors import ExporterError
 from exporter.model import Time, Value
 from exporter.pipeline import start
 from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.resume import check_resumable
-from exporter.pipeline.start import Outcome, Started
+from exporter.pipeline.start import Outcome, Started, StartRequest
 from exporter.queries.reading import one_of_few_listers
 from exporter.records import store
 from exporter.records.lanes import read_lanes
-from exporter.records.paths import EXPORTS, run_path
+from exporter.records.paths import run_path
 from exporter.records.runs import read_manifest, read_run
 from exporter.records.slots import read_slot
 from exporter.runs.progress import progress
@@ -137,25 +136,22 @@ def start_run(context: Context, export_id: str, headers: KeyHeaders, body: Start
 def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[AllStarted]:
     """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
     items = []
-    for path in list(context.services.blobs.names(EXPORTS)):
-        export_id = path.removeprefix(EXPORTS).removesuffix(".json")
-        try:
-            export = store.get(context.services.blobs, Export, path)
-            if export is None or not export.scheduled or export.connection_id is None:
-                continue
-            started = _start(context, export, Trigger.RUN_ALL, headers, body)
-            items.append(RunAllItem(export_id=export_id, run_id=started.run.run_id, outcome=started.outcome))
-        except ExporterError as error:
-            items.append(RunAllItem(export_id=export_id, problem=Problem.of(error)))
+    for export_id, result in start.start_each(
+        context.services, lambda export: _start(context, export, Trigger.RUN_ALL, headers, body)
+    ):
+        if isinstance(result, Started):
+            items.append(RunAllItem(export_id=export_id, run_id=result.run.run_id, outcome=result.outcome))
+        else:
+            items.append(RunAllItem(export_id=export_id, problem=Problem.of(result)))
     return Json(AllStarted(value=tuple(items), note=None if items else NONE_ACTIVE), 202)
 
 
 def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeaders, body: StartBody) -> Started:
-    services, by, force = context.services, context.caller.name, body.force
+    request = StartRequest(export, trigger, context.caller.name, force=body.force)
     if headers.idempotency_key is None:
-        return start.start_on_demand(services, export, by, trigger=trigger, force=force)
-    request = f"{trigger} {body.model_dump_json()}".encode()
-    return start.start_once(services, export, by, headers.idempotency_key, request, trigger=trigger, force=force)
+        return start.start_on_demand(context.services, request)
+    asked = f"{trigger} {body.model_dump_json()}".encode()
+    return start.start_once(context.services, request, headers.idempotency_key, asked)
 
 
 def get(context: Context, run_id: str) -> Json[RunView]:
@@ -211,7 +207,9 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
         raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
     with one_of_few_listers():
         check_resumable(services, run, start.connection_of(services, export).host, export)
-    started = start.start_on_demand(services, export, context.caller.name, resumes=run_id)
+    started = start.start_on_demand(
+        services, StartRequest(export, Trigger.ON_DEMAND, context.caller.name, resumes=run_id)
+    )
     return _started(context, started)
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from exporter.activecampaign.answers import MAX_WAIT_S
 from exporter.errors import Wait
 
+PLAN_WAIT_S = 45.0
+"""Before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 CREDENTIALS_WAIT_S = 45.0
 """A refused key is tried again so often: with the sweep's minute, a new key works within two (promise P7)."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
 """Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
 
 
+def plan_wait_s(error: Wait) -> float:
+    """Return how long a run waits that is not planned yet, in seconds."""
+    return max(PLAN_WAIT_S, _asked_s(error))
+
+
 def lane_wait_s(error: Wait, waits: int) -> float:
     """Return how long a lane waits, in seconds, after `waits` waits in a row without progress."""
     if error.code == "credentials_refused":
         return CREDENTIALS_WAIT_S
-    grown = min(FIRST_WAIT_S * 2.0 ** min(waits, 10), LONGEST_WAIT_S)
-    return max(grown, min(error.retry_after_s or 0.0, 900.0))
+    return max(min(FIRST_WAIT_S * 2.0 ** min(waits, 10), LONGEST_WAIT_S), _asked_s(error))
+
+
+def _asked_s(error: Wait) -> float:
+    """Return how long the other side asked to wait, within reason."""
+    return min(error.retry_after_s or 0.0, MAX_WAIT_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from exporter.activecampaign.bodies import Envelope
 from exporter.contacts.matching import Mapping, Matched, match_columns
 from exporter.contacts.rules import Notice
 from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
-from exporter.errors import Stop
+from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import read_rows
@@ -130,7 +129,7 @@ class _Planner:
         self._cutter = cutter
         self._sink = sink
         self._first_rows = first_rows
-        self._max_contacts = math.inf if max_contacts is None else max_contacts
+        self._max_contacts = max_contacts
         self._contacts = 0
         self._files: list[SegmentFile] = []
         self._starts: list[int] = []
@@ -154,7 +153,7 @@ class _Planner:
         again = first_rows != own_rows
         duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
         self._contacts += len(again) - len(duplicates)
-        if self._contacts <= self._max_contacts:  # beyond it, they are only counted
+        if self._max_contacts is None or self._contacts <= self._max_contacts:  # beyond it, they are only counted
             self._cutter.add(Block.of(checked.contacts(~again)))
         for position, notices in checked.notices.items():
             self._notices.update(notices if position not in duplicates else ())
@@ -185,12 +184,8 @@ class _Planner:
 
     def finish(self) -> Planned:
         """Write what is left and return the totals."""
-        if self._contacts > self._max_contacts:
-            raise Stop(
-                "too_many_contacts",
-                f"The segments hold {self._contacts} contacts; at most {self._max_contacts} were expected. Raise the"
-                " maximum of the export, or distribute the segments over several exports.",
-            )
+        if self._max_contacts is not None:
+            check_contacts(self._contacts, self._max_contacts)
         batches = self._cutter.finish()
         duplicates = self._counts.pop(Reason.DUPLICATE_EMAIL, 0)
         ends = [*self._starts[1:], self.rows_read]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from exporter.activecampaign import account
+from exporter.activecampaign.account import AccountLimits
 from exporter.errors import Stop
 
-if TYPE_CHECKING:
-    pass
+
+def check_contacts(contacts: int, max_contacts: int) -> None:
+    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
+    if contacts > max_contacts:
+        raise Stop(
+            "too_many_contacts",
+            f"The segments hold {contacts} contacts; at most {max_contacts} were expected. Raise maxContacts of the"
+            " export, or distribute the segments over several exports.",
+        )
 
 
-def check_contact_limit(limits: account.AccountLimits | None, contacts: int, known: int) -> None:
+def check_contact_limit(limits: AccountLimits | None, contacts: int, known: int) -> None:
     """Hold a run that could bring the account over the contact limit of its plan.
 
     Over it, campaigns may stop, and ActiveCampaign's pages disagree on whether contacts are still added.

@@ -14,27 +14,27 @@ class ClaimLostError(Exception):
     """Another planner took over, or the run was canceled."""
 
 
-def claim(services: Services, run_id: str, me: str) -> Attempts | None:
+def claim(services: Services, run_id: str, planner: str) -> Attempts | None:
     """Claim the run for this planner; return which attempt in a row this is, None when another planner is at it."""
     now = services.clock.now()
 
     def take(run: Run) -> Run | None:
-        if run.end or (run.claim and run.claim.by != me and now - run.claim.at < CLAIM_S):
+        if run.end or (run.claim and run.claim.by != planner and now - run.claim.at < CLAIM_S):
             return None
         before = run.attempts or Attempts(since=now)
         attempts = before.model_copy(update={"begun": before.begun + 1})
-        return run.then(claim=Claim(by=me, at=now), attempts=attempts)
+        return run.then(claim=Claim(by=planner, at=now), attempts=attempts)
 
     run = change_run(services, run_id, take)
-    return run.attempts if run and run.claim and run.claim.by == me else None
+    return run.attempts if run and run.claim and run.claim.by == planner else None
 
 
-def renew(services: Services, run_id: str, me: str) -> None:
+def renew(services: Services, run_id: str, planner: str) -> None:
     """Give a sign of life. Raises `ClaimLostError` when the run is somebody else's by now, or was canceled."""
 
     def renew(run: Run) -> Run | None:
-        return run.then(claim=Claim(by=me, at=services.clock.now())) if run.claimed_by(me) else None
+        return run.then(claim=Claim(by=planner, at=services.clock.now())) if run.claimed_by(planner) else None
 
     run = change_run(services, run_id, renew)
-    if run is None or not run.claimed_by(me):
+    if run is None or not run.claimed_by(planner):
         raise ClaimLostError

@@ -21,7 +21,7 @@ from exporter.records.payload import read_batches
 from exporter.records.runs import change_run, read_manifest, read_run
 from exporter.records.slots import LastSuccess, Slot
 from exporter.runs.report import Report
-from exporter.runs.run import Amended, End, Problem, Run, RunStatus, verdict
+from exporter.runs.run import Amended, End, Problem, Run, RunStatus, final_status
 from exporter.services import Services
 from exporter.tally.count import Tally, resends, tally_of
 from exporter.tally.fates import fates
@@ -125,12 +125,12 @@ def _end_after_sending(
     problem = run.stop
     if not tally.adds_up:
         problem = Problem(
-            code="account_does_not_add_up",
+            code="tally_does_not_add_up",
             message="The rows of this run do not add up, which is a defect of the service. Please report it with the"
             " run id.",
             culprit=Culprit.SYSTEM,
         )
-    status = verdict(tally, problem, canceled=run.cancel is not None)
+    status = final_status(tally, problem, canceled=run.cancel is not None)
     end = End(status=status, at=services.clock.now(), tally=tally, problem=problem, resends=resends)
     record_end(services, run.run_id, end, may_end)
 

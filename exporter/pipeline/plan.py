@@ -11,16 +11,16 @@ from exporter.contacts.matching import FieldMapping, mapping_of
 from exporter.delivery.batches import Batch, RequestSize
 from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry
 from exporter.delivery.plan import Plan
+from exporter.delivery.waits import plan_wait_s
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.pipeline import brakes, finish, preflight, session
-from exporter.pipeline.batching import Task, plan_batches
-from exporter.pipeline.brakes import check_size
+from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
 from exporter.pipeline.resume import identity, refreshes_of, what_is_left
 from exporter.pipeline.session import session_of
 from exporter.ports import Changed
-from exporter.records import paths
+from exporter.records import paths, store
 from exporter.records.paths import manifest_path
 from exporter.records.payload import PlanWriter, read_batches
 from exporter.records.runs import change_run, read_manifest, read_run
@@ -30,8 +30,6 @@ from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
 
-RETRY_WAIT_S = 45.0
-"""Pause of a run that waits before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 PLANNING_TRIES = 5
 """How often in a row planning may end in an error that nobody foresaw. It is repeated once the claim of the planner
 that failed has run out, so these take about eight minutes; what is amiss outside is a wait, and is not counted."""
@@ -44,31 +42,36 @@ def plan_run(services: Services, run_id: str) -> None:
     """
     run = read_run(services, run_id)
     if run is None or run.end:
-        return log.event("plan_not_needed", runId=run_id)
-    if run.halted:
-        return finish.finish(services, run_id)
-    manifest = read_manifest(services, run_id)
-    if manifest is None:
-        me = services.ids.new()
-        attempts = claim(services, run_id, me)
-        if attempts is None:
-            return log.event("plan_claimed_by_another", runId=run_id)
-        died, tried_s = attempts.begun - 1 - attempts.errors, services.clock.now() - attempts.since
-        if died >= PLANNING_TRIES and tried_s > services.settings.retry_for_s:
-            return finish.end_before_sending(services, run_id, me, RunStatus.FAILED, _DIED)
-        try:
-            manifest = _make_manifest(services, run, lambda: renew(services, run_id, me))
-        except Wait as error:
-            return _wait(services, run, me, error)
-        except _Skip as skip:
-            return finish.end_before_sending(services, run_id, me, RunStatus.SKIPPED, skip.problem)
-        except Stop as error:
-            return finish.end_before_sending(services, run_id, me, RunStatus.FAILED, Problem.of(error))
-        except ClaimLostError:
-            return log.event("plan_claim_lost", runId=run_id)
-        except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever
-            return _failed(services, run_id, me, log.defect(error, runId=run_id))
-    dispatch(services, run_id, manifest)
+        log.event("plan_not_needed", runId=run_id)
+    elif run.halted:
+        finish.finish(services, run_id)
+    elif manifest := read_manifest(services, run_id) or _plan(services, run):
+        dispatch(services, run_id, manifest)
+
+
+def _plan(services: Services, run: Run) -> Manifest | None:
+    """Claim the run and make its manifest; None when another planner is at it, or when the run waits or has ended."""
+    run_id, planner = run.run_id, services.ids.new()
+    attempts = claim(services, run_id, planner)
+    if attempts is None:
+        log.event("plan_claimed_by_another", runId=run_id)
+        return None
+    died, tried_s = attempts.begun - 1 - attempts.errors, services.clock.now() - attempts.since
+    if died >= PLANNING_TRIES and tried_s > services.settings.retry_for_s:
+        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, _DIED)
+        return None
+    try:
+        return _make_manifest(services, run, lambda: renew(services, run_id, planner))
+    except Wait as error:
+        _wait(services, run, planner, error)
+    except _Skip as skip:
+        finish.end_before_sending(services, run_id, planner, RunStatus.SKIPPED, skip.problem)
+    except Stop as error:
+        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, Problem.of(error))
+    except ClaimLostError:
+        log.event("plan_claim_lost", runId=run_id)
+    except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever
+        _failed(services, run_id, planner, log.defect(error, runId=run_id))
     return None
 
 
@@ -132,10 +135,11 @@ def _read(
     limits: AccountLimits | None,
     heartbeat: Callable[[], None],
 ) -> Manifest:
-    nonce = services.ids.new()
-    payload_path, rejects_path = paths.payload_path(run.run_id, nonce), paths.rejects_path(run.run_id, nonce)
-    around = envelope(run.export.list_id, run_automations=run.export.run_automations)
+    attempt = services.ids.new()
+    payload_path, rejects_path = paths.payload_path(run.run_id, attempt), paths.rejects_path(run.run_id, attempt)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
+    writer = PlanWriter(payload, rejects)
+    around = envelope(run.export.list_id, run_automations=run.export.run_automations)
     task = Task(
         refreshes=refreshes,
         mapping=mapping_of(run.export, fields),
@@ -144,16 +148,10 @@ def _read(
         size=RequestSize(),
         max_contacts=run.export.max_contacts,
     )
-    writer = PlanWriter(payload, rejects)
     planned = plan_batches(task, services.segments, writer, heartbeat)
     fingerprint = identity(run.host, run.export, refreshes)
     left = what_is_left(services, run, planned, fingerprint)
-    batches, carried = left.batches, left.carried
-    last = _last_success(services, run)
-    known = max(last.known_to(run.host) if last else 0, carried.confirmed if carried else 0)
-    brakes.check_contact_limit(limits, planned.contacts, known)
-    if not run.force:
-        check_size(planned.rows_read, last.rows_read if last else None, services.settings.size_change_factor)
+    _brake(services, run, planned, limits, left.carried.confirmed if left.carried else 0)
     payload.commit()
     now = services.clock.now()
     manifest = Manifest(
@@ -164,16 +162,16 @@ def _read(
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
         fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
         envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
-        batches=tuple(map(_entry, batches)),
+        batches=tuple(map(_entry, left.batches)),
         plan=Plan(
             rows_read=planned.rows_read,
             contacts=planned.contacts,
             duplicates=planned.duplicates,
             rejected_by_reason=planned.rejected_by_reason,
-            batches=len(batches),
-            lanes=lanes_for(len(batches), services.settings.lanes),
+            batches=len(left.batches),
+            lanes=lanes_for(len(left.batches), services.settings.lanes),
             warnings=(*planned.warnings, *stale(refreshes, now)),
-            carried=carried,
+            carried=left.carried,
             at=now,
         ),
     )
@@ -181,14 +179,28 @@ def _read(
     for (body, references), (_, reasons) in zip(copies, left.refused, strict=True):
         writer.add_rejects(contact_rejects(manifest, body, references, reasons))
     rejects.commit()
-    try:
-        services.blobs.create(manifest_path(run.run_id), manifest.to_json())
-    except Changed:
-        # Another planner was faster: its manifest counts, and these copies are of no use.
-        services.blobs.delete(payload_path)
-        services.blobs.delete(rejects_path)
-        return read_manifest(services, run.run_id) or manifest
-    log.event("planned", runId=run.run_id, rows=planned.rows_read, contacts=planned.contacts, batches=len(batches))
+    return _commit(services, run.run_id, manifest)
+
+
+def _brake(services: Services, run: Run, planned: Planned, limits: AccountLimits | None, carried: int) -> None:
+    """Hold the run where what was read is implausible, or does not fit into the account. Raises `Stop`."""
+    last = _last_success(services, run)
+    known = max(last.known_to(run.host) if last else 0, carried)
+    brakes.check_contact_limit(limits, planned.contacts, known)
+    if not run.force:
+        factor = services.settings.size_change_factor
+        brakes.check_size(planned.rows_read, last.rows_read if last else None, factor)
+
+
+def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
+    """Create the manifest, or return that of a planner who was faster: then these copies are useless."""
+    kept = store.create_or_get(services.blobs, manifest_path(run_id), manifest)
+    if kept.payload != manifest.payload:
+        services.blobs.delete(manifest.payload)
+        services.blobs.delete(manifest.rejects)
+        return kept
+    plan = manifest.plan
+    log.event("planned", runId=run_id, rows=plan.rows_read, contacts=plan.contacts, batches=plan.batches)
     return manifest
 
 
@@ -202,11 +214,11 @@ def _entry(batch: Batch) -> BatchEntry:
     )
 
 
-def _failed(services: Services, run_id: str, me: str, what: str) -> None:
+def _failed(services: Services, run_id: str, planner: str, what: str) -> None:
     """Count an error that nobody foresaw; end the run when it comes each time. Until then the sweep tries again."""
 
     def count(run: Run) -> Run | None:
-        if run.attempts is None or not run.claimed_by(me):
+        if run.attempts is None or not run.claimed_by(planner):
             return None
         return run.then(attempts=run.attempts.model_copy(update={"errors": run.attempts.errors + 1}))
 
@@ -219,19 +231,19 @@ def _failed(services: Services, run_id: str, me: str, what: str) -> None:
         " report it.",
         culprit=Culprit.SYSTEM,
     )
-    finish.end_before_sending(services, run_id, me, RunStatus.FAILED, problem)
+    finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, problem)
 
 
-def _wait(services: Services, run: Run, me: str, error: Wait) -> None:
+def _wait(services: Services, run: Run, planner: str, error: Wait) -> None:
     now = services.clock.now()
     since = run.waiting.since if run.waiting else now
     if now - since > services.settings.retry_for_s:
-        return finish.end_before_sending(services, run.run_id, me, RunStatus.FAILED, Problem.of(error))
-    pause_s = max(RETRY_WAIT_S, min(error.retry_after_s or 0.0, 900.0))
-    waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + pause_s)
+        finish.end_before_sending(services, run.run_id, planner, RunStatus.FAILED, Problem.of(error))
+        return
+    waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + plan_wait_s(error))
     change_run(
         services,
         run.run_id,
-        lambda r: r.then(waiting=waiting, claim=None, attempts=None) if r.claimed_by(me) else None,
+        lambda r: r.then(waiting=waiting, claim=None, attempts=None) if r.claimed_by(planner) else None,
     )
-    return log.event("run_waiting", runId=run.run_id, code=error.code)
+    log.event("run_waiting", runId=run.run_id, code=error.code)

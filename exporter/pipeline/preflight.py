@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import functools
 
 from exporter.activecampaign import account, wire
 from exporter.contacts.matching import FieldMapping
 from exporter.definitions.exports import ExportDefinition
 from exporter.errors import Stop
-from exporter.pipeline.session import Session, _read_at, account_limits, all_fields, ask
+from exporter.pipeline.session import Session, account_limits, all_fields, ask, ask_page
 
 
-def check(calls: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
+def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
     """Check that the export can work; return its mapped custom fields with their numeric ids.
 
     Raises what `answers.as_error` makes of ActiveCampaign's answer, and `Stop` ("list_not_found", "list_not_email",
     "field_not_found", "field_mapped_twice").
     """
-    ask(calls, wire.who_am_i(), account.read_user, "the API key's user")
+    ask(session, wire.who_am_i(), account.read_user, "the API key's user")
     found = ask(
-        calls,
+        session,
         wire.get_list(export.list_id),
         account.read_list,
         f"list {export.list_id}",
@@ -33,18 +32,18 @@ def check(calls: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
         )
     if not export.data_matching.fields:
         return ()
-    return resolve_fields(export, all_fields(calls))
+    return resolve_fields(export, all_fields(session))
 
 
-def test_connection(calls: Session) -> str | None:
+def test_connection(session: Session) -> str | None:
     """Check that the key works and may see lists and custom fields, which exports need.
 
     Returns the account's own name, None where ActiveCampaign does not tell. Raises what `ask` raises.
     """
-    ask(calls, wire.who_am_i(), account.read_user, "the API key's user")
-    ask(calls, wire.lists(), functools.partial(_read_at, account.read_lists_page, 0), "the lists")
-    ask(calls, wire.fields(), functools.partial(_read_at, account.read_fields_page, 0), "the custom fields")
-    limits = account_limits(calls)
+    ask(session, wire.who_am_i(), account.read_user, "the API key's user")
+    ask_page(session, wire.lists, account.read_lists_page, "the lists")
+    ask_page(session, wire.fields, account.read_fields_page, "the custom fields")
+    limits = account_limits(session)
     return limits.name if limits else None
 
 

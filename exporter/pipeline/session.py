@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,84 +12,10 @@ from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
 from exporter.errors import Stop, Throttled, Unavailable, Wait
 from exporter.ports import Changed
 from exporter.records.definitions import read_connection
+from exporter.records.paths import budget_path
 from exporter.records.store import MAX_TRIES
 from exporter.runs.run import Run
 from exporter.services import Services
-
-MAX_EXCLUSIONS = 1_000
-"""Ten requests; a longer list leaves some failures without this reason."""
-
-
-def account_limits(calls: Session) -> account.AccountLimits | None:
-    """Return name and contact limit of the account, or None: only keys of administrators may ask."""
-    try:
-        return ask(calls, wire.account_limits(), account.read_account, "the account's limits")
-    except Stop as error:
-        if error.code in ("permission_refused", "not_found"):
-            return None
-        raise
-
-
-def ask[T](
-    calls: Session,
-    request: wire.Request,
-    read: Callable[[wire.Reply], T | outcomes.ErrorOutcome],
-    what: str,
-    not_found: str = "not_found",
-) -> T:
-    """Send a request that only reads; return what was read, or raise what `answers.as_error` makes of it."""
-    value = read(calls.call(request))
-    if isinstance(value, outcomes.ErrorOutcome):
-        if isinstance(value, outcomes.RateLimited):
-            calls.slow_down(value.retry_after_s)
-        if isinstance(value, outcomes.KeyRefused) and request != wire.who_am_i():
-            # Every check first asks whose key it is, so this is a matter of permission, unless the key was replaced.
-            ask(calls, wire.who_am_i(), account.read_user, "the API key's user")
-        raise outcomes.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
-    return value
-
-
-def all_fields(calls: Session) -> list[account.CustomField]:
-    """Return every custom field of the account."""
-    return list(_pages(calls, wire.fields, account.read_fields_page, "the custom fields"))
-
-
-def all_lists(calls: Session) -> list[account.ContactList]:
-    """Return every list that the key's user may see."""
-    return list(_pages(calls, wire.lists, account.read_lists_page, "the lists"))
-
-
-def exclusions(calls: Session) -> tuple[account.Exclusion, ...]:
-    """Return the account's e-mail exclusion list, its first `MAX_EXCLUSIONS` entries; empty where it cannot be read.
-
-    It only explains why somebody was not imported, so nothing waits for it.
-    """
-    pages = _pages(calls, wire.exclusions, account.read_exclusions_page, "the exclusion list")
-    try:
-        return tuple(itertools.islice(pages, MAX_EXCLUSIONS))
-    except (Stop, Wait):
-        return ()
-
-
-def _pages[T](
-    calls: Session,
-    request: Callable[[int], wire.Request],
-    read: Callable[[wire.Reply, int], account.Page[T] | outcomes.ErrorOutcome],
-    what: str,
-) -> Iterator[T]:
-    offset: int | None = 0
-    while offset is not None:
-        at = offset
-        page = ask(calls, request(at), functools.partial(_read_at, read, at), what)
-        yield from page.items
-        offset = page.next_offset
-
-
-def _read_at[T](
-    read: Callable[[wire.Reply, int], account.Page[T] | outcomes.ErrorOutcome], offset: int, reply: wire.Reply
-) -> account.Page[T] | outcomes.ErrorOutcome:
-    return read(reply, offset)
-
 
 PATIENCE_S = 20.0
 """A turn further away than this is not waited for in place: the caller hands over and comes back."""
@@ -162,7 +87,7 @@ class Session:
         return pacing.Pace(bulk_per_minute=self.services.settings.bulk_requests_per_minute)
 
     def _change[T](self, update: Callable[[pacing.Budget], tuple[pacing.Budget, T]]) -> T:
-        path = f"records/accounts/{self.host}/budget.json"
+        path = budget_path(self.host)
         blobs = self.services.blobs
         for _ in range(10 * MAX_TRIES):
             try:
@@ -181,3 +106,84 @@ class Session:
             return pacing.Budget.from_json(blob.data), blob.etag
         # Created empty, as two who create the same content both succeed; only one of them can replace it.
         return pacing.Budget(), self.services.blobs.create(path, pacing.Budget().to_json())
+
+
+# --- Questions ---
+
+MAX_EXCLUSIONS = 1_000
+"""Ten requests; a longer list leaves some failures without this reason."""
+
+
+def account_limits(session: Session) -> account.AccountLimits | None:
+    """Return name and contact limit of the account, or None: only keys of administrators may ask."""
+    try:
+        return ask(session, wire.account_limits(), account.read_account, "the account's limits")
+    except Stop as error:
+        if error.code in ("permission_refused", "not_found"):
+            return None
+        raise
+
+
+def ask[T](
+    session: Session,
+    request: wire.Request,
+    read: Callable[[wire.Reply], T | outcomes.ErrorOutcome],
+    what: str,
+    not_found: str = "not_found",
+) -> T:
+    """Send a request that only reads; return what was read, or raise what `answers.as_error` makes of it."""
+    value = read(session.call(request))
+    if isinstance(value, outcomes.ErrorOutcome):
+        if isinstance(value, outcomes.RateLimited):
+            session.slow_down(value.retry_after_s)
+        if isinstance(value, outcomes.KeyRefused) and request != wire.who_am_i():
+            # Every check first asks whose key it is, so this is a matter of permission, unless the key was replaced.
+            ask(session, wire.who_am_i(), account.read_user, "the API key's user")
+        raise outcomes.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
+    return value
+
+
+def all_fields(session: Session) -> list[account.CustomField]:
+    """Return every custom field of the account."""
+    return list(_pages(session, wire.fields, account.read_fields_page, "the custom fields"))
+
+
+def all_lists(session: Session) -> list[account.ContactList]:
+    """Return every list that the key's user may see."""
+    return list(_pages(session, wire.lists, account.read_lists_page, "the lists"))
+
+
+def exclusions(session: Session) -> tuple[account.Exclusion, ...]:
+    """Return the account's e-mail exclusion list, its first `MAX_EXCLUSIONS` entries; empty where it cannot be read.
+
+    It only explains why somebody was not imported, so nothing waits for it.
+    """
+    pages = _pages(session, wire.exclusions, account.read_exclusions_page, "the exclusion list")
+    try:
+        return tuple(itertools.islice(pages, MAX_EXCLUSIONS))
+    except (Stop, Wait):
+        return ()
+
+
+def ask_page[T](
+    session: Session,
+    request: Callable[[int], wire.Request],
+    read: Callable[[wire.Reply, int], account.ListingPage[T] | outcomes.ErrorOutcome],
+    what: str,
+    offset: int = 0,
+) -> account.ListingPage[T]:
+    """Ask for a page of a listing, as `ask` does."""
+    return ask(session, request(offset), lambda reply: read(reply, offset), what)
+
+
+def _pages[T](
+    session: Session,
+    request: Callable[[int], wire.Request],
+    read: Callable[[wire.Reply, int], account.ListingPage[T] | outcomes.ErrorOutcome],
+    what: str,
+) -> Iterator[T]:
+    offset: int | None = 0
+    while offset is not None:
+        page = ask_page(session, request, read, what, offset)
+        yield from page.items
+        offset = page.next_offset

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from exporter import log
@@ -14,9 +15,9 @@ from exporter.errors import Culprit, ExporterError, Stop, Unavailable, Wait
 from exporter.model import load
 from exporter.ports import Changed
 from exporter.queues import PLAN_QUEUE, send_hint
-from exporter.records import paths, store
+from exporter.records import store
 from exporter.records.definitions import read_connection
-from exporter.records.paths import run_path, slot_path
+from exporter.records.paths import EXPORTS, key_path, run_path, slot_path
 from exporter.records.runs import read_run
 from exporter.records.slots import IdempotencyKey, Slot, active_run
 from exporter.runs.run import End, Problem, Run, RunStatus, Trigger, new_run_id, scheduled_run_id
@@ -40,21 +41,26 @@ class Started:
     outcome: Outcome
 
 
-def start(
-    services: Services,
-    export: Export,
-    trigger: Trigger,
-    by: str,
-    run_id: str,
-    *,
-    force: bool = False,
-    resumes: str | None = None,
-) -> Started:
-    """Start a run of the export under `run_id`, or find the one that makes it unnecessary.
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What is asked for.
 
     `force`: whatever the size of the segments; `resumes`: only for the contacts of which that run has no outcome.
+    """
+
+    export: Export
+    trigger: Trigger
+    by: str
+    force: bool = False
+    resumes: str | None = None
+
+
+def start(services: Services, request: StartRequest, run_id: str) -> Started:
+    """Start a run of the export under `run_id`, or find the one that makes it unnecessary.
+
     Raises `Stop` ("no_connection", "connection_not_found") and `Unavailable`.
     """
+    export = request.export
     for _ in range(store.MAX_TRIES):
         if known := read_run(services, run_id):
             return _known(services, known)
@@ -62,7 +68,7 @@ def start(
         slot = load(Slot, blob.data) if blob else None
         if slot and (current := active_run(services, slot)):
             return Started(current, Outcome.KNOWN if current.run_id == run_id else Outcome.JOINED)
-        run = _new_run(services, export, trigger, by, run_id, force=force, resumes=resumes)
+        run = _new_run(services, request, run_id)
         taken = Slot(run=run, last_success=slot.last_success if slot else None).to_json()
         try:
             if blob:
@@ -72,7 +78,7 @@ def start(
             services.blobs.create(run_path(run_id), run.to_json())
         except Changed:
             continue
-        log.event("run_started", runId=run_id, exportId=export.id, trigger=trigger)
+        log.event("run_started", runId=run_id, exportId=export.id, trigger=request.trigger)
         send_hint(services, PLAN_QUEUE, {"runId": run_id})
         return Started(run, Outcome.STARTED)
     raise Unavailable("storage_contention", "Too many requests to start this export at once. Try again.")
@@ -84,28 +90,19 @@ def _known(services: Services, run: Run) -> Started:
     return Started(instead, Outcome.JOINED) if instead else Started(run, Outcome.KNOWN)
 
 
-def _new_run(
-    services: Services,
-    export: Export,
-    trigger: Trigger,
-    by: str,
-    run_id: str,
-    *,
-    force: bool = False,
-    resumes: str | None = None,
-) -> Run:
-    connection = connection_of(services, export)
+def _new_run(services: Services, request: StartRequest, run_id: str) -> Run:
+    export, connection = request.export, connection_of(services, request.export)
     return Run(
         run_id=run_id,
         export_id=export.id,
-        trigger=trigger,
-        requested_by=by,
+        trigger=request.trigger,
+        requested_by=request.by,
         requested_utc=services.clock.now(),
-        force=force,
+        force=request.force,
         export=ExportDefinition.model_validate(export.model_dump(include=set(ExportDefinition.model_fields))),
         host=connection.host,
         secret_name=connection.secret_name,
-        resumes=resumes,
+        resumes=request.resumes,
     )
 
 
@@ -125,103 +122,91 @@ def connection_of(services: Services, export: Export) -> Connection:
     return connection
 
 
-def start_on_demand(
-    services: Services,
-    export: Export,
-    by: str,
-    *,
-    trigger: Trigger = Trigger.ON_DEMAND,
-    force: bool = False,
-    resumes: str | None = None,
-) -> Started:
+def start_on_demand(services: Services, request: StartRequest) -> Started:
     """Start a run that a person asked for; the run that is going on, if there is one, answers the request too."""
-    run_id = new_run_id(export.id, services.clock.now(), services.ids.new())
-    return start(services, export, trigger, by, run_id, force=force, resumes=resumes)
+    return start(services, request, new_run_id(request.export.id, services.clock.now(), services.ids.new()))
 
 
-def start_once(
-    services: Services,
-    export: Export,
-    by: str,
-    key: str,
-    request: bytes,
-    *,
-    trigger: Trigger = Trigger.ON_DEMAND,
-    force: bool = False,
-) -> Started:
+def start_once(services: Services, request: StartRequest, key: str, body: bytes) -> Started:
     """Start a run at most once for an idempotency key; a repetition gets the same run, finished or not.
 
-    Raises `Stop` ("idempotency_key_reused") when the key came with another request before.
+    Raises `Stop` ("idempotency_key_reused") when the key came with another `body` before.
     """
-    path = f"records/idempotency/{export.id}/{hashlib.sha256(key.encode()).hexdigest()}.json"
-    digest = hashlib.sha256(request).hexdigest()
-    run_id = new_run_id(export.id, services.clock.now(), services.ids.new())
-    try:
-        services.blobs.create(path, IdempotencyKey(run_id=run_id, request_sha256=digest).to_json())
-    except Changed:
-        known = store.get(services.blobs, IdempotencyKey, path)
-        if known is None or known.request_sha256 != digest:
-            raise Stop(
-                "idempotency_key_reused",
-                "This Idempotency-Key came with a different request before. Use a new key for a new request.",
-            ) from None
-        run_id = known.run_id
-    started = start(services, export, trigger, by, run_id, force=force)
+    export_id = request.export.id
+    path, digest = key_path(export_id, key), hashlib.sha256(body).hexdigest()
+    run_id = new_run_id(export_id, services.clock.now(), services.ids.new())
+    kept = store.create_or_get(services.blobs, path, IdempotencyKey(run_id=run_id, request_sha256=digest))
+    if kept.request_sha256 != digest:
+        raise Stop(
+            "idempotency_key_reused",
+            "This Idempotency-Key came with a different request before. Use a new key for a new request.",
+        )
+    started = start(services, request, kept.run_id)
     if started.outcome is Outcome.JOINED:
         # A repetition may come when that run is over: it gets the same answer, and does not start another.
-        return _known(services, _stand_aside(services, export, trigger, by, run_id, started.run))
+        return _known(services, _stand_aside(services, request, kept.run_id, started.run))
     return started
+
+
+def start_each[T](services: Services, begin: Callable[[Export], T]) -> Iterator[tuple[str, T | ExporterError]]:
+    """Begin every export that has an active schedule; yield its id with what came of it.
+
+    One export's trouble, even if nobody foresaw it, does not keep the others from starting.
+    """
+    for path in list(services.blobs.names(EXPORTS)):
+        export_id = path.removeprefix(EXPORTS).removesuffix(".json")
+        try:
+            export = store.get(services.blobs, Export, path)
+            if export is None or not export.scheduled or export.connection_id is None:
+                continue
+            result: T | ExporterError = begin(export)
+        except ExporterError as error:
+            result = error
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            what = log.defect(error, path=path)
+            result = Stop("defect", f"An unexpected error ({what}). Please report it.", Culprit.SYSTEM)
+        yield export_id, result
 
 
 def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """Start every export with an active schedule for the occurrence of the timer at `occurrence` (epoch seconds).
 
-    An export whose previous run is still going gets the record of a skipped run. One export's trouble is logged and
-    does not keep the others from starting. Raises the last `Wait` when all have been tried: the same call may start
-    the others later.
+    An export whose previous run is still going gets the record of a skipped run. Raises the last `Wait` when all have
+    been tried: the same call may start the others later.
     """
+
+    def begin(export: Export) -> Started:
+        run_id = scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
+        request = StartRequest(export, Trigger.SCHEDULED, "schedule")
+        result = start(services, request, run_id)
+        if result.outcome is Outcome.JOINED:
+            return Started(_stand_aside(services, request, run_id, result.run), Outcome.KNOWN)
+        return result
+
     started: list[Started] = []
     wait: Wait | None = None
-    for path in list(services.blobs.names(paths.EXPORTS)):
-        try:
-            export = store.get(services.blobs, Export, path)
-            if export is None or not export.scheduled or export.connection_id is None:
-                continue
-            run_id = scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
-            result = start(services, export, Trigger.SCHEDULED, "schedule", run_id)
-            if result.outcome is Outcome.JOINED:
-                aside = _stand_aside(services, export, Trigger.SCHEDULED, "schedule", run_id, result.run)
-                result = Started(aside, Outcome.KNOWN)
+    for export_id, result in start_each(services, begin):
+        if isinstance(result, Started):
             started.append(result)
-        except ExporterError as error:
-            log.event("scheduled_start_failed", level=logging.ERROR, path=path, code=error.code)
-            wait = error if isinstance(error, Wait) else wait
-        except Exception as error:  # noqa: BLE001 - the others start, whatever is wrong with this one
-            log.defect(error, path=path)
+            continue
+        log.event("scheduled_start_failed", level=logging.ERROR, exportId=export_id, code=result.code)
+        wait = result if isinstance(result, Wait) else wait
     if wait:
         raise wait
     return started
 
 
-def _stand_aside(services: Services, export: Export, trigger: Trigger, by: str, run_id: str, previous: Run) -> Run:
+def _stand_aside(services: Services, request: StartRequest, run_id: str, previous: Run) -> Run:
     """Record a run that does nothing because another one is going; return the record of `run_id`, whoever made it."""
-    run = _new_run(services, export, trigger, by, run_id, force=False)
     problem = Problem(
         code="previous_run_active",
         message=f"The run {previous.run_id} of this export was still going. The next request or occurrence starts one.",
         culprit=Culprit.SYSTEM,
     )
-    end = End(
-        status=RunStatus.SKIPPED,
-        at=services.clock.now(),
-        tally=Tally(),
-        problem=problem,
-        instead=previous.run_id,
-    )
-    run = run.then(end=end)
-    try:
-        services.blobs.create(run_path(run_id), run.to_json())
-    except Changed:
-        return read_run(services, run_id) or run
-    log.event("run_skipped", runId=run_id, exportId=export.id, code=problem.code)
-    return run
+    now = services.clock.now()
+    end = End(status=RunStatus.SKIPPED, at=now, tally=Tally(), problem=problem, instead=previous.run_id)
+    run = _new_run(services, replace(request, force=False), run_id).then(end=end)
+    kept = store.create_or_get(services.blobs, run_path(run_id), run)
+    if kept == run:
+        log.event("run_skipped", runId=run_id, exportId=request.export.id, code=problem.code)
+    return kept

@@ -54,8 +54,11 @@ def upload_lane(services: Services, run_id: str, number: int) -> None:
         case "done":
             finish.finish(services, run_id)
             return
-        case "held" | "waits" as why:
-            log.event(f"lane_{why}", runId=run_id, lane=number)
+        case "held":
+            log.event("lane_held", runId=run_id, lane=number)
+            return
+        case "waits":
+            log.event("lane_waits", runId=run_id, lane=number)
             return
     worker = _Worker(services, run, now, number, manifest, lane, services.ids.new())
     try:

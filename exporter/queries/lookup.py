@@ -24,7 +24,7 @@ from exporter.tally.rejects import Reject, reject_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FoundRow:
     """A row with the address: `row` is its number among the data rows of the file, from 1; `batch` counts from 0.
 
     `run_id` is the run that sent it: this one, or one that this one resumes.
@@ -44,7 +44,7 @@ class Row:
 class Found:
     """The rows with the address. `complete`: whether every row of the run was looked at, or only those set aside."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[FoundRow, ...]
     complete: bool
 
 
@@ -64,16 +64,16 @@ def look_up(services: Services, run: Run, address: str) -> Found:
     manifest = read_manifest(services, run.run_id)
     if manifest is None:
         raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
-    key = address.strip().lower()
+    key = bodies.address_key(address)
     with one_reader():
         contact, set_aside, complete = _search(services, run, manifest, key)
-    rows = {place: Row(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
+    rows = {place: FoundRow(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
     if contact:
         place = manifest.locate(contact.row)
         fate = fate_of(read_lanes(services, run).values(), contact.batch, contact.position)
         is_open = fate.open and run.end is None
         bucket, reason = (Bucket.OPEN, None) if is_open else (fate.bucket, fate.reason)
-        rows[place] = Row(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
+        rows[place] = FoundRow(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
     elif run.resumes and (earlier := read_run(services, run.resumes)):
         before = look_up(services, earlier, address)
         rows |= {(row.path, row.row): row for row in before.rows if row.batch is not None}
@@ -107,7 +107,7 @@ def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple
 
 def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
     # An address that a spreadsheet would run has an apostrophe before it.
-    same = (row for row in reject_rows(report) if row.email.removeprefix("'").strip().lower() == key)
+    same = (row for row in reject_rows(report) if bodies.address_key(row.email.removeprefix("'")) == key)
     return {(row.path, row.row): row.reason for row in same}
 
 
@@ -136,7 +136,7 @@ class _Search:
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
         """Look at rows that are in no batch."""
-        same = (reject for reject in rejects if reject.email.strip().lower() == self._key)
+        same = (reject for reject in rejects if bodies.address_key(reject.email) == self._key)
         self.set_aside.update({(reject.path, reject.row): reject.reason for reject in same})
 
 

@@ -12,7 +12,7 @@ from exporter.definitions.exports import ExportDefinition
 from exporter.errors import Stop
 from exporter.pipeline import brakes, preflight, session
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.brakes import check_size
+from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_of
 from exporter.reasons import Reason
@@ -64,7 +64,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     last = slot.last_success if slot else None
     binding = None if export.allow_over_contact_limit else limits
     checks: tuple[Callable[[], None], ...] = (
-        lambda: _check_contacts(planned.contacts, export.max_contacts),
+        lambda: check_contacts(planned.contacts, export.max_contacts),
         lambda: check_size(planned.rows_read, last.rows_read if last else None, settings.size_change_factor),
         lambda: brakes.check_contact_limit(binding, planned.contacts, last.known_to(calls.host) if last else 0),
     )
@@ -85,11 +85,6 @@ def _problem(check: Callable[[], None]) -> Problem | None:
     except Stop as error:
         return Problem.of(error)
     return None
-
-
-def _check_contacts(contacts: int, most: int) -> None:
-    if contacts > most:
-        raise Stop("too_many_contacts", f"The segments hold {contacts} contacts; the export allows at most {most}.")
 
 
 class _Examples:

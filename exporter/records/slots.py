@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.model import Record, Time, Value
-from exporter.ports import Changed
 from exporter.records import store
 from exporter.records.paths import SLOTS, run_path, slot_path
 from exporter.runs.run import Run
@@ -42,13 +41,7 @@ def read_slot(services: Services, export_id: str) -> Slot | None:
 def active_run(services: Services, slot: Slot) -> Run | None:
     """Return the run in the slot if it is going on; makes its record if whoever took the slot could not do so."""
     path = run_path(slot.run.run_id)
-    run = store.get(services.blobs, Run, path)
-    if run is None:
-        run = slot.run
-        try:
-            services.blobs.create(path, run.to_json())
-        except Changed:
-            run = store.get(services.blobs, Run, path) or run
+    run = store.get(services.blobs, Run, path) or store.create_or_get(services.blobs, path, slot.run)
     return None if run.end else run
 
 

@@ -50,6 +50,15 @@ def change[R: Record](blobs: Blobs, kind: type[R], path: str, update: Callable[[
     raise contention()
 
 
+def create_or_get[R: Record](blobs: Blobs, path: str, record: R) -> R:
+    """Create the record, or return the one that is there already. Raises what `get` raises."""
+    try:
+        blobs.create(path, record.to_json())
+    except Changed:
+        return get(blobs, type(record), path) or record
+    return record
+
+
 def contention() -> Unavailable:
     """Return the error of a change that others were faster with, each time."""
     return Unavailable("storage_contention", f"A record was changed by others {MAX_TRIES} times in a row. Try again.")

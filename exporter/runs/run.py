@@ -198,7 +198,7 @@ def scheduled_run_id(export_id: str, occurrence: float, salt: str) -> str:
     return new_run_id(export_id, occurrence, digest[:32])
 
 
-def verdict(result: Tally, problem: Problem | None, *, canceled: bool) -> RunStatus:
+def final_status(result: Tally, problem: Problem | None, *, canceled: bool) -> RunStatus:
     """Decide the terminal status. A run whose tally does not add up never succeeds."""
     if canceled:
         return RunStatus.CANCELED

@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 from exporter.errors import Stop
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
-from exporter.source.formats.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, Record, Syntax
+from exporter.source.formats.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, CsvRecord, Syntax
 from exporter.source.rows import Column, Row, Rows
 
 READ_BYTES = 1 << 16  # of compressed data at a time: what follows a gzip member is copied, and a member can be tiny
@@ -87,13 +87,13 @@ def read_head(
     return max(heads, key=lambda head: len(head.names), default=None)
 
 
-def _first_record(data: bytes, syntax: Syntax, *, final: bool) -> tuple[Record, int] | None:
+def _first_record(data: bytes, syntax: Syntax, *, final: bool) -> tuple[CsvRecord, int] | None:
     """Return the first row and where the next one begins; None when `data` ends before, and more may follow."""
     # More than a window is not looked at, so that a first row without an end does not fill the memory.
     return syntax.record_at(data, 0, final=final or len(data) > WINDOW_BYTES) if data else None
 
 
-def _names(record: Record) -> tuple[str, ...]:
+def _names(record: CsvRecord) -> tuple[str, ...]:
     """Return the fields of a row as names of columns; none when it cannot be read as text."""
     try:
         return () if isinstance(record, Reason) else tuple(field.decode().strip() for field in record)
@@ -160,7 +160,7 @@ def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Se
     return tuple(record[position].decode() for position in wanted)
 
 
-def _check_header(record: Record, header: list[str], file: SegmentFile) -> None:
+def _check_header(record: CsvRecord, header: list[str], file: SegmentFile) -> None:
     found = [] if isinstance(record, Reason) else [field.decode(errors="replace").strip().lower() for field in record]
     if found != header:
         # What was found is not shown: it may be a person.

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from exporter.api.http import Request, Response
+from exporter.api.http import HttpRequest, Response
 from exporter.api.routes import answer
 from tests.fakes import Fakes, make_fakes
 
@@ -74,7 +74,7 @@ class Api:
         all_headers = {**self.headers, **({"content-type": "application/json"} if sent else {}), **(headers or {})}
         lower = {name.lower(): value for name, value in all_headers.items()}
         return Answer(
-            answer(lambda: self.fakes.services, Request(method, path, tuple((query or {}).items()), lower, sent))
+            answer(lambda: self.fakes.services, HttpRequest(method, path, tuple((query or {}).items()), lower, sent))
         )
 
     def get(self, path: str, **options: Any) -> Answer:

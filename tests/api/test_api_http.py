@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from exporter import triggers
-from exporter.api.http import NEVER_KEPT, STATUS_OF, TITLES, Request
+from exporter.api.http import NEVER_KEPT, STATUS_OF, TITLES, HttpRequest
 from exporter.api.inputs import MAX_BODY_BYTES
 from exporter.api.operations import Route, inputs_of
 from exporter.api.routes import ROUTES, answer
@@ -279,9 +279,9 @@ def test_unusable_settings_are_not_shown_to_strangers() -> None:
     def unusable() -> None:
         raise Stop("unusable_settings", "KEY_VAULT_URI is not set.")
 
-    health = Answer(answer(unusable, Request("GET", "/health")))  # type: ignore[arg-type]  # makes no services
+    health = Answer(answer(unusable, HttpRequest("GET", "/health")))  # type: ignore[arg-type]  # makes no services
     assert (health.status, health.json) == (503, {"status": "unusable", "code": "unusable_settings"})
-    other = Answer(answer(unusable, Request("GET", "/exports")))  # type: ignore[arg-type]  # likewise
+    other = Answer(answer(unusable, HttpRequest("GET", "/exports")))  # type: ignore[arg-type]  # likewise
     assert (other.status, other.code) == (503, "unusable_settings")
 
 

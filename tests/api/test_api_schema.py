@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from exporter.api.http import Request
+from exporter.api.http import HttpRequest
 from exporter.api.routes import answer
 from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
 from tests.builders import people, write_segment
@@ -31,7 +31,7 @@ def wsgi(fakes: Fakes) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iter
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace").removeprefix("/api")
         query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        response = answer(lambda: fakes.services, Request(environ["REQUEST_METHOD"], path, query, headers, body))
+        response = answer(lambda: fakes.services, HttpRequest(environ["REQUEST_METHOD"], path, query, headers, body))
         start_response(f"{response.status} -", list(response.headers.items()))
         return [response.body]
 

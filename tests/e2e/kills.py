@@ -47,7 +47,7 @@ SETTINGS = QUICK | {
 }
 PATIENT = {"REQUEST_DEADLINE_S": "120", "LANE_STALE_S": "241"}
 """Until the first kill, which meets a request between its effect and its answer: time for that on a busy machine."""
-NO_TIMERS = {f"AzureWebJobs.{name}.Disabled": "true" for name in ("scheduled_refresh", "sweep")}
+NO_TIMERS = {f"AzureWebJobs.{name}.Disabled": "true" for name in ("scheduled_start", "sweep")}
 """For all instances but the first: in Azure a lease gives each timer to one instance."""
 HIDDEN_S = 7
 """More than twice `LANE_STALE_S`, as in Azure (600 s and 150 s): a message comes back after half of it at the earliest,

@@ -124,7 +124,7 @@ def start_with_a_missed_occurrence(world: World, occurrence: datetime) -> None:
     world.stop_host()
     before = (occurrence - timedelta(days=1)).isoformat()
     status = {"Last": before, "Next": occurrence.isoformat(), "LastUpdated": before}
-    (world.folder / "timers" / "scheduled_refresh.json").write_text(json.dumps(status))
+    (world.folder / "timers" / "scheduled_start.json").write_text(json.dumps(status))
     logged = len(world.host_log.read_text())
     world.start_host({"EXPORT_SCHEDULE": f"0 0 {occurrence.hour} * * *"})
     wait_for(lambda: '"action":"schedule_fired"' in world.host_log.read_text()[logged:])

@@ -11,10 +11,9 @@ from exporter.delivery.manifest import Manifest
 from exporter.delivery.plan import Plan
 from exporter.pipeline.confirm import Inquiry
 from exporter.pipeline.session import Session
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.reasons import Reason
-from tests.builders import HOST, drive, make_export, people, write_segment
+from tests.builders import HOST, drive, make_export, people, start_on_demand, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
 NOTHING = Manifest(

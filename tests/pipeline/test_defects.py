@@ -6,12 +6,12 @@ import pytest
 
 from exporter.errors import Unavailable
 from exporter.pipeline import plan, preflight, upload
-from exporter.pipeline.start import start_on_demand, start_scheduled
+from exporter.pipeline.start import start_scheduled
 from exporter.pipeline.sweep import sweep
 from exporter.records import lanes
 from exporter.records.paths import EXPORTS, run_path
 from exporter.runs.run import Problem, Run, RunStatus
-from tests.builders import drive, make_export, people, read_run, write_segment
+from tests.builders import drive, make_export, people, read_run, start_on_demand, write_segment
 from tests.fakes import START, Fakes, make_fakes
 
 A_DAY_S = 86_400.0

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from exporter.delivery.manifest import Manifest
-from exporter.pipeline.start import start_on_demand
 from exporter.records import store
 from exporter.records.paths import manifest_path
 from exporter.runs.run import RunStatus
-from tests.builders import deliver, drive, logged, make_export, people, write_segment
+from tests.builders import deliver, drive, logged, make_export, people, start_on_demand, write_segment
 from tests.fakes import Fakes, make_fakes
 
 

@@ -10,12 +10,11 @@ import pytest
 
 from exporter.delivery import steps
 from exporter.model import to_text
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.upload import upload_lane
 from exporter.queues import UPLOAD_QUEUE
 from exporter.records import lanes
 from exporter.records.paths import lane_path, run_path
-from tests.builders import deliver, drive, make_export, people, read_run, write_segment
+from tests.builders import deliver, drive, make_export, people, read_run, start_on_demand, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
 from tests.ledgers import lane_event
 

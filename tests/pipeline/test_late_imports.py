@@ -8,12 +8,11 @@ import pytest
 from exporter.activecampaign.wire import NotSent
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
 from exporter.pipeline.finish import finish
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path
 from exporter.records.payload import WORKING_COPY_S
 from exporter.runs.run import Run, RunStatus
-from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, write_segment
+from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, start_on_demand, write_segment
 from tests.fakes import Fakes, make_fakes
 
 

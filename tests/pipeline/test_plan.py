@@ -13,13 +13,22 @@ from exporter.pipeline import claim, preflight
 from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.dispatch import lanes_for
 from exporter.pipeline.plan import plan_run
-from exporter.pipeline.start import start_on_demand
 from exporter.records import store
 from exporter.records.paths import manifest_path, run_path
 from exporter.runs.run import Attempts, Claim, Run, RunStatus, Waiting
 from exporter.source.files import SegmentFile
 from exporter.source.segments import Refresh, stale
-from tests.builders import COLUMNS, SEGMENT, logged, make_export, people, read_run, run_export, write_segment
+from tests.builders import (
+    COLUMNS,
+    SEGMENT,
+    logged,
+    make_export,
+    people,
+    read_run,
+    run_export,
+    start_on_demand,
+    write_segment,
+)
 from tests.fakes import START, Fakes, make_fakes
 
 A_DAY_S = 86_400.0

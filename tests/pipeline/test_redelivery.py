@@ -12,7 +12,6 @@ from exporter.pipeline import finish
 from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.plan import plan_run
 from exporter.pipeline.session import Session
-from exporter.pipeline.start import start_on_demand, start_once
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.ports import Changed
@@ -20,7 +19,7 @@ from exporter.records import store
 from exporter.records.paths import lane_path, run_path
 from exporter.runs.run import Claim, Problem, Run, RunStatus
 from exporter.tally import count
-from tests.builders import deliver, drive, make_export, people, read_run, write_segment
+from tests.builders import deliver, drive, make_export, people, read_run, start_on_demand, start_once, write_segment
 from tests.fakes import Fakes, make_fakes
 from tests.ledgers import portion_event
 

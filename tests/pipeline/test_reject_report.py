@@ -8,13 +8,22 @@ from typing import Any
 import pytest
 
 from exporter.pipeline.cancel import cancel_run
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.records import payload
 from exporter.records.payload import LAST_ANSWER_S, LAST_CALL_S, WORKING_COPY_S
 from exporter.runs.run import Run, RunStatus
 from tests.api.client import CONNECTION, EXPORT, Api
-from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
+from tests.builders import (
+    deliver,
+    drive,
+    make_export,
+    people,
+    read_run,
+    rejects_of,
+    run_export,
+    start_on_demand,
+    write_segment,
+)
 from tests.fakes import NOT_SENT, Fakes, make_fakes
 
 NOT_SENDABLE = [("d", "Dup", "", "P0@example.com", ""), ("b", "Bad", "", "no-at-sign", "")]

@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import Stop, Unavailable
-from exporter.pipeline.start import Outcome, start_on_demand, start_once, start_scheduled
+from exporter.pipeline.start import Outcome, start_scheduled
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path, slot_path
 from exporter.runs.run import Run, RunStatus, Trigger
-from tests.builders import SEGMENT, drive, make_export, people, read_run, run_export, write_segment
+from tests.builders import (
+    SEGMENT,
+    drive,
+    make_export,
+    people,
+    read_run,
+    run_export,
+    start_on_demand,
+    start_once,
+    write_segment,
+)
 from tests.fakes import START, Fakes, make_fakes
 
 OCCURRENCE = START

@@ -9,13 +9,12 @@ import pytest
 
 from exporter.errors import Culprit
 from exporter.model import to_text
-from exporter.pipeline.start import start_on_demand
 from exporter.pipeline.sweep import sweep
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.records import lanes, store
 from exporter.records.paths import run_path
 from exporter.runs.run import Claim, Run, Waiting
-from tests.builders import deliver, logged, make_export, people, read_run, write_segment
+from tests.builders import deliver, logged, make_export, people, read_run, start_on_demand, write_segment
 from tests.fakes import START, Fakes, make_fakes
 from tests.ledgers import lane_event
 

@@ -10,13 +10,22 @@ import pytest
 from exporter.activecampaign import pacing
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.delivery.waits import FIRST_WAIT_S
-from exporter.pipeline.start import start_on_demand
 from exporter.queues import UPLOAD_QUEUE
 from exporter.records import store
 from exporter.records.paths import run_path
 from exporter.runs.run import Cancel, Run, RunStatus
 from sandbox.activecampaign.contacts import UNSUBSCRIBED, first_fault
-from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, run_export, write_segment
+from tests.builders import (
+    deliver,
+    drive,
+    make_export,
+    people,
+    read_run,
+    rejects_of,
+    run_export,
+    start_on_demand,
+    write_segment,
+)
 from tests.fakes import Fakes, make_fakes
 
 ODD = Answer(418, {}, b"{}")

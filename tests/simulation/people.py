@@ -201,9 +201,9 @@ class People:
         """Let the schedule's timer fire."""
 
         def fire(occurrence: float, past_due: bool) -> None:  # noqa: FBT001 - a callback
-            triggers.scheduled_refresh({"Next": to_text(occurrence)}, past_due=past_due)
+            triggers.scheduled_start({"Next": to_text(occurrence)}, past_due=past_due)
 
-        self.schedule = Schedule(self._world.host, "scheduled_refresh", period_s, until, fire)
+        self.schedule = Schedule(self._world.host, "scheduled_start", period_s, until, fire)
 
     def _roll_out(self, horizon: float) -> None:
         """Deploy the next release on one instance after the other; perhaps one goes back for a while."""

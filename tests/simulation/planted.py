@@ -215,10 +215,10 @@ def names_are_taken_at_their_word(patch: pytest.MonkeyPatch) -> None:
 
     def search(positions: Iterable[int], verdicts: list[Any]) -> refusals.Search:
         left, bad = tuple(positions), dict[int, int]()
-        for number, verdict in enumerate(verdicts):
-            if verdict is None:
+        for number, final_status in enumerate(verdicts):
+            if final_status is None:
                 return refusals.Search((), (left,), bad)
-            named = {left[min(max(place - 1, 0), len(left) - 1)] for place in verdict} or {left[0]}
+            named = {left[min(max(place - 1, 0), len(left) - 1)] for place in final_status} or {left[0]}
             bad |= dict.fromkeys(named, number)
             left = tuple(position for position in left if position not in named)
             if not left:
@@ -350,8 +350,8 @@ def a_doubled_timer_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
 def a_repeated_request_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """The idempotency key is not looked at."""
 
-    def start_once(services: Any, export: Any, by: str, key: str, request: bytes, **options: Any) -> start.Started:
-        return start.start_on_demand(services, export, by, **options)
+    def start_once(services: Any, request: start.StartRequest, key: str, body: bytes) -> start.Started:
+        return start.start_on_demand(services, request)
 
     everywhere(patch, start.start_once, start_once)
 
@@ -582,13 +582,13 @@ def a_defect_ends_the_run_at_once(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def past_due_is_past(patch: pytest.MonkeyPatch) -> None:
     """An occurrence of the schedule that fires late is left out."""
-    original = triggers.scheduled_refresh
+    original = triggers.scheduled_start
 
-    def scheduled_refresh(status: Any, *, past_due: bool) -> None:
+    def scheduled_start(status: Any, *, past_due: bool) -> None:
         if not past_due:
             original(status, past_due=past_due)
 
-    patch.setattr(triggers, "scheduled_refresh", scheduled_refresh)
+    patch.setattr(triggers, "scheduled_start", scheduled_start)
 
 
 @mistake

@@ -27,14 +27,13 @@ from exporter.delivery.batches import MIN_CONTACTS, RequestSize
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.pipeline.brakes import check_size
-from exporter.pipeline.start import start_on_demand
 from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
 from exporter.runs.run import Run, RunStatus
 from exporter.source.files import SegmentFile
 from exporter.source.rows import Column
 from exporter.source.segments import find_refresh
-from tests.builders import SEGMENT, drive, make_export, run_export
+from tests.builders import SEGMENT, drive, make_export, run_export, start_on_demand
 from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles, make_fakes
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")

@@ -30,9 +30,9 @@ from exporter.runs.run import (
     RunStatus,
     Trigger,
     Waiting,
+    final_status,
     new_run_id,
     scheduled_run_id,
-    verdict,
 )
 from exporter.tally.count import Tally, carry_over, resends, tally_of
 from exporter.tally.fates import fates
@@ -325,7 +325,7 @@ def test_requests_that_were_sent_again_are_counted_over_all_lanes() -> None:
     ],
 )
 def test_how_a_run_ends(buckets: dict[str, int], problem: Problem | None, canceled: bool, status: RunStatus) -> None:  # noqa: FBT001
-    assert verdict(Tally.model_validate({"rows_read": 10} | buckets), problem, canceled=canceled) is status
+    assert final_status(Tally.model_validate({"rows_read": 10} | buckets), problem, canceled=canceled) is status
 
 
 # --- Progress ---

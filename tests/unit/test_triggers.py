@@ -108,7 +108,7 @@ def test_a_timer_that_meets_an_outage_of_storage_tries_ten_times_in_five_minutes
 ) -> None:
     caplog.set_level(logging.INFO, "exporter")
     tried = storage_is_back_after(fakes, 9)
-    triggers.scheduled_refresh(None, past_due=False)
+    triggers.scheduled_start(None, past_due=False)
     assert [at - START for at in tried] == [30.0 * attempt for attempt in range(10)]
     assert [action for _, action, _ in logged(caplog)] == ["schedule_waits"] * 9 + ["run_started", "schedule_fired"]
     assert len(list(fakes.blobs.names("records/runs/newsletter."))) == 1
@@ -119,7 +119,7 @@ def test_a_timer_whose_ten_tries_fail_says_which_occurrence_was_missed(
 ) -> None:
     caplog.set_level(logging.INFO, "exporter")
     tried = storage_is_back_after(fakes, 10)
-    triggers.scheduled_refresh({"Next": to_text(START - 5)}, past_due=True)
+    triggers.scheduled_start({"Next": to_text(START - 5)}, past_due=True)
     assert len(tried) == 10
     assert logged(caplog)[-1] == ("ERROR", "schedule_missed", {"occurrence": START - 5})
     assert list(fakes.blobs.names("records/runs/")) == []
@@ -127,7 +127,7 @@ def test_a_timer_whose_ten_tries_fail_says_which_occurrence_was_missed(
 
 def test_a_late_timer_says_so(fakes: Fakes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "exporter")
-    triggers.scheduled_refresh(None, past_due=True)
+    triggers.scheduled_start(None, past_due=True)
     assert logged(caplog)[-1] == ("INFO", "schedule_fired", {"runs": 1, "pastDue": 1})
 
 
@@ -197,7 +197,7 @@ def test_the_app_imports_and_indexes_with_an_empty_environment() -> None:
     assert done.stdout.strip() == str(
         sorted(
             [
-                "scheduled_refresh",
+                "scheduled_start",
                 "sweep",
                 "plan_run",
                 "plan_run_poison",

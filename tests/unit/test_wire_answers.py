@@ -16,7 +16,7 @@ from exporter.activecampaign.account import (
     ContactList,
     CustomField,
     Exclusion,
-    Page,
+    ListingPage,
     User,
     read_account,
     read_exclusions_page,
@@ -465,7 +465,7 @@ def test_a_field_knows_whether_it_holds_several_values() -> None:
         for n, kind in enumerate(("text", "checkbox", "listbox", "multiselect"))
     ]
     page = read_fields_page(answer(200, {"fields": fields, "meta": {"total": "4"}}), 0)
-    assert isinstance(page, Page)
+    assert isinstance(page, ListingPage)
     assert [item.multiple for item in page.items] == [False, True, True, True]
     assert page.items[0] == CustomField(0, "text", "text", "TEXT")
 
@@ -480,33 +480,33 @@ def test_a_field_knows_whether_it_holds_several_values() -> None:
     ],
 )
 def test_a_field_may_lack_everything_but_its_id(field: dict[str, object], expected: CustomField) -> None:
-    assert read_fields_page(answer(200, {"fields": [field]}), 0) == Page((expected,), None)
+    assert read_fields_page(answer(200, {"fields": [field]}), 0) == ListingPage((expected,), None)
 
 
 @pytest.mark.parametrize("total", ["250", 250])
 def test_pages_follow_each_other_until_the_total_as_text_or_number(total: object) -> None:
-    def page(first: int, count: int) -> Page[ContactList] | ErrorOutcome:
+    def page(first: int, count: int) -> ListingPage[ContactList] | ErrorOutcome:
         lists = [{"id": str(n), "name": "x"} for n in range(first, first + count)]
         return read_lists_page(answer(200, {"lists": lists, "meta": {"total": total}}), first)
 
     offsets = []
     for first, count in ((0, 100), (100, 20), (120, 100), (220, 30)):
         got = page(first, count)
-        assert isinstance(got, Page)
+        assert isinstance(got, ListingPage)
         offsets.append(got.next_offset)
     assert offsets == [100, 120, 220, None]
 
 
 def test_without_a_total_a_full_page_means_that_there_may_be_more() -> None:
     full = read_lists_page(answer(200, {"lists": [{"id": n} for n in range(100)]}), 0)
-    assert isinstance(full, Page)
+    assert isinstance(full, ListingPage)
     assert full.next_offset == 100
     last = read_lists_page(answer(200, {"lists": [], "meta": None}), 100)
-    assert last == Page((), None)
+    assert last == ListingPage((), None)
 
 
 def test_an_empty_page_ends_the_paging_even_when_the_total_promises_more() -> None:
-    assert read_lists_page(answer(200, {"lists": [], "meta": {"total": "7"}}), 0) == Page((), None)
+    assert read_lists_page(answer(200, {"lists": [], "meta": {"total": "7"}}), 0) == ListingPage((), None)
 
 
 def test_an_item_that_cannot_be_read_spoils_the_page_rather_than_being_left_out() -> None:
@@ -530,15 +530,15 @@ def test_the_exclusion_list() -> None:
         "meta": {"total": 1},
     }
     page = read_exclusions_page(answer(200, body), 0)
-    assert page == Page((Exclusion("example@domain.example", "end"),), None)
+    assert page == ListingPage((Exclusion("example@domain.example", "end"),), None)
     assert "domain.example" not in repr(page)
 
 
 def test_an_exclusion_is_exact_where_nothing_else_is_said_and_needs_a_phrase() -> None:
     page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": "a@b.example"}]}), 0)
-    assert page == Page((Exclusion("a@b.example", "exact"),), None)
+    assert page == ListingPage((Exclusion("a@b.example", "exact"),), None)
     page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": "@", "matchType": "START"}]}), 0)
-    assert page == Page((Exclusion("@", "start"),), None)
+    assert page == ListingPage((Exclusion("@", "start"),), None)
     for bad in (None, 7):
         page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": bad, "matchType": "end"}]}), 0)
         assert page == NoAnswer("unexpected_answer")
@@ -645,7 +645,7 @@ def test_a_wait_is_always_between_a_second_and_fifteen_minutes(text: str, date: 
 RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
     OURS / "get-fields.json": (
         lambda reply: read_fields_page(reply, 0),
-        Page(
+        ListingPage(
             (CustomField(7, "Membership", "text", "MEMBERSHIP"), CustomField(12, "Interests", "listbox", "INTERESTS")),
             None,
         ),
@@ -653,23 +653,23 @@ RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
     OURS / "get-field-that-is-not-there.json": (lambda reply: read_fields_page(reply, 0), NotFound()),
     OURS / "get-lists.json": (
         lambda reply: read_lists_page(reply, 0),
-        Page((ContactList(2, "Newsletter", None), ContactList(5, "Weekend offers", None)), None),
+        ListingPage((ContactList(2, "Newsletter", None), ContactList(5, "Weekend offers", None)), None),
     ),
     OURS / "get-list.json": (read_list, ContactList(5, "Weekend offers", None)),
     OURS / "get-users-me.json": (read_user, User(4)),
     OURS / "post-import-bulk-import.json": (bulk_outcome, Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 250)),
     FOREIGN / "recorded-get-fields-200-anmol.json": (
         lambda reply: read_fields_page(reply, 0),
-        Page((CustomField(2, "Custom text", "text", "PERSTAG"),), None),
+        ListingPage((CustomField(2, "Custom text", "text", "PERSTAG"),), None),
     ),
     FOREIGN / "recorded-get-fields-200-mhenr.json": (
         lambda reply: read_fields_page(reply, 0),
-        Page((CustomField(414, "Custom text", "text", "PERSTAG"),), None),
+        ListingPage((CustomField(414, "Custom text", "text", "PERSTAG"),), None),
     ),
     FOREIGN / "recorded-get-fields-N-404-mhenr.json": (lambda reply: read_fields_page(reply, 0), NotFound()),
     FOREIGN / "recorded-get-lists-200-mhenr.json": (
         lambda reply: read_lists_page(reply, 0),
-        Page((ContactList(1, "Awesome List", None),), None),
+        ListingPage((ContactList(1, "Awesome List", None),), None),
     ),
     FOREIGN / "recorded-get-lists-N-200-anmol.json": (read_list, ContactList(65, "Awesome List", None)),
     FOREIGN / "recorded-get-lists-N-200-mhenr.json": (read_list, ContactList(3, "Awesome List", None)),

@@ -21,7 +21,9 @@ _NEAR_BYTES = 4_096
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
-Record = list[bytes] | Reason  # the fields of a row as bytes, or why it is none; lines without any character have none
+CsvRecord = (
+    list[bytes] | Reason
+)  # the fields of a row as bytes, or why it is none; lines without any character have none
 
 
 class Syntax:
@@ -34,7 +36,7 @@ class Syntax:
         self._quoted_field = re.compile(rb'"([^"]*+(?:""[^"]*+)*+)"')
         self._plain_field = re.compile(rb"[^\r\n" + re.escape(self.delimiter) + rb"]*+")
 
-    def records(self, data: bytes, *, final: bool) -> Iterator[tuple[Record, int, int]]:
+    def records(self, data: bytes, *, final: bool) -> Iterator[tuple[CsvRecord, int, int]]:
         """Yield each complete record of `data` with where it begins and where the next one does.
 
         `final`: nothing follows, so that the end of `data` ends a record.
@@ -45,7 +47,7 @@ class Syntax:
             yield record, start, end
             start = end
 
-    def record_at(self, data: bytes, start: int, *, final: bool) -> tuple[Record, int] | None:
+    def record_at(self, data: bytes, start: int, *, final: bool) -> tuple[CsvRecord, int] | None:
         """Return the record that begins at `start`, or why it is none, and where the next one begins.
 
         None: `data` ends before the record does, and more may follow (`final` is False).
@@ -72,7 +74,7 @@ class Syntax:
             return _first_line(data, start, record, final=final)
         return record, min(end + 1, len(data))
 
-    def _parse(self, data: bytes, start: int, limit: int) -> tuple[Record, int]:
+    def _parse(self, data: bytes, start: int, limit: int) -> tuple[CsvRecord, int]:
         """Return the record that begins at `start` and where its last field ends; `limit` when that came first."""
         fields: list[bytes] = []
         position = start
@@ -94,7 +96,7 @@ class Syntax:
         return fields, position
 
 
-def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[Record, int] | None:
+def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tuple[CsvRecord, int] | None:
     """Return `reason` for the line that begins at `start`, and where the next line begins; None as for `record_at`."""
     line_end = _line_end(data, start, WINDOW_BYTES)
     if line_end < 0 and len(data) >= start + WINDOW_BYTES:

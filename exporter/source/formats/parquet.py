@@ -19,6 +19,7 @@ from exporter.reasons import Reason
 from exporter.source.files import SegmentFile
 from exporter.source.formats.csv_records import MAX_ROW_BYTES
 from exporter.source.formats.text_columns import lengths, without_empty
+from exporter.source.rows import Row
 
 ROWS_AT_ONCE = 8_192
 BYTES_AT_ONCE = 32 << 20
@@ -27,7 +28,7 @@ PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
 NESTED = "nested"
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last one: in the name of a column
-Row = tuple[str, ...] | Reason
+
 # Arrow's types in the words of the Common Data Model; a type that is not here holds no single value.
 _TYPES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
     ("string", (is_.is_string, is_.is_large_string, is_.is_string_view, is_.is_null)),
