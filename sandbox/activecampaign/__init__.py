@@ -72,10 +72,11 @@ POST contact/sync, POST contactLists
   somebody who had left.
 """
 
-from sandbox.activecampaign.account import Account, LoggedRequest
+from sandbox.activecampaign.account import Account
 from sandbox.activecampaign.answers import Answer, ConnectionDropped
 from sandbox.activecampaign.faults import Fault
 from sandbox.activecampaign.imports import Import
+from sandbox.activecampaign.requests import LoggedRequest
 from sandbox.activecampaign.server import Server, serve
 from sandbox.activecampaign.shapes import ContactList, CustomField
 from sandbox.activecampaign.switches import Switches

@@ -9,6 +9,7 @@ UNCONFIRMED: Final = 0
 SUBSCRIBED: Final = 1
 UNSUBSCRIBED: Final = 2
 BOUNCED: Final = 3
+STATUSES: Final = {UNCONFIRMED: "unconfirmed", SUBSCRIBED: "active", UNSUBSCRIBED: "unsubscribed", BOUNCED: "bounced"}
 
 # One @ with something on both sides, and none of the characters that the bulk import page rules out.
 _LOOSE: Final = re.compile(r'[^\x00-\x20\x7f"(),:;<>@\[\\\]]+@[^\x00-\x20\x7f"(),:;<>@\[\\\]]+')

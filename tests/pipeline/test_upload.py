@@ -69,7 +69,7 @@ def test_contacts_that_the_request_check_refuses_cost_only_themselves(
         found_bad = isinstance(contact, dict) and contact.get("email") in refused
         return ("email", "incorrect format") if found_bad else first_fault(contact)
 
-    monkeypatch.setattr("sandbox.activecampaign.account.first_fault", find_fault)
+    monkeypatch.setattr("sandbox.activecampaign.endpoints.first_fault", find_fault)
     fakes.account.set_switches(index_base=index_base)
     write_segment(fakes, people(201))
     run = run_export(fakes, make_export(fakes))
