@@ -61,29 +61,30 @@ def plan_run_poison(message: func.QueueMessage) -> None:
 @app.route("exports/{id}/runs", methods=ANY_METHOD)
 def run_export(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run of an export (POST); list its runs (GET)."""
-    return _answer(req)
+    return _answer(req, "exports", req.route_params["id"], "runs")
 
 
 @app.route("runs/{id}", methods=ANY_METHOD)
 def run_status(req: func.HttpRequest) -> func.HttpResponse:
     """Say how a run is doing."""
-    return _answer(req)
+    return _answer(req, "runs", req.route_params["id"])
 
 
 @app.route("health", methods=ANY_METHOD, auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Say whether the app is live and configured."""
-    return _answer(req)
+    return _answer(req, "health")
 
 
 @app.route("{*path}", methods=ANY_METHOD)
 def api(req: func.HttpRequest) -> func.HttpResponse:
     """Answer every other request; `exporter/api/routes.py` has the table."""
-    return _answer(req)
+    return _answer(req, *req.route_params.get("path", "").split("/"))
 
 
-def _answer(req: func.HttpRequest) -> func.HttpResponse:
+def _answer(req: func.HttpRequest, *path: str) -> func.HttpResponse:
+    """Answer for the function's own path: its route says what it answers, not the URL, whose host the caller names."""
     from exporter import triggers
 
-    status, headers, body = triggers.answer(req.method, req.url, dict(req.headers), req.get_body())
+    status, headers, body = triggers.answer(req.method, path, req.url, dict(req.headers), req.get_body())
     return func.HttpResponse(body, status_code=status, headers=headers)

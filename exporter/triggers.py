@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -18,6 +18,9 @@ from exporter.runs.run import RUN_ID
 MAX_LANE = 64
 SCHEDULE_TRIES, SCHEDULE_PAUSE_S = 10, 30.0
 """A timer that meets an outage of storage tries for five minutes; starting twice is starting once."""
+
+
+_ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)
 
 
 class Junk(ValueError):
@@ -105,21 +108,31 @@ def decode(body: bytes, members: set[str]) -> dict[str, Any]:
     return message
 
 
-def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+def answer(
+    method: str, path: Sequence[str], url: str, headers: Mapping[str, str], body: bytes
+) -> tuple[int, Mapping[str, str], bytes]:
     """Answer an HTTP request: status, headers, body.
 
-    The query is read from the URL: the host's own reading of it joins the values of a repeated parameter and loses
-    parameters without a value (azure-functions-host, GrpcMessageConversionExtensions).
+    `path`: the segments behind /api/, decoded by the host except for `%2F`
+    (https://github.com/dotnet/aspnetcore/issues/4718). Only the query is taken from the URL: the host's own reading of
+    it joins the values of a repeated parameter and loses parameters without a value (azure-functions-host,
+    GrpcMessageConversionExtensions).
     """
     from exporter.api.http import HttpRequest  # noqa: PLC0415
     from exporter.api.routes import answer as route  # noqa: PLC0415
 
-    parts = urlsplit(url)
-    path = unquote(re.sub(r"^/api(?=/|$)", "", parts.path)) or "/"
-    query = parse_qsl(parts.query, keep_blank_values=True)
+    query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     lower = {name.lower(): value for name, value in headers.items()}
-    response = route(bootstrap.services, HttpRequest(method.upper(), path, query, lower, body))
+    response = route(bootstrap.services, HttpRequest(method.upper(), _joined(path), query, lower, body))
     return response.status, response.headers, response.body
+
+
+def _joined(path: Sequence[str]) -> str:
+    """Return the path. An encoded slash is part of a segment's name; anywhere else, it is part of an unknown id."""
+    parts = [part.replace("/", "%2F") for part in path]  # whoever decoded it, a part is a part
+    if parts[0] == "segments":
+        parts = [_ENCODED_SLASH.sub("/", part) for part in parts]
+    return "/" + "/".join(parts)
 
 
 def _quietly(step: str, call: Callable[[], None]) -> None:

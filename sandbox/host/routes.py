@@ -102,7 +102,9 @@ class Route:
         """Return the route parameters of a path, or None where the route does not fit."""
         if self.methods and method.upper() not in self.methods:
             return None
-        values = [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
+        # Kestrel decodes all but the slash: https://github.com/dotnet/aspnetcore/issues/4718
+        parts = path.strip("/").split("/") if path.strip("/") else []
+        values = [unquote(re.sub("%(?=2f)", "%25", part, flags=re.IGNORECASE)) for part in parts]
         parameters: dict[str, str] = {}
         for index, segment in enumerate(self.segments):
             if segment.is_catch_all:

@@ -5,6 +5,7 @@ Keys: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 
 import hmac
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from sandbox.host.routes import Route
 from sandbox.host.settings import HostSettings
 from sandbox.host.worker import Function, Message, Outcome
 from sandbox.loopback import Answer, Request
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]*(:\d*)?|\[[0-9A-Fa-f:.]+\](:\d*)?")
 
 
 class Site:
@@ -40,7 +43,9 @@ class Site:
         self._routes = sorted(routes, key=lambda entry: entry[0].precedence)
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request."""
+        """Answer a request. A `Host` that is no host is refused, as by Kestrel (`HttpUtilities.ValidateHostHeader`)."""
+        if not _HOST.fullmatch(request.headers.get("host", "")):
+            return Answer(HTTPStatus.BAD_REQUEST)
         if request.path.startswith("/admin/"):
             return self._answer_admin(request)
         for route, function in self._routes:

@@ -120,7 +120,7 @@ def test_the_query_is_what_the_url_says(
     api: Api, monkeypatch: pytest.MonkeyPatch, query: str, told: list[str] | None
 ) -> None:
     monkeypatch.setattr("exporter.triggers.bootstrap.services", lambda: api.fakes.services)
-    status, _, body = triggers.answer("GET", f"https://app.example/api/exports?{query}", {}, b"")
+    status, _, body = triggers.answer("GET", ["exports"], f"https://app.example/api/exports?{query}", {}, b"")
     assert status == (422 if told else 200)
     assert orjson.loads(body).get("members") == told
 
@@ -289,7 +289,11 @@ def test_the_trigger_hands_over_path_query_and_headers(api: Api, monkeypatch: py
     monkeypatch.setattr("exporter.triggers.bootstrap.services", lambda: api.fakes.services)
     make_export(api.fakes)
     status, headers, body = triggers.answer(
-        "get", "https://app.example/api/exports/newsletter?code=x", {"If-Match": "*"}, b""
+        "get",
+        ["exports", "newsletter"],
+        "https://app.example/api/exports/newsletter?code=x",
+        {"If-Match": "*"},
+        b"",
     )
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert b'"newsletter"' in body

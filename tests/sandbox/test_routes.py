@@ -23,7 +23,7 @@ from sandbox.host.routes import Route
         ("api/runs/{id:length(3):alpha}", "/api/runs/ab1", None),
         ("api/runs/{id:range(1,9)}", "/api/runs/10", None),
         ("api/runs/{id:regex(^r-)}", "/api/runs/r-1", {"id": "r-1"}),
-        ("api/{*path}", "/api/a/b%2Fc", {"path": "a/b/c"}),
+        ("api/{*path}", "/api/a/b%2Fc%20d", {"path": "a/b%2Fc d"}),
         ("api/{*path}", "/api", {"path": ""}),
         ("api/{*path}", "/other", None),
     ],

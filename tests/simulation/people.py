@@ -184,7 +184,7 @@ class People:
 
         def step() -> None:
             nonlocal settled
-            status, _, body = triggers.answer("POST", f"https://app/api{path}", headers, b"")
+            status, _, body = triggers.answer("POST", path[1:].split("/"), f"https://app/api{path}", headers, b"")
             self._world.log.append(body.decode())
             settled = answered(status, orjson.loads(body))
 
