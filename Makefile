@@ -48,7 +48,7 @@ soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 
 fuzz: $(INSTALLED) ## Read damaged files of every format: make fuzz MINUTES=10
 	@$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1) --jobs 2
 
-mutants: $(INSTALLED) ## Plant small mistakes in the rules, and see the tests notice: make mutants MODULE=ledger
+mutants: $(INSTALLED) ## Plant small mistakes in the rules, and see the tests notice: make mutants MODULE=tally/count
 	@$(RUN) -m tests.mutants $(MODULE)
 
 docs: $(INSTALLED) ## Write the reference pages whose truth is in the code, and build the site into site/

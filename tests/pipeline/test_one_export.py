@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bench import peers
 from exporter.runs.run import RunStatus
-from tests.builders import make_export, people, rejects_of, run_export, write_segment
+from tests.builders import SEGMENT, make_export, people, rejects_of, run_export, write_segment
 from tests.fakes import Fakes, make_fakes
+from tests.planning import ADDRESSES, TEXTS, Row, csv_file
 
 
 @pytest.fixture
@@ -67,3 +71,28 @@ def test_the_rate_limit_of_the_account_is_never_broken(fakes: Fakes) -> None:
     assert {name: rate["violations"] for name, rate in fakes.account.violations().items()} == dict.fromkeys(
         fakes.account.violations(), 0
     )
+
+
+RUN_COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone")
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.just("id"), ADDRESSES, TEXTS, TEXTS, TEXTS), max_size=25))
+def test_what_activecampaign_stores_is_what_the_file_said(rows: list[Row]) -> None:
+    rows = [[field.replace("\x00", "").encode("utf-8", "ignore").decode() for field in row] for row in rows]
+    fakes = make_fakes()
+    fakes.segments.write(f"{SEGMENT}/1.csv", csv_file(rows, RUN_COLUMNS))
+    run = run_export(fakes, make_export(fakes), force=True)
+    expected: dict[str, Row] = {}
+    for row in rows:
+        address = row[1].strip(peers.BLANK)
+        if peers.ADDRESS.fullmatch(address) and not any(map(peers.CONTROL.search, row[2:])):
+            expected.setdefault(address.lower(), row)
+    assert run.end
+    assert run.end.tally.confirmed == len(expected) == len(fakes.account.contacts())
+    assert run.end.tally.adds_up
+    for address, row in expected.items():
+        stored = fakes.account.contact(address)
+        assert stored
+        for member, value in zip(("first_name", "last_name", "phone"), row[2:], strict=True):
+            assert stored[member] == (value if value.strip(peers.BLANK) else "")

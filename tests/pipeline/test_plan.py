@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 from typing import BinaryIO
 
+import orjson
 import pytest
 
-from exporter.delivery.manifest import Manifest
+from exporter.definitions.exports import DataMatching
 from exporter.errors import Culprit, Unavailable
-from exporter.pipeline import claim, preflight
-from exporter.pipeline.cancel import cancel_run
-from exporter.pipeline.dispatch import lanes_for
+from exporter.pipeline import preflight
 from exporter.pipeline.plan import plan_run
 from exporter.records import store
-from exporter.records.paths import manifest_path, run_path
+from exporter.records.paths import run_path
 from exporter.runs.run import Attempts, Claim, Run, RunStatus, Waiting
 from exporter.source.files import SegmentFile
 from exporter.source.segments import Refresh, stale
 from tests.builders import (
-    COLUMNS,
-    SEGMENT,
-    logged,
+    drive,
     make_export,
     people,
     read_run,
@@ -49,78 +46,6 @@ def run_id(fakes: Fakes) -> str:
 
 def record(fakes: Fakes, run_id: str, **facts: object) -> None:
     store.change(fakes.blobs, Run, run_path(run_id), lambda run: run.then(**facts))
-
-
-def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [action for _, action, _ in logged(caplog)]
-
-
-def test_a_planner_counts_as_dead_after_90_silent_seconds_and_not_before(
-    fakes: Fakes, run_id: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    record(fakes, run_id, claim=Claim(by="another", at=fakes.clock.now()))
-    fakes.clock.sleep(89.875)
-    plan_run(fakes.services, run_id)
-    assert actions(caplog)[-1] == "plan_claimed_by_another"
-    assert read_run(fakes, run_id).plan is None
-    fakes.clock.sleep(0.125)
-    plan_run(fakes.services, run_id)
-    assert read_run(fakes, run_id).plan
-
-
-def while_files_are_opened(fakes: Fakes, monkeypatch: pytest.MonkeyPatch, happens: object) -> None:
-    """Let something happen each time a file is opened for its rows; a sign of life comes with every ten rows."""
-    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 10)
-    for part in range(4):
-        text = "\n".join(",".join(row) for row in (COLUMNS, *people(10, 10 * part)))
-        fakes.segments.write(f"{SEGMENT}/{part}.csv", text.encode())
-    del fakes.segments.files[f"{SEGMENT}/{SEGMENT}_1.csv"]
-    original = fakes.segments.open
-
-    def open_file(file: SegmentFile) -> BinaryIO:
-        happens()  # type: ignore[operator]  # the test's own
-        return original(file)
-
-    monkeypatch.setattr(fakes.segments, "open", open_file)
-
-
-def test_a_planner_that_gives_signs_of_life_is_left_alone_however_long_it_takes(
-    fakes: Fakes, run_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    opened: list[float] = []
-
-    def a_minute_passes() -> None:
-        opened.append(fakes.clock.now())
-        if len(opened) > 4:  # the first four are for the headers
-            fakes.clock.sleep(60)
-            plan_run(fakes.services, run_id)
-
-    while_files_are_opened(fakes, monkeypatch, a_minute_passes)
-    plan_run(fakes.services, run_id)
-    assert actions(caplog).count("plan_claimed_by_another") == 4
-    planned = read_run(fakes, run_id).plan
-    assert planned
-    assert planned.contacts == 40
-
-
-def test_a_run_that_is_canceled_while_it_is_planned_is_not_read_to_its_end(
-    fakes: Fakes, run_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    opened: list[float] = []
-
-    def somebody_cancels() -> None:
-        opened.append(fakes.clock.now())
-        if len(opened) == 6:  # the second file's rows
-            cancel_run(fakes.services, run_id, "ada")
-
-    while_files_are_opened(fakes, monkeypatch, somebody_cancels)
-    plan_run(fakes.services, run_id)
-    assert actions(caplog)[-1] == "plan_claim_lost"
-    assert len(opened) == 6
-    assert store.get(fakes.blobs, Manifest, manifest_path(run_id)) is None
 
 
 def wait_for(monkeypatch: pytest.MonkeyPatch, retry_after_s: float | None = None) -> None:
@@ -218,14 +143,6 @@ def test_a_refresh_is_pointed_out_when_it_is_older_than_eight_days() -> None:
     assert "people was last refreshed 8 days ago" in warning
 
 
-@pytest.mark.parametrize(
-    ("batches", "most", "lanes"),
-    [(0, 6, 0), (1, 6, 1), (5, 6, 1), (6, 6, 2), (25, 6, 5), (26, 6, 6), (31, 6, 6), (4_000, 6, 6), (6, 1, 1)],
-)
-def test_a_lane_has_work_for_five_batches(batches: int, most: int, lanes: int) -> None:
-    assert lanes_for(batches, most) == lanes
-
-
 def test_a_run_of_exactly_as_many_profiles_as_the_export_allows_sends_each_of_them(fakes: Fakes) -> None:
     write_segment(fakes, people(600))
     run = run_export(fakes, make_export(fakes, max_contacts=600))
@@ -242,18 +159,57 @@ def test_a_run_of_one_profile_more_sends_nothing(fakes: Fakes) -> None:
     assert fakes.account.contacts() == []
 
 
-def test_a_planner_that_was_overtaken_leaves_no_copy_behind(fakes: Fakes, run_id: str) -> None:
-    """It stood still before its manifest; another one has planned the run meanwhile."""
+def replaced_while_read(times: int) -> Run:
+    """Run an export whose file is replaced that often, each time when its rows are read."""
+    fakes = make_fakes()
+    write_segment(fakes, people(5))
+    export = make_export(fakes)
+    left = times
+    open_file = fakes.segments.open
 
-    def overtake(operation: str, path: str) -> None:
-        if operation == "create" and path == manifest_path(run_id):
-            fakes.blobs.before = lambda operation, path: None
-            fakes.clock.sleep(claim.CLAIM_S)
-            plan_run(fakes.services, run_id)
+    def open_and_replace(file: SegmentFile) -> BinaryIO:
+        nonlocal left
+        reader = open_file(file)
+        if left and next(opened) % 2:  # the first look at a file is for its header
+            left -= 1
+            write_segment(fakes, people(6))
+        return reader
 
-    fakes.blobs.before = overtake
-    plan_run(fakes.services, run_id)
-    manifest = store.get(fakes.blobs, Manifest, manifest_path(run_id))
-    assert manifest
-    assert list(fakes.blobs.names("working/")) == [manifest.payload]
-    assert list(fakes.blobs.names("rejects/")) == [manifest.rejects]
+    opened = itertools.count()
+    fakes.segments.open = open_and_replace  # type: ignore[method-assign]  # as if somebody else wrote
+    run = start_on_demand(fakes.services, export, "ada").run
+    return drive(fakes, run.run_id, 30)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again_once() -> None:
+    run = replaced_while_read(1)
+    assert run.end
+    assert run.end.tally.confirmed == 6
+
+
+def test_a_file_that_is_replaced_again_and_again_is_waited_for() -> None:
+    run = replaced_while_read(2)
+    assert run.waiting
+    assert run.waiting.code == "source_changing"
+
+
+def test_a_refresh_that_never_completes_is_waited_for_and_then_named() -> None:
+    fakes = make_fakes(RETRY_FOR_S="3600")
+    model = {
+        "entities": [
+            {"name": "T", "attributes": [{"name": "EMail"}], "partitions": [{"location": "T/2026/11/18/0415/T_1.csv"}]}
+        ]
+    }
+    fakes.segments.write("x/model.json", orjson.dumps(model))
+    fakes.segments.write("x/T/2026/11/18/0415/T_1.csv", b"a@example.com\n")
+    fakes.segments.write("x/T/2026/11/18/1615/T_1.csv", b"a@example.com\n")
+    export = make_export(fakes, segments=("T",), data_matching=DataMatching(email="EMail"))
+    run = start_on_demand(fakes.services, export, "ada").run
+    waiting = drive(fakes, run.run_id, 600).waiting
+    assert waiting
+    assert waiting.code == "refresh_in_flight"
+    end = drive(fakes, run.run_id, 2 * 3_600).end
+    assert end
+    assert end.problem
+    assert (end.status, end.problem.code) == (RunStatus.FAILED, "refresh_in_flight")
+    assert not fakes.account.contacts()

@@ -11,9 +11,7 @@ from exporter.activecampaign import pacing
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.delivery.waits import FIRST_WAIT_S
 from exporter.queues import UPLOAD_QUEUE
-from exporter.records import store
-from exporter.records.paths import run_path
-from exporter.runs.run import Cancel, Run, RunStatus
+from exporter.runs.run import RunStatus
 from sandbox.activecampaign.contacts import UNSUBSCRIBED, first_fault
 from tests.builders import (
     deliver,
@@ -215,32 +213,6 @@ def test_the_fourth_refusal_in_a_row_that_nobody_understands_stops_the_run(fakes
     assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "request_refused")
     assert run.end.tally.reasons == {"not_sent": 600}
     assert came() == 4
-
-
-def test_cancel_sends_nothing_more_and_counts_what_was_sent(fakes: Fakes) -> None:
-    write_segment(fakes, people(250 * 30))
-    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
-    cancel_at = fakes.clock.now() + 10
-
-    def cancel_in_time(request: Request) -> None:
-        if fakes.clock.now() >= cancel_at and not read_run(fakes, run_id).cancel:
-            store.change(
-                fakes.blobs,
-                Run,
-                run_path(run_id),
-                lambda r: r.model_copy(update={"cancel": Cancel(by="ada", at=fakes.clock.now())}),
-            )
-
-    fakes.activecampaign.before = cancel_in_time
-    run = drive(fakes, run_id)
-    assert run.status is RunStatus.CANCELED
-    assert run.cancel
-    assert run.end
-    last = max(r.at for r in fakes.account.requests() if r.path.endswith("bulk_import"))
-    assert last <= run.cancel.at + 60
-    assert run.end.tally.adds_up
-    assert run.end.tally.confirmed == fakes.account.state()["contacts"] > 0
-    assert run.end.tally.reasons["not_sent"] == run.end.tally.unconfirmed > 0
 
 
 def test_nobody_is_subscribed_again_and_only_known_calls_are_made(fakes: Fakes) -> None:

@@ -1,77 +1,21 @@
-"""CSV: RFC 4180 to the letter, what is not costs one row, and the fast way reads what the careful one reads."""
+"""CSV: RFC 4180 to the letter, and what is not costs one row, read in both ways."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import BinaryIO
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.reasons import Reason
-from exporter.source import readers
-from exporter.source.files import SegmentFile
-from exporter.source.formats import csv_blocks, csv_records
+from exporter.source.formats import csv_blocks
 from exporter.source.formats.csv_records import Syntax
-from exporter.source.readers import Partition, read_rows
-from exporter.source.rows import Column, Row, rows_at
+from exporter.source.rows import Row
+from tests.unit.source.one_file import SMALL_ROW_BYTES, rows, small_limits
 
 TOO_LARGE = Reason.ROW_TOO_LARGE
-SMALL_ROW_BYTES = 200
-
-
-class OneFile:
-    """Segment files of which there is one."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
-        raise NotImplementedError
-
-    def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
-        raise NotImplementedError
-
-    def open(self, file: SegmentFile) -> BinaryIO:
-        return io.BytesIO(self._data)
-
-
-def rows(
-    data: bytes, column_count: int, *, delimiter: str = ",", quoted: bool = True, wanted: Sequence[int] | None = None
-) -> list[Row]:
-    """Read a file as the service does, and return its rows one by one."""
-    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", delimiter, quoted=quoted)
-    columns = [Column(str(number), "string") for number in range(column_count)]
-    found: list[Row] = []
-    chosen = list(range(column_count)) if wanted is None else wanted
-    for block in read_rows(OneFile(data), partition, columns, chosen):
-        count = len(block) if isinstance(block, list) else block.num_rows
-        found += rows_at(block, list(range(count)), list(range(len(chosen))))
-    return found
-
-
-def one_by_one(data: bytes, column_count: int, *, delimiter: str = ",", quoted: bool = True) -> list[Row]:
-    """Read a text as the careful reader does when it has all of it at once."""
-    syntax = Syntax(delimiter, quoted=quoted)
-    blocks, _ = readers._one_by_one(data, syntax, column_count, range(column_count), final=True)
-    return [row for block in blocks if isinstance(block, list) for row in block]
-
-
-@contextmanager
-def small_limits(row_bytes: int = SMALL_ROW_BYTES, chunk_bytes: int = 64, read_bytes: int = 16) -> Iterator[None]:
-    """Make all limits so small that a short text meets them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (readers, csv_records, csv_blocks):
-            patch.setattr(module, "MAX_ROW_BYTES", row_bytes)
-        for module in (readers, csv_records):
-            patch.setattr(module, "WINDOW_BYTES", row_bytes + 2)
-        patch.setattr(readers, "CHUNK_BYTES", chunk_bytes)
-        patch.setattr(readers, "READ_BYTES", read_bytes)
-        yield
 
 
 def only_careful(patch: pytest.MonkeyPatch) -> None:
@@ -199,16 +143,6 @@ def test_many_flawed_rows_are_all_found() -> None:
     assert rows(data, 2) == [(str(n), "x") if n % 3 else Reason.WRONG_FIELD_COUNT for n in range(1_000)]
 
 
-def test_the_fast_way_is_taken_where_nothing_is_unusual(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing_left(data: bytes, *_: object, **__: object) -> tuple[list[object], int]:
-        assert data == b""
-        return [], 0
-
-    monkeypatch.setattr(readers, "_one_by_one", nothing_left)
-    data = b'a,"b\nc"\nd,e\n' * 1_000 + b"f\n" * csv_blocks.MOST_FLAWED_ROWS
-    assert len(rows(data, 2)) == 2_000 + csv_blocks.MOST_FLAWED_ROWS
-
-
 @pytest.mark.parametrize("line_end", [b"\r", b"\n", b"\r\n"])
 def test_the_work_for_a_line_depends_on_its_length_and_not_on_the_file(line_end: bytes) -> None:
     class Counting(bytes):
@@ -222,41 +156,6 @@ def test_the_work_for_a_line_depends_on_its_length_and_not_on_the_file(line_end:
     data = Counting((b"a" * 5_000 + b"," + line_end) * 800)
     assert len([r for r, _, _ in Syntax(",", quoted=True).records(data, final=True) if r]) == 800
     assert Counting.looked_at < 40 * len(data)
-
-
-# Pieces that mean something to a CSV reader, so that short texts already have every kind of trouble.
-PIECES = [
-    b"a",
-    b",",
-    b'"',
-    b"\n",
-    b"\r\n",
-    b"\r",
-    b"a,b\n",
-    b'"x","y"\n',
-    b"\xc3\xa9",
-    b'""',
-    b'"x\ry"',
-    b"c,d\r",
-    b"\xff",
-]
-TEXTS = st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
-
-
-@example(data=b'"a\n"\r\n', column_count=1, quoted=True, sizes=(200, 64, 16))
-@given(
-    data=TEXTS,
-    column_count=st.integers(1, 3),
-    quoted=st.booleans(),
-    sizes=st.tuples(st.integers(8, 80), st.integers(4, 64), st.integers(2, 16)),
-)
-def test_the_service_reads_what_the_careful_reader_reads_of_the_whole_text(
-    *, data: bytes, column_count: int, quoted: bool, sizes: tuple[int, int, int]
-) -> None:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b")):
-        return
-    with small_limits(*sizes):
-        assert rows(data, column_count, quoted=quoted) == one_by_one(data, column_count, quoted=quoted)
 
 
 # What Python's csv module can write: no NUL, and a line end only inside of quotes.

@@ -20,7 +20,7 @@ from exporter.source import readers
 from exporter.source.files import SegmentFile
 from exporter.source.readers import Partition, read_head, read_rows
 from exporter.source.rows import Column
-from tests.unit.test_csv import OneFile, rows
+from tests.unit.source.one_file import OneFile, rows
 
 TABLE = b"1,J\xc3\xbcrgen\n2,Zo\xc3\xab\n"
 READ = [("1", "J\u00fcrgen"), ("2", "Zo\u00eb")]

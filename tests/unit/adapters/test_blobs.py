@@ -13,7 +13,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from exporter.adapters import blobs, segment_files
+from exporter.adapters import blobs
 from exporter.errors import Unavailable
 from exporter.ports import Changed
 
@@ -119,9 +119,5 @@ def test_there_is_no_fifth_try() -> None:
     assert storage.log.count("write") == 4
 
 
-def test_blocks_and_small_files_have_the_sizes_that_memory_was_measured_with() -> None:
-    assert (blobs.BLOCK_BYTES, segment_files.READ_BYTES, segment_files.SMALL_FILE_BYTES) == (
-        4_194_304,
-        4_194_304,
-        67_108_864,
-    )
+def test_blocks_have_the_size_that_memory_was_measured_with() -> None:
+    assert blobs.BLOCK_BYTES == 4_194_304

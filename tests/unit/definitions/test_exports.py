@@ -1,5 +1,4 @@
-"""Connections and exports: what a person may decide, each limit on both of its sides, and what holds when nothing is
-said."""
+"""Exports: what a person may decide, each limit on both of its sides, and what holds when nothing is said."""
 
 from __future__ import annotations
 
@@ -8,27 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from exporter.definitions import connections
-from exporter.definitions.connections import Connection
-from exporter.definitions.exports import Export, ExportDefinition
-from exporter.model import to_epoch
-from exporter.records import paths
-
-AUDITED = {"createdBy": "ada", "createdUtc": "2026-11-18T11:06:40.000Z", "updatedBy": "bob", "updatedUtc": "2026-11-19T11:06:40.000Z"}  # fmt: skip # noqa: E501
-EXPORT = {
-    "displayName": "Newsletter",
-    "listId": 7,
-    "segments": ["people"],
-    "dataMatching": {"email": "EMail"},
-}
-CONNECTION = {
-    **AUDITED,
-    "id": "main",
-    "displayName": "Main account",
-    "host": "acme.api-us1.com",
-    "secretName": "connection-main",
-    "consent": {"agreedBy": "ada", "agreedUtc": "2026-11-18T11:06:40.000Z"},
-}
+from exporter.definitions.exports import ExportDefinition
+from tests.unit.definitions.members import EXPORT
 
 
 def export(**members: Any) -> ExportDefinition:
@@ -57,14 +37,6 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
         "allow_over_contact_limit": False,
         "skip_unchanged": True,
     }
-
-
-def test_a_connection_is_for_administrators_where_nothing_is_said() -> None:
-    connection = Connection.model_validate(CONNECTION)
-    assert (connection.usable_by, connection.account_name, connection.version) == ("administrators", None, 1)
-    assert Connection.model_validate(CONNECTION | {"usableBy": "contributors"}).usable_by == "contributors"
-    assert connection.updated_utc - connection.created_utc == 86_400
-    assert connection.consent.agreed_utc == to_epoch("2026-11-18T11:06:40.000Z")
 
 
 @pytest.mark.parametrize(
@@ -121,23 +93,3 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
 def test_a_segment_that_is_named_twice_is_pointed_out() -> None:
     with pytest.raises(ValidationError, match="each segment is named once"):
         export(segments=["a", "b", "a"])
-
-
-@pytest.mark.parametrize("bad", ["", "0" * 64, "Main", "main-", "a b", "../x"])
-def test_ids_are_safe_in_the_names_of_blobs(bad: str) -> None:
-    with pytest.raises(ValidationError):
-        Connection.model_validate(CONNECTION | {"id": bad})
-    with pytest.raises(ValidationError):
-        Export.model_validate({**EXPORT, **AUDITED, "id": bad})
-    assert Export.model_validate({**EXPORT, **AUDITED, "id": "0" * 63}).id == "0" * 63
-
-
-def test_resources_are_kept_under_their_ids() -> None:
-    assert paths.connection_path("main") == "records/connections/main.json"
-    assert paths.export_path("newsletter") == "records/exports/newsletter.json"
-
-
-def test_a_connection_that_moves_to_another_account_gets_another_secret() -> None:
-    name = connections.own_secret_name("main", "acme.api-us1.com")
-    assert name == "connection-main-37f553da"
-    assert name != connections.own_secret_name("main", "other.api-us1.com")

@@ -1,10 +1,10 @@
-"""How long a lane waits."""
+"""How long a lane waits, and a run that is not planned yet."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporter.delivery.waits import lane_wait_s
+from exporter.delivery.waits import lane_wait_s, plan_wait_s
 from exporter.errors import CredentialsRefused, Unavailable
 
 
@@ -33,3 +33,12 @@ def test_a_wish_does_not_shorten_a_wait_that_has_grown() -> None:
 def test_a_refused_key_is_tried_again_every_45_seconds(waits: int) -> None:
     error = CredentialsRefused("credentials_refused", "The key does not work.", retry_after_s=900)
     assert lane_wait_s(error, waits) == 45
+
+
+@pytest.mark.parametrize(("retry_after_s", "expected_s"), [(None, 45), (45, 45), (46, 46), (900, 900), (901, 900)])
+def test_planning_is_tried_again_after_45_seconds_or_as_it_was_asked(
+    retry_after_s: float | None, expected_s: float
+) -> None:
+    assert (
+        plan_wait_s(Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=retry_after_s)) == expected_s
+    )

@@ -1,3 +1,5 @@
+"""What happened to each batch: no contact is lost or doubled, whatever the events."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,28 +8,11 @@ from hypothesis import strategies as st
 
 from exporter.delivery.events import Event, encode, opened
 from exporter.delivery.ledger import IMPORT_EVENTS, PORTION_EVENTS, ImportStatus, Lane, Portion, PortionStatus, fold
-from exporter.delivery.steps import Ask, Finished, GiveUp, Pause, Send, ask_at, next_step
+from exporter.delivery.steps import Send
 from exporter.errors import Culprit, Stop, Wait
 from exporter.model import VERSION
-from exporter.reasons import Reason
 from tests.fakes import START
-from tests.ledgers import import_event, lane_event, portion_event
-
-
-def lane_of(*batches: tuple[int, int]) -> Lane:
-    lane = Lane()
-    lane.apply(opened(START, batches))
-    return lane
-
-
-def accept(lane: Lane, at: float = START, import_id: str = "i1", batch: int = 0) -> None:
-    portion = lane.portions[batch, 0]
-    lane.apply(portion_event(at, "sending", portion))
-    lane.apply(portion_event(at, "accepted", portion, importId=import_id, queued=len(portion.to_send)))
-
-
-def step(lane: Lane, now: float = START, *, may_send: bool = True, after_send: bool = False) -> object:
-    return next_step(lane, now, may_send=may_send, confirm_within_s=7_200, after_send=after_send)
+from tests.ledgers import accept, import_event, lane_event, lane_of, portion_event, step
 
 
 def test_an_accepted_request_is_not_delivered_yet() -> None:
@@ -160,42 +145,6 @@ def test_the_portions_of_a_batch_are_numbered_by_themselves() -> None:
     assert lane.portions.keys() == {(0, 0), (0, 1), (0, 2), (7, 0)}
 
 
-def test_the_lane_is_finished_when_every_import_has_its_outcome() -> None:
-    lane = lane_of((0, 5))
-    accept(lane)
-    lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={"3": "failed_in_import"}, unmatched=0))
-    assert lane.done
-    assert lane.imports["i1"].status is ImportStatus.CONFIRMED
-    assert lane.imports["i1"].failed == {3: "failed_in_import"}
-    assert step(lane) == Finished()
-
-
-def test_sending_goes_first_and_a_due_question_follows_each_request() -> None:
-    lane = lane_of((0, 5), (1, 5))
-    accept(lane)
-    later = START + 30
-    assert step(lane, later) == Send(lane.portions[1, 0])
-    assert step(lane, later, after_send=True) == Ask(lane.imports["i1"])
-
-
-def test_a_lane_that_may_not_send_any_more_still_asks() -> None:
-    lane = lane_of((0, 5), (1, 5))
-    accept(lane)
-    assert step(lane, may_send=False) == Pause(ask_at(lane.imports["i1"], lane.expect_s))
-    assert step(lane, START + 30, may_send=False) == Ask(lane.imports["i1"])
-
-
-def test_an_import_without_a_final_status_is_given_up_in_the_end() -> None:
-    lane = lane_of((0, 5))
-    accept(lane)
-    one = lane.imports["i1"]
-    assert step(lane, START + 7_200) == Ask(one)
-    assert step(lane, START + 7_201) == GiveUp(one, Reason.NOT_CONFIRMED_IN_TIME)
-    lane.apply(import_event(START + 7_201, "gaveUp", one, reason="not_confirmed_in_time"))
-    assert (one.status, one.reason) == (ImportStatus.GIVEN_UP, "not_confirmed_in_time")
-    assert lane.done
-
-
 def test_an_outcome_may_come_late_when_only_the_time_was_up() -> None:
     lane = lane_of((0, 5), (1, 5), (2, 5))
     for number, reason in ((0, "not_confirmed_in_time"), (1, "import_failed")):
@@ -205,49 +154,6 @@ def test_an_outcome_may_come_late_when_only_the_time_was_up() -> None:
     assert list(lane.late()) == [lane.imports["i0"]]
     lane.apply(import_event(START, "confirmed", lane.imports["i0"], failed={}))
     assert list(lane.late()) == []
-
-
-# --- When to ask ---
-
-
-def test_an_import_is_asked_for_at_the_very_time_when_its_question_is_due() -> None:
-    lane = lane_of((0, 5))
-    accept(lane)
-    assert step(lane, START + 4.999) == Pause(START + 5)
-    assert step(lane, START + 5) == Ask(lane.imports["i1"])
-
-
-def test_the_question_that_is_due_first_is_asked_first() -> None:
-    lane = lane_of((0, 5), (1, 5))
-    accept(lane, START + 3, import_id="later", batch=1)
-    accept(lane, START, import_id="sooner", batch=0)
-    assert step(lane, START + 60) == Ask(lane.imports["sooner"])
-    lane.apply(import_event(START + 60, "asked", lane.imports["sooner"], status="active"))
-    assert step(lane, START + 63) == Ask(lane.imports["sooner"])
-    lane.apply(import_event(START + 63, "asked", lane.imports["sooner"], status="active"))
-    assert step(lane, START + 64) == Ask(lane.imports["later"])
-
-
-def test_questions_for_an_import_become_rarer_down_to_one_a_minute() -> None:
-    lane = lane_of((0, 5))
-    accept(lane)
-    one, at, gaps = lane.imports["i1"], START + 5, []
-    assert ask_at(one, lane.expect_s) == at
-    for _ in range(8):
-        lane.apply(import_event(at, "asked", one, status="active"))
-        gaps.append(ask_at(one, lane.expect_s) - at)
-        at += gaps[-1]
-    assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
-
-
-def test_any_number_of_questions_can_be_asked() -> None:
-    lane = lane_of((0, 5))
-    accept(lane)
-    one = lane.imports["i1"]
-    for _ in range(2_000):
-        lane.apply(import_event(START + 5, "asked", one, status="active"))
-    assert one.asks == 2_000
-    assert ask_at(one, lane.expect_s) == START + 5 + 60
 
 
 def test_a_question_that_came_too_early_makes_the_next_first_ones_later_within_bounds() -> None:
@@ -269,9 +175,6 @@ def test_each_import_that_is_confirmed_makes_the_next_questions_a_little_earlier
     assert learnt[:2] == pytest.approx([4.9, 4.802])
     assert learnt[44:46] == pytest.approx([5 * 0.98**45, 2])
     assert learnt[-1] == 2
-
-
-# --- The lane ---
 
 
 def test_a_lane_is_held_only_by_a_worker_that_shows_life() -> None:
@@ -319,19 +222,6 @@ def test_a_closed_lane_sends_nothing_and_still_takes_in_outcomes() -> None:
             lane.apply(event)
     lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={}))
     assert lane.imports["i1"].status is ImportStatus.CONFIRMED
-
-
-# --- The record ---
-
-
-def test_a_ledger_is_a_line_an_event_and_its_length_is_known() -> None:
-    events = [opened(START, [(0, 5)]), lane_event(START, "claimed", by="w1")]
-    data = encode(events)
-    assert data == encode(events[:1]) + encode(events[1:])
-    assert data.splitlines(keepends=True) == [encode([event]) for event in events]
-    assert fold(data).length == len(data)
-    assert fold(b"") == Lane()
-    assert (Lane().length, Lane().waits) == (0, 0)
 
 
 def test_an_import_has_one_outcome() -> None:

@@ -1,16 +1,15 @@
-"""rejects.csv: a spreadsheet reads back what the file said, and runs none of it."""
+"""rejects.csv: a spreadsheet reads back what the file said, and runs none of it; so do we, from pieces of any size."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.reasons import Reason
-from exporter.tally.rejects import COLUMNS, HEADER, Reject, lines
+from exporter.tally.rejects import COLUMNS, HEADER, Reject, RejectRow, lines, reject_rows
 
 TEXTS = st.one_of(
     st.sampled_from(["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", ' "', "a,b", ""]), st.text(max_size=9)
@@ -51,7 +50,30 @@ def test_no_cell_begins_with_what_a_spreadsheet_would_run(text: str) -> None:
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for cell in row)
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_a_sentence_and_a_code_of_its_own(reason: Reason) -> None:
-    assert reason.explanation.endswith(".")
-    assert reason.value == reason.name.lower()
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+REJECTS = st.builds(
+    Reject,
+    CELLS,
+    st.integers(1, 10**9),
+    CELLS,
+    CELLS,
+    st.sampled_from([Reason.MISSING_EMAIL, Reason.DUPLICATE_EMAIL]),
+    st.sampled_from(["A sentence.", 'Row 1 of "a,\nb" is \u00e4\U0001f600.']),
+)
+
+
+@given(st.lists(REJECTS, max_size=4), st.lists(st.integers(0, 400), max_size=5))
+def test_a_report_reads_the_same_in_whatever_pieces_it_comes(rejects: list[Reject], cuts: list[int]) -> None:
+    data = HEADER + lines(rejects)
+    ends = sorted({*(cut for cut in cuts if cut < len(data)), len(data)})
+    pieces = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    found = list(reject_rows(pieces))
+    assert found == list(reject_rows([data]))
+    assert [(row.row, row.reason) for row in found] == [(reject.row, reject.reason) for reject in rejects]
+
+
+def test_some_lines_of_a_report_can_be_read_without_its_header() -> None:
+    reject = Reject("people.csv", 7, "id", "two\nlines", Reason.INVALID_EMAIL_NO_AT, "No @.")
+    assert list(reject_rows([lines([reject])])) == [
+        RejectRow("people.csv", 7, "two\nlines", Reason.INVALID_EMAIL_NO_AT)
+    ]

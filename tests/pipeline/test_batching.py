@@ -1,16 +1,14 @@
-"""The plan of a segment: every row counted once, the same bytes as a plain implementation, within the limits."""
+"""The batches of a segment: every row counted once, the same bytes as a plain implementation, within the limits."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import BinaryIO
 
 import orjson
 import pytest
@@ -19,88 +17,33 @@ from hypothesis import strategies as st
 
 from bench import peers
 from bench import plan as bench
-from exporter.activecampaign.bodies import Envelope, envelope
-from exporter.contacts.matching import FieldMapping, Mapping, match_columns
-from exporter.contacts.rules import Contact, contact_of
-from exporter.definitions.exports import DataMatching
-from exporter.delivery.batches import MIN_CONTACTS, RequestSize
+from exporter.activecampaign.bodies import envelope
+from exporter.contacts.matching import Mapping
+from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
-from exporter.pipeline.batching import Planned, Task, plan_batches
-from exporter.pipeline.brakes import check_size
+from exporter.pipeline.batching import HEARTBEAT_ROWS, Task, plan_batches
 from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
-from exporter.runs.run import Run, RunStatus
-from exporter.source.files import SegmentFile
-from exporter.source.rows import Column
-from exporter.source.segments import find_refresh
-from tests.builders import SEGMENT, drive, make_export, run_export, start_on_demand
-from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles, make_fakes
-
-COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")
-MAPPING = Mapping(
-    email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone", fields=(FieldMapping("Tier", 7),)
+from exporter.source.segments import Refresh, find_refresh
+from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+from tests.planning import (
+    ADDRESS,
+    ADDRESSES,
+    AROUND,
+    COLUMNS,
+    MAPPING,
+    ROOMY,
+    TEXTS,
+    TWO_COLUMNS,
+    Done,
+    Row,
+    addressees,
+    csv_file,
+    csv_lines,
+    people,
+    plan,
+    table,
 )
-AROUND = envelope(1, run_automations=False)
-ROOMY = RequestSize()
-
-type Row = Sequence[str]
-
-
-@dataclass
-class Done:
-    planned: Planned
-    payload: bytes
-    rejects: list[dict[str, str]]
-
-    @property
-    def bodies(self) -> list[bytes]:
-        return [self.payload[b.offset_bytes : b.offset_bytes + b.body_bytes] for b in self.planned.batches]
-
-    @property
-    def references(self) -> list[list[list[object]]]:
-        ends = [
-            (b.offset_bytes + b.body_bytes, b.offset_bytes + b.body_bytes + b.references_bytes)
-            for b in self.planned.batches
-        ]
-        return [orjson.loads(self.payload[start:end]) for start, end in ends]
-
-
-def plan(
-    files: dict[str, bytes],
-    *,
-    mapping: Mapping = MAPPING,
-    limits: RequestSize = ROOMY,
-    most: int = 1_000_000,
-    around: Envelope = AROUND,
-) -> Done:
-    """Plan a segment that is a folder of files with a header row."""
-    clock = FakeClock()
-    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
-    for name, data in files.items():
-        landing.write(f"people/{name}", data)
-    refresh = find_refresh(landing, "", "people", START, 0)
-    payload, rejects = blobs.writer("working/p"), blobs.writer("rejects/r")
-    task = Task(refreshes=[refresh], mapping=mapping, envelope=around, secret="", size=limits, max_contacts=most)
-    planned = plan_batches(task, landing, PlanWriter(payload, rejects), lambda: None)
-    payload.commit()
-    rejects.commit()
-    text = blobs.stored["rejects/r"].data.decode("utf-8-sig")
-    return Done(planned, blobs.stored["working/p"].data, list(csv.DictReader(io.StringIO(text, newline=""))))
-
-
-def csv_lines(rows: Sequence[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def csv_file(rows: Sequence[Row], columns: Row = COLUMNS) -> bytes:
-    return csv_lines([columns, *rows])
-
-
-def people(count: int) -> list[Row]:
-    return [(f"id{n}", f"p{n}@example.com", f"First {n}", "Last", f"0{n}", "gold") for n in range(count)]
-
 
 # A plan is compared with that of `bench.peers.with_csv`, which shares nothing with the app. What a request looks like,
 # and what it may hold, is written out here.
@@ -151,17 +94,6 @@ def why_set_aside(reject: dict[str, str]) -> str:
     return WHY_SET_ASIDE.get(reject["reason"], "invalid")
 
 
-ADDRESSES = st.one_of(
-    st.sampled_from(
-        ["a@example.com", "A@Example.COM", " a@example.com\u00a0", "b@x.org", "", "Yes", "No", "a@b", "a'b@x.org"]
-    ),
-    st.emails(),
-    st.text(max_size=12),
-)
-TEXTS = st.one_of(
-    st.sampled_from(["", " ", "Ada", 'say "hi"', "a,b", "line\nbreak", "\u00e9\u4f60\U0001f600", "NULL", "\x01"]),
-    st.text(max_size=8),
-)
 TIERS = st.sampled_from(["gold", " GOLD\u00a0", "silver", "", "go ld", "\x7f"])
 ROWS = st.lists(
     st.one_of(st.tuples(TEXTS, ADDRESSES, TEXTS, TEXTS, TEXTS, TIERS, TEXTS), st.lists(TEXTS, min_size=1, max_size=9)),
@@ -291,13 +223,6 @@ def test_the_first_row_of_an_address_wins_over_all_files_and_the_others_say_so()
     assert "Row 1 of people/1.csv" in reject["explanation"]
 
 
-@pytest.mark.parametrize("count", [1, 9, 249, 250, 251, 252, 259, 260, 501, 509])
-def test_no_small_batch_follows_a_full_one(count: int) -> None:
-    counts = [b.count for b in plan({"1.csv": csv_file(people(count))}).planned.batches]
-    assert sum(counts) == count
-    assert len(counts) == 1 or min(counts) >= MIN_CONTACTS
-
-
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_the_reject_report_is_safe_to_open_in_a_spreadsheet(start: str) -> None:
     done = plan({"1.csv": csv_file([(f"{start}cmd()", f"{start}no-address", "", "", "", "")])})
@@ -359,110 +284,6 @@ def test_a_file_that_was_replaced_while_it_is_read_ends_the_plan() -> None:
         plan_batches(task, landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
 
 
-@pytest.mark.parametrize(
-    ("rows", "last", "code"), [(0, None, "segment_empty"), (9, 100, "size_changed"), (1_001, 100, "size_changed")]
-)
-def test_an_implausible_size_is_held(rows: int, last: int | None, code: str) -> None:
-    with pytest.raises(Stop) as caught:
-        check_size(rows, last, 10)
-    assert caught.value.code == code
-
-
-@pytest.mark.parametrize(("rows", "last"), [(1, None), (10, 100), (1_000, 100)])
-def test_a_plausible_size_passes(rows: int, last: int | None) -> None:
-    check_size(rows, last, 10)
-
-
-def test_a_contact_is_a_value_with_the_key_that_makes_two_equal() -> None:
-    matched = match_columns(Mapping("EMail"), [Column("EMail", "string")])
-    found = contact_of([" Ada@Example.COM "], matched)
-    assert isinstance(found, Contact)
-    assert found.key == "ada@example.com"
-
-
-# Whole runs.
-
-RUN_COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone")
-
-
-@settings(max_examples=40)
-@given(st.lists(st.tuples(st.just("id"), ADDRESSES, TEXTS, TEXTS, TEXTS), max_size=25))
-def test_what_activecampaign_stores_is_what_the_file_said(rows: list[Row]) -> None:
-    rows = [[field.replace("\x00", "").encode("utf-8", "ignore").decode() for field in row] for row in rows]
-    fakes = make_fakes()
-    fakes.segments.write(f"{SEGMENT}/1.csv", csv_file(rows, RUN_COLUMNS))
-    run = run_export(fakes, make_export(fakes), force=True)
-    expected: dict[str, Row] = {}
-    for row in rows:
-        address = row[1].strip(peers.BLANK)
-        if peers.ADDRESS.fullmatch(address) and not any(map(peers.CONTROL.search, row[2:])):
-            expected.setdefault(address.lower(), row)
-    assert run.end
-    assert run.end.tally.confirmed == len(expected) == len(fakes.account.contacts())
-    assert run.end.tally.adds_up
-    for address, row in expected.items():
-        stored = fakes.account.contact(address)
-        assert stored
-        for member, value in zip(("first_name", "last_name", "phone"), row[2:], strict=True):
-            assert stored[member] == (value if value.strip(peers.BLANK) else "")
-
-
-def replaced_while_read(times: int) -> Run:
-    """Run an export whose file is replaced that often, each time when its rows are read."""
-    fakes = make_fakes()
-    fakes.segments.write(f"{SEGMENT}/1.csv", csv_file(people(5)))
-    export = make_export(fakes)
-    left = times
-    open_file = fakes.segments.open
-
-    def open_and_replace(file: SegmentFile) -> BinaryIO:
-        nonlocal left
-        reader = open_file(file)
-        if left and next(opened) % 2:  # the first look at a file is for its header
-            left -= 1
-            fakes.segments.write(file.path, csv_file(people(6)))
-        return reader
-
-    opened = itertools.count()
-    fakes.segments.open = open_and_replace  # type: ignore[method-assign]  # as if somebody else wrote
-    run = start_on_demand(fakes.services, export, "ada").run
-    return drive(fakes, run.run_id, 30)
-
-
-def test_a_file_that_is_replaced_while_it_is_read_is_read_again_once() -> None:
-    run = replaced_while_read(1)
-    assert run.end
-    assert run.end.tally.confirmed == 6
-
-
-def test_a_file_that_is_replaced_again_and_again_is_waited_for() -> None:
-    run = replaced_while_read(2)
-    assert run.waiting
-    assert run.waiting.code == "source_changing"
-
-
-def test_a_refresh_that_never_completes_is_waited_for_and_then_named() -> None:
-    fakes = make_fakes(RETRY_FOR_S="3600")
-    model = {
-        "entities": [
-            {"name": "T", "attributes": [{"name": "EMail"}], "partitions": [{"location": "T/2026/11/18/0415/T_1.csv"}]}
-        ]
-    }
-    fakes.segments.write("x/model.json", orjson.dumps(model))
-    fakes.segments.write("x/T/2026/11/18/0415/T_1.csv", b"a@example.com\n")
-    fakes.segments.write("x/T/2026/11/18/1615/T_1.csv", b"a@example.com\n")
-    export = make_export(fakes, segments=("T",), data_matching=DataMatching(email="EMail"))
-    run = start_on_demand(fakes.services, export, "ada").run
-    waiting = drive(fakes, run.run_id, 600).waiting
-    assert waiting
-    assert waiting.code == "refresh_in_flight"
-    end = drive(fakes, run.run_id, 2 * 3_600).end
-    assert end
-    assert end.problem
-    assert (end.status, end.problem.code) == (RunStatus.FAILED, "refresh_in_flight")
-    assert not fakes.account.contacts()
-
-
 def test_the_benchmarks_peers_do_the_same_work(tmp_path: Path) -> None:
     path = tmp_path / "segment.csv"
     bench.write_csv(path, bench.rows(3_000))
@@ -470,3 +291,106 @@ def test_the_benchmarks_peers_do_the_same_work(tmp_path: Path) -> None:
     assert len(ours) == 12
     assert ours == bench.csv_orjson([str(path)])["digests"]
     assert ours == bench.pandas([str(path)])["digests"]
+
+
+def test_a_plan_tells_of_each_file_its_version_its_size_and_its_rows() -> None:
+    rows = addressees(6)
+    files = {f"{n}.csv": csv_file(rows[a:b], TWO_COLUMNS) for n, (a, b) in enumerate(((0, 3), (3, 4), (4, 6)))}
+    found = plan(files, mapping=ADDRESS).planned.sources
+    assert [(one.size_bytes, one.rows) for one in found] == [
+        (len(files[f"{n}.csv"]), r) for n, r in enumerate((3, 1, 2))
+    ]
+    assert len({one.etag for one in found}) == 3
+
+
+@pytest.mark.parametrize("count", [1, 250, 600])
+def test_a_run_of_exactly_as_many_profiles_as_allowed_sends_each_of_them(count: int) -> None:
+    files = {
+        f"{n}.csv": csv_file(addressees(count)[start : start + 100], TWO_COLUMNS) for n, start in enumerate((0, 100))
+    }
+    files["9.csv"] = csv_file(
+        [*addressees(count)[200:], *addressees(5)[:1]], TWO_COLUMNS
+    )  # the last row repeats the first one
+    done = plan(files, mapping=ADDRESS, most=count)
+    assert done.planned.contacts == sum(batch.count for batch in done.planned.batches) == count
+    assert b"".join(done.bodies).count(b"@x.org") == count
+    assert done.bodies == plan(files, mapping=ADDRESS).bodies
+
+
+def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> None:
+    with pytest.raises(Stop, match="hold 601 contacts; at most 600") as caught:
+        plan(table([*addressees(601), ("nobody", "")]), mapping=ADDRESS, most=600)
+    assert caught.value.code == "too_many_contacts"
+
+
+def task_of(*refreshes: Refresh) -> Task:
+    around = envelope(1, run_automations=False)
+    return Task(refreshes=refreshes, mapping=Mapping("EMail"), envelope=around, secret="", size=RequestSize())
+
+
+def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    landing.write("people/1.csv", csv_file([("p1@x.org",)], ("EMail",)))
+    odd = replace(find_refresh(landing, "", "people", START, 0), warnings=("A file is empty.",))
+    planned = plan_batches(task_of(odd, odd), landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
+    assert planned.warnings == ("A file is empty.",)
+
+
+def beats(*rows_of_files: int) -> list[int]:
+    """Plan files of so many rows; return after how many rows a sign of life was given."""
+    clock = FakeClock()
+    landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
+    for number, count in enumerate(rows_of_files):
+        landing.write(f"people/{number}.csv", csv_file([(f"p{n}@x.org",) for n in range(count)], ("EMail",)))
+    refresh = find_refresh(landing, "", "people", START, 0)
+    opened: list[int] = []
+    found: list[int] = []
+    original = landing.open
+
+    def open_file(file: object) -> object:
+        opened.append(1)
+        return original(file)  # type: ignore[arg-type]  # passed on
+
+    landing.open = open_file  # type: ignore[method-assign,assignment]  # counted
+    plan_batches(
+        task_of(refresh),
+        landing,
+        PlanWriter(blobs.writer("p"), blobs.writer("r")),
+        lambda: found.append(sum(rows_of_files[: len(opened)])),
+    )
+    return found
+
+
+def test_a_sign_of_life_comes_with_the_65536th_row_and_not_before() -> None:
+    assert HEARTBEAT_ROWS == 65_536
+    assert beats(65_535) == []
+    assert beats(65_535, 1) == [65_536]
+
+
+def test_a_sign_of_life_comes_again_after_as_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.pipeline.batching.HEARTBEAT_ROWS", 100)
+    assert beats(99, 1, 99, 1, 250, 49, 1) == [100, 200, 450, 500]
+
+
+def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are_sent() -> None:
+    rows: list[Row] = [("a@x.org", "NULL"), ("b@x.org", "null"), ("a@x.org", "N/A"), ("c@x.org", "Ada")]
+    files = {"1.csv": csv_file(rows, TWO_COLUMNS), "2.csv": csv_file([("d@x.org", "Bob")], TWO_COLUMNS)}
+    planned = plan(files, mapping=Mapping("email", first_name="FirstName")).planned
+    assert (planned.contacts, planned.duplicates) == (4, 1)
+    assert planned.warnings == (
+        "The column email was found as EMail.",
+        "2 contacts hold the text NULL, N/A or NaN in a mapped column; values are sent unchanged.",
+    )
+
+
+def test_a_row_that_cannot_be_read_is_reported_without_an_address() -> None:
+    (reject,) = plan({"1.csv": b"EMail,FirstName,CustomerId\na@x.org,Ada,7\nb@x.org\n"}, mapping=ADDRESS).rejects
+    assert (reject["row"], reject["reason"], reject["email"], reject["customerId"]) == (
+        "2",
+        "wrong_field_count",
+        "",
+        "",
+    )
+    (reject,) = plan({"1.csv": b"EMail,FirstName\na@x.org,Ada\nb@x,Bob\n"}, mapping=ADDRESS).rejects
+    assert (reject["row"], reject["email"], reject["customerId"]) == ("2", "b@x", "")

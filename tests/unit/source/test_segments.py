@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,64 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.contacts.suggestion import suggest_matching
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.rows import Column
-from exporter.source.segments import Refresh, find_refresh, list_segments
-from sandbox.segment import COLUMNS, EXPORT, INSTANCE, Segment
-from tests.fakes import START, FakeClock, FakeSegmentFiles
-
-PREFIX = f"{INSTANCE}/{EXPORT}"
-MODEL = f"{PREFIX}/model.json"
-TABLE = "NewsletterSubscribers"
-FOLDER = f"{PREFIX}/{TABLE}/2026/11/18/0415"
-REFRESHED = datetime(2026, 11, 18, 4, 15, tzinfo=UTC)
-
-
-class Landing:
-    """A container into which Customer Insights, and others, write."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.files = FakeSegmentFiles(self.clock)
-
-    def write(self, path: str, data: bytes | str = b"") -> None:
-        self.files.write(path, data.encode() if isinstance(data, str) else data)
-
-    def export(self, **changes: Any) -> None:
-        """Write a refresh as Customer Insights does."""
-        members: dict[str, Any] = {"refreshed": REFRESHED, "profiles": 30} | changes
-        for path, chunks in Segment(**members).files():
-            self.write(path, b"".join(chunks))
-
-    def model(self, path: str = MODEL, **changes: Any) -> None:
-        """Write a model.json of one table with one file."""
-        entity = {
-            "name": "T",
-            "attributes": [{"name": "Id", "dataType": "string"}, {"name": "EMail"}],
-            "partitions": [{"location": f"https://x.blob.core.windows.net/landing/{PREFIX}/T/T_1.csv"}],
-        }
-        self.write(path, json.dumps({"entities": [entity | changes]}))
-
-    def find(self, name: str = TABLE, *, prefix: str = "", quiet_s: float = 0) -> Refresh:
-        return find_refresh(self.files, prefix, name, self.clock.now(), quiet_s)
-
-    def stop(self, name: str = TABLE, *, prefix: str = "") -> Stop:
-        with pytest.raises(Stop) as caught:
-            self.find(name, prefix=prefix)
-        return caught.value
-
-    def not_ready(self, name: str = TABLE, *, quiet_s: float = 0) -> NotReady:
-        with pytest.raises(NotReady) as caught:
-            self.find(name, quiet_s=quiet_s)
-        assert caught.value.code == "refresh_in_flight"
-        return caught.value
-
-
-@pytest.fixture
-def landing() -> Landing:
-    return Landing()
+from exporter.source.segments import Refresh, list_segments
+from sandbox.segment import COLUMNS
+from tests.fakes import START
+from tests.unit.source.landing import FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
 
 
 def paths(refresh: Refresh) -> list[str]:
@@ -155,23 +100,6 @@ def test_a_table_without_files_is_an_empty_segment(landing: Landing) -> None:
     assert (refresh.partitions, len(refresh.columns)) == ((), 2)
 
 
-# How a file is to be read.
-
-
-@pytest.mark.parametrize(
-    ("settings", "has_header"),
-    [({}, False), ({"columnHeaders": False}, False), ({"columnHeaders": True}, True), ({"columnHeaders": "true"}, True),
-     ({"columnHeaders": "False"}, False)],
-)  # fmt: skip
-def test_whether_there_is_a_header_row_is_what_model_json_says(
-    landing: Landing, settings: dict[str, Any], *, has_header: bool
-) -> None:
-    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
-    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
-    (partition,) = landing.find("T").partitions
-    assert (partition.has_header, partition.delimiter, partition.quoted) == (has_header, ",", True)
-
-
 @pytest.mark.parametrize("first", ["Id,EMail", '"ID","email"', "\ufeffid,EMAIL"])
 def test_column_names_in_the_first_row_that_nobody_announced_are_skipped_with_a_warning(
     landing: Landing, first: str
@@ -182,14 +110,6 @@ def test_column_names_in_the_first_row_that_nobody_announced_are_skipped_with_a_
     assert refresh.partitions[0].has_header
     (warning,) = refresh.warnings
     assert "begins with the column names although model.json does not say so" in warning
-
-
-def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) -> None:
-    landing.write(f"{PREFIX}/T/T_1.csv", "1;a@example.com\n")
-    settings = {"delimiter": ";", "quoteStyle": "QuoteStyle.None", "encoding": "ASCII"}
-    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
-    (partition,) = landing.find("T").partitions
-    assert (partition.delimiter, partition.quoted) == (";", False)
 
 
 def test_parquet_is_told_by_its_name(landing: Landing) -> None:
@@ -238,30 +158,6 @@ def test_a_model_json_that_cannot_be_read_is_named(landing: Landing, data: str |
     assert MODEL in error.message
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"attributes": [1]},
-        {"attributes": None},
-        {"partitions": [{}]},
-        {"partitions": ["x"]},
-        {"partitions": [{"location": "T/T_1.csv", "refreshTime": "yesterday"}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": "perhaps"}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": "||"}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": 7}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": '"'}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "windows-1252"}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": 3}]},
-    ],
-)
-def test_a_table_that_is_not_described_as_specified_is_refused(landing: Landing, changes: dict[str, Any]) -> None:
-    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
-    landing.model(**changes)
-    error = landing.stop("T")
-    assert error.code == "model_unreadable"
-    assert MODEL in error.message
-
-
 def test_a_segment_has_at_most_2000_columns(landing: Landing) -> None:
     names = [f"c{number}" for number in range(2_001)]
     landing.model(attributes=[{"name": name} for name in names[:2_000]], partitions=[])
@@ -272,37 +168,6 @@ def test_a_segment_has_at_most_2000_columns(landing: Landing) -> None:
     for segment in ("T", "people.csv"):
         error = landing.stop(segment)
         assert (error.code, "2001 columns; at most 2000" in error.message) == ("too_many_columns", True)
-
-
-@pytest.fixture
-def in_new_york() -> Iterator[None]:
-    """Set the machine's own time zone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "America/New_York")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("in_new_york")
-def test_a_refresh_time_without_a_zone_is_utc(landing: Landing) -> None:
-    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
-    found = {}
-    for text in ("2026-11-18T04:15:00", "2026-11-18T04:15:00Z", "2026-11-18T06:15:00+02:00", "2026-11-18"):
-        landing.model(partitions=[{"location": "T/T_1.csv", "refreshTime": text}])
-        found[text] = landing.find("T").refreshed_at
-    assert list(found.values()) == [REFRESHED.timestamp()] * 3 + [datetime(2026, 11, 18, tzinfo=UTC).timestamp()]
-
-
-def test_the_latest_refresh_time_of_the_files_counts_and_else_their_last_write(landing: Landing) -> None:
-    for name in ("1", "2"):
-        landing.write(f"{PREFIX}/T/T_{name}.csv", "1,a@example.com\n")
-    times = ["2026-11-18T04:15:00Z", "2026-11-17T04:15:00Z"]
-    listed = [{"location": f"T/T_{n}.csv", "refreshTime": t} for n, t in enumerate(times, 1)]
-    landing.model(partitions=listed)
-    assert landing.find("T").refreshed_at == REFRESHED.timestamp()
-    landing.model(partitions=[{"location": one["location"]} for one in listed])
-    assert landing.find("T").refreshed_at == START
 
 
 # Plain layouts.
@@ -436,17 +301,6 @@ def test_the_fingerprint_changes_with_the_files_and_only_then(landing: Landing) 
     path = f"{FOLDER}/{TABLE}_2.csv"
     landing.write(path, landing.files.files[path][1])
     assert landing.find().fingerprint != first
-
-
-def test_columns_that_look_like_members_of_a_contact_are_suggested() -> None:
-    columns = [Column(name, "string") for name in ("Id", "E_Mail", "email", "FirstName", "Surname", "MobilePhone")]
-    assert suggest_matching(columns) == {
-        "email": "E_Mail",
-        "firstName": "FirstName",
-        "lastName": "Surname",
-        "phone": "MobilePhone",
-    }
-    assert suggest_matching([Column("Id", "string")]) == {}
 
 
 PARTS = st.sampled_from(

@@ -1,0 +1,72 @@
+"""Which columns fill which members of a contact."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.contacts.matching import FieldMapping, Mapping, match_columns
+from exporter.errors import Stop
+from exporter.source.rows import Column
+from tests.unit.contacts.columns import COLUMNS
+
+
+def test_rows_are_labeled_by_the_customer_ids_where_a_segment_has_them() -> None:
+    columns = [Column(name, "string") for name in ("PreviousCustomerId", "EMail", "CustomerId")]
+    found = match_columns(Mapping("EMail"), columns)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 2, 0), 1, 2)
+    found = match_columns(Mapping("EMail"), COLUMNS)
+    assert (found.customer_id, found.previous_customer_id) == (None, None)
+    found = match_columns(Mapping("EMail", customer_id=None, previous_customer_id="Id"), COLUMNS)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 0), None, 1)
+
+
+def test_a_column_in_another_case_is_found_with_a_warning() -> None:
+    found = match_columns(Mapping("email"), COLUMNS)
+    assert found.wanted == (1,)
+    assert found.warnings == ("The column email was found as EMail.",)
+
+
+def test_the_exact_spelling_wins() -> None:
+    columns = [Column("EMAIL", "string"), Column("EMail", "string")]
+    assert match_columns(Mapping("EMail"), columns).wanted == (1,)
+
+
+def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
+    mapping = Mapping("EMail", first_name="First", fields=(FieldMapping("First", 1), FieldMapping("EMail", 2)))
+    assert match_columns(mapping, COLUMNS).wanted == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "code"),
+    [
+        (Mapping("Mail"), "email_column_missing"),
+        (Mapping("EMail", phone="Mobile"), "column_missing"),
+        (Mapping("EMail", consent=("Newsletter", "Yes")), "column_missing"),
+        (Mapping("EMail", fields=(FieldMapping("Rank", 1),)), "column_missing"),
+        (Mapping("EMail", fields=(FieldMapping("First", 1), FieldMapping("Last", 1))), "field_mapped_twice"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused_with_the_columns_that_are_there(mapping: Mapping, code: str) -> None:
+    with pytest.raises(Stop) as caught:
+        match_columns(mapping, COLUMNS)
+    assert caught.value.code == code
+    assert "Id, EMail, First" in caught.value.message or code == "field_mapped_twice"
+
+
+@pytest.mark.parametrize("names", [("EMail", "EMail"), ("EMAIL", "email")])
+def test_a_column_that_is_there_twice_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(Stop) as caught:
+        match_columns(Mapping("EMail"), [Column(name, "string") for name in names])
+    assert caught.value.code == "column_ambiguous"
+
+
+def test_the_field_that_is_mapped_twice_is_named() -> None:
+    with pytest.raises(Stop, match="the ActiveCampaign field 3"):
+        match_columns(Mapping("EMail", fields=(FieldMapping("First", 1), *[FieldMapping("Last", 3)] * 2)), COLUMNS)
+
+
+@pytest.mark.parametrize(("count", "end"), [(50, "c48, c49."), (51, "c48, c49 and 1 more."), (2_000, "and 1950 more.")])
+def test_a_message_lists_a_bounded_number_of_columns(count: int, end: str) -> None:
+    with pytest.raises(Stop) as caught:
+        match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(count)])
+    assert caught.value.message.endswith(end)

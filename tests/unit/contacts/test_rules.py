@@ -1,0 +1,134 @@
+"""A row becomes a contact, or the reason why not."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from exporter.contacts.matching import Mapping, match_columns
+from exporter.contacts.rules import Contact, Notice, contact_of
+from exporter.reasons import Reason
+from exporter.source.rows import Column
+from tests.unit.contacts.columns import contact
+
+
+def sent(**values: str) -> dict[str, object]:
+    found = contact(**values)
+    assert isinstance(found, Contact)
+    body: dict[str, object] = orjson.loads(found.text + b"}")
+    return body
+
+
+def test_a_contact_has_what_is_mapped_and_nothing_else() -> None:
+    assert sent(Last="Lovelace", Phone="007", Tier="gold", Tags="a;b", Id="secret") == {
+        "email": "a@example.com",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "phone": "007",
+        "fields": [{"id": 7, "value": "gold"}, {"id": 8, "value": "||a||b||"}],
+    }
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\u00a0", " \r\n"])
+def test_a_blank_value_is_left_out_since_it_could_erase_what_is_there(blank: str) -> None:
+    assert sent(First=blank, Tier=blank, Tags=f"{blank};{blank}") == {"email": "a@example.com"}
+
+
+def test_what_merely_looks_blank_is_a_value() -> None:
+    assert sent(First="\u2003", Tags="a\u2003;b") == {
+        "email": "a@example.com",
+        "first_name": "\u2003",
+        "fields": [{"id": 8, "value": "||a\u2003||b||"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["=1+1", "+49 (30) 1", "-x", "@home", "<b>hi</b>", "\U0001f600", "  Ada  ", 'say "hi"', "a\nb\tc", "\\", "\u2028"],
+)
+def test_a_value_is_sent_as_it_is(value: str) -> None:
+    assert sent(First=value)["first_name"] == value
+    assert sent(Tier=value)["fields"] == [{"id": 7, "value": value}]
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x01", "\x0b", "\x1b", "\x7f", "\x85", "\x9f"])
+@pytest.mark.parametrize("column", ["First", "Phone", "Tier", "Tags"])
+def test_control_characters_are_not_sent(column: str, control: str) -> None:
+    assert contact(**{column: f"a{control}b"}) is Reason.CONTROL_CHARACTER
+
+
+def test_control_characters_elsewhere_do_not_matter() -> None:
+    assert isinstance(contact(Id="\x00"), Contact)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [("a", "||a||"), ("a;b", "||a||b||"), (" a ; ;b;", "||a||b||"), ("a,b", "||a,b||"), ("a b;c", "||a b||c||")],
+)
+def test_several_values_are_written_as_activecampaign_does(value: str, stored: str) -> None:
+    assert sent(Tags=value)["fields"] == [{"id": 8, "value": stored}]
+
+
+@pytest.mark.parametrize("value", ["a||b", "|a", "a|", "x;|;y"])
+def test_a_value_that_would_be_taken_for_two_is_refused(value: str) -> None:
+    assert contact(Tags=value) is Reason.SEPARATOR_IN_VALUE
+    assert isinstance(contact(Tier=value), Contact)
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("Yes", True),
+        (" yes\u00a0", True),
+        ("No", False),
+        ("", False),
+        ("Y", False),
+        ("ye\u017f", False),
+        ("Yes\u2003", False),
+    ],
+)
+def test_without_consent_nobody_is_sent(value: str, *, allowed: bool) -> None:
+    found = contact(Consent=value)
+    assert isinstance(found, Contact) if allowed else found is Reason.NO_CONSENT
+
+
+@pytest.mark.parametrize("value", ["NULL", "null", "NaN", "N/A", "#N/A"])
+def test_names_of_nothing_are_sent_and_pointed_out(value: str) -> None:
+    found = contact(Last=value)
+    assert isinstance(found, Contact)
+    assert found.notices == (Notice.NULL_TEXT,)
+    assert sent(Last=value)["last_name"] == value
+
+
+@pytest.mark.parametrize("value", ["-6854", "-6854.5", "1E+10", "4,9E+11", "4.93012e11"])
+def test_a_phone_that_a_spreadsheet_damaged_is_sent_and_pointed_out(value: str) -> None:
+    found = contact(Phone=value)
+    assert isinstance(found, Contact)
+    assert found.notices == (Notice.DAMAGED_PHONE,)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-6854x",
+        "1E+10 ext. 2",
+        "4.93012e11/1",
+        "983.566.0706x9509",
+        "001-811-506-2553x442",
+        "(067)681-4908",
+        "+49 30 1",
+        "787699373",
+    ],
+)
+def test_a_phone_of_any_usual_form_is_not_pointed_out(value: str) -> None:
+    found = contact(Phone=value)
+    assert isinstance(found, Contact)
+    assert not found.notices
+    assert sent(Phone=value)["phone"] == value
+
+
+def test_a_contact_is_a_value_with_the_key_that_makes_two_equal() -> None:
+    matched = match_columns(Mapping("EMail"), [Column("EMail", "string")])
+    found = contact_of([" Ada@Example.COM "], matched)
+    assert isinstance(found, Contact)
+    assert found.key == "ada@example.com"

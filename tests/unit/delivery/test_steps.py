@@ -1,0 +1,85 @@
+"""What a worker does next: what is sent, what is asked for and when, what is given up."""
+
+from __future__ import annotations
+
+from exporter.delivery.ledger import ImportStatus
+from exporter.delivery.steps import Ask, Finished, GiveUp, Pause, Send, ask_at
+from exporter.reasons import Reason
+from tests.fakes import START
+from tests.ledgers import accept, import_event, lane_of, step
+
+
+def test_the_lane_is_finished_when_every_import_has_its_outcome() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    lane.apply(import_event(START, "confirmed", lane.imports["i1"], failed={"3": "failed_in_import"}, unmatched=0))
+    assert lane.done
+    assert lane.imports["i1"].status is ImportStatus.CONFIRMED
+    assert lane.imports["i1"].failed == {3: "failed_in_import"}
+    assert step(lane) == Finished()
+
+
+def test_sending_goes_first_and_a_due_question_follows_each_request() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane)
+    later = START + 30
+    assert step(lane, later) == Send(lane.portions[1, 0])
+    assert step(lane, later, after_send=True) == Ask(lane.imports["i1"])
+
+
+def test_a_lane_that_may_not_send_any_more_still_asks() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane)
+    assert step(lane, may_send=False) == Pause(ask_at(lane.imports["i1"], lane.expect_s))
+    assert step(lane, START + 30, may_send=False) == Ask(lane.imports["i1"])
+
+
+def test_an_import_without_a_final_status_is_given_up_in_the_end() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one = lane.imports["i1"]
+    assert step(lane, START + 7_200) == Ask(one)
+    assert step(lane, START + 7_201) == GiveUp(one, Reason.NOT_CONFIRMED_IN_TIME)
+    lane.apply(import_event(START + 7_201, "gaveUp", one, reason="not_confirmed_in_time"))
+    assert (one.status, one.reason) == (ImportStatus.GIVEN_UP, "not_confirmed_in_time")
+    assert lane.done
+
+
+def test_an_import_is_asked_for_at_the_very_time_when_its_question_is_due() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    assert step(lane, START + 4.999) == Pause(START + 5)
+    assert step(lane, START + 5) == Ask(lane.imports["i1"])
+
+
+def test_the_question_that_is_due_first_is_asked_first() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane, START + 3, import_id="later", batch=1)
+    accept(lane, START, import_id="sooner", batch=0)
+    assert step(lane, START + 60) == Ask(lane.imports["sooner"])
+    lane.apply(import_event(START + 60, "asked", lane.imports["sooner"], status="active"))
+    assert step(lane, START + 63) == Ask(lane.imports["sooner"])
+    lane.apply(import_event(START + 63, "asked", lane.imports["sooner"], status="active"))
+    assert step(lane, START + 64) == Ask(lane.imports["later"])
+
+
+def test_questions_for_an_import_become_rarer_down_to_one_a_minute() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one, at, gaps = lane.imports["i1"], START + 5, []
+    assert ask_at(one, lane.expect_s) == at
+    for _ in range(8):
+        lane.apply(import_event(at, "asked", one, status="active"))
+        gaps.append(ask_at(one, lane.expect_s) - at)
+        at += gaps[-1]
+    assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_any_number_of_questions_can_be_asked() -> None:
+    lane = lane_of((0, 5))
+    accept(lane)
+    one = lane.imports["i1"]
+    for _ in range(2_000):
+        lane.apply(import_event(START + 5, "asked", one, status="active"))
+    assert one.asks == 2_000
+    assert ask_at(one, lane.expect_s) == START + 5 + 60

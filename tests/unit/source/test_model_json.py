@@ -1,0 +1,90 @@
+"""How a `model.json` says that files are to be read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.fakes import START
+from tests.unit.source.landing import MODEL, PREFIX, REFRESHED, Landing
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_header"),
+    [({}, False), ({"columnHeaders": False}, False), ({"columnHeaders": True}, True), ({"columnHeaders": "true"}, True),
+     ({"columnHeaders": "False"}, False)],
+)  # fmt: skip
+def test_whether_there_is_a_header_row_is_what_model_json_says(
+    landing: Landing, settings: dict[str, Any], *, has_header: bool
+) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
+    (partition,) = landing.find("T").partitions
+    assert (partition.has_header, partition.delimiter, partition.quoted) == (has_header, ",", True)
+
+
+def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1;a@example.com\n")
+    settings = {"delimiter": ";", "quoteStyle": "QuoteStyle.None", "encoding": "ASCII"}
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
+    (partition,) = landing.find("T").partitions
+    assert (partition.delimiter, partition.quoted) == (";", False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attributes": [1]},
+        {"attributes": None},
+        {"partitions": [{}]},
+        {"partitions": ["x"]},
+        {"partitions": [{"location": "T/T_1.csv", "refreshTime": "yesterday"}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": "perhaps"}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": "||"}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": 7}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": '"'}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "windows-1252"}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": 3}]},
+    ],
+)
+def test_a_table_that_is_not_described_as_specified_is_refused(landing: Landing, changes: dict[str, Any]) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.model(**changes)
+    error = landing.stop("T")
+    assert error.code == "model_unreadable"
+    assert MODEL in error.message
+
+
+@pytest.fixture
+def in_new_york() -> Iterator[None]:
+    """Set the machine's own time zone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_refresh_time_without_a_zone_is_utc(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    found = {}
+    for text in ("2026-11-18T04:15:00", "2026-11-18T04:15:00Z", "2026-11-18T06:15:00+02:00", "2026-11-18"):
+        landing.model(partitions=[{"location": "T/T_1.csv", "refreshTime": text}])
+        found[text] = landing.find("T").refreshed_at
+    assert list(found.values()) == [REFRESHED.timestamp()] * 3 + [datetime(2026, 11, 18, tzinfo=UTC).timestamp()]
+
+
+def test_the_latest_refresh_time_of_the_files_counts_and_else_their_last_write(landing: Landing) -> None:
+    for name in ("1", "2"):
+        landing.write(f"{PREFIX}/T/T_{name}.csv", "1,a@example.com\n")
+    times = ["2026-11-18T04:15:00Z", "2026-11-17T04:15:00Z"]
+    listed = [{"location": f"T/T_{n}.csv", "refreshTime": t} for n, t in enumerate(times, 1)]
+    landing.model(partitions=listed)
+    assert landing.find("T").refreshed_at == REFRESHED.timestamp()
+    landing.model(partitions=[{"location": one["location"]} for one in listed])
+    assert landing.find("T").refreshed_at == START
