@@ -21,7 +21,7 @@ from tests.mutants.trials import PYTEST, ROOT, Trials
 BESIDE: dict[str, tuple[str, ...]] = {
     "delivery/ledger": ("delivery/steps", "delivery/events"),
     "delivery/steps": (),
-    "delivery/events": ("delivery/ledger",),
+    "delivery/events": (),
     "delivery/waits": (),
     "tally/fates": (),
     "tally/count": (),

@@ -10,7 +10,7 @@ from exporter.delivery.events import Event, encode, opened
 from exporter.delivery.ledger import IMPORT_EVENTS, PORTION_EVENTS, ImportStatus, Lane, Portion, PortionStatus, fold
 from exporter.delivery.steps import Send
 from exporter.errors import Culprit, Stop, Wait
-from exporter.model import VERSION
+from exporter.model import VERSION, to_text
 from tests.fakes import START
 from tests.ledgers import accept, import_event, lane_event, lane_of, portion_event, step
 
@@ -189,6 +189,22 @@ def test_a_lane_is_held_only_by_a_worker_that_shows_life() -> None:
     lane.apply(lane_event(START, "released"))
     lane.age_s = 0
     assert not lane.held(150)
+
+
+def test_nobody_has_to_work_on_a_lane_that_is_done_held_or_waits() -> None:
+    def idle_at(after_s: float, *, halted: bool = False) -> str | None:
+        return lane.idle_because(START + after_s, 150, halted=halted)
+
+    lane = lane_of((0, 5))
+    assert idle_at(0) is None
+    lane.apply(lane_event(START, "waiting", code="x", message="", culprit="external", until=to_text(START + 15)))
+    assert (idle_at(14.875), idle_at(15)) == ("waits", None)
+    assert idle_at(14.875, halted=True) is None, "what is to end waits for nothing"
+    lane.apply(lane_event(START, "claimed", by="w1"))
+    lane.age_s = 149
+    assert idle_at(0, halted=True) == "held"
+    lane.apply(lane_event(START, "closed"))
+    assert idle_at(0) == "done"
 
 
 def waits(lane: Lane, at: float) -> None:

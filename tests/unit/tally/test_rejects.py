@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.delivery.manifest import Manifest, SourceEntry
 from exporter.reasons import Reason
-from exporter.tally.rejects import COLUMNS, HEADER, Reject, RejectRow, lines, reject_rows
+from exporter.tally.rejects import COLUMNS, HEADER, Reject, RejectRow, contact_rejects, lines, reject_rows
+from tests.fakes import START
+from tests.runs import BUSY_PLAN
 
 TEXTS = st.one_of(
     st.sampled_from(["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", ' "', "a,b", ""]), st.text(max_size=9)
@@ -76,4 +80,24 @@ def test_some_lines_of_a_report_can_be_read_without_its_header() -> None:
     reject = Reject("people.csv", 7, "id", "two\nlines", Reason.INVALID_EMAIL_NO_AT, "No @.")
     assert list(reject_rows([lines([reject])])) == [
         RejectRow("people.csv", 7, "two\nlines", Reason.INVALID_EMAIL_NO_AT)
+    ]
+
+
+def test_contacts_of_a_batch_are_told_with_their_rows_in_the_order_of_the_batch() -> None:
+    manifest = Manifest(
+        payload="working/x",
+        rejects="rejects/x",
+        fingerprint="f",
+        refreshed_utc=START,
+        sources=(SourceEntry(path="a.csv", etag="e", rows=2), SourceEntry(path="b.csv", etag="e", rows=3)),
+        envelope=("", "", ""),
+        batches=(),
+        plan=BUSY_PLAN,
+    )
+    body = orjson.dumps({"contacts": [{"email": f"p{n}@example.com"} for n in range(3)]})
+    references = orjson.dumps([[1, "c1"], [3, None], [5, "c5", "c4"]])
+    found = contact_rejects(manifest, body, references, {2: Reason.EXCLUDED, 1: Reason.NOT_SENT})
+    assert list(found) == [
+        Reject("b.csv", 1, "", "p1@example.com", Reason.NOT_SENT, Reason.NOT_SENT.explanation),
+        Reject("b.csv", 3, "c5", "p2@example.com", Reason.EXCLUDED, Reason.EXCLUDED.explanation),
     ]
