@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.json_schema import JsonSchemaMode
 
 from exporter.errors import Culprit, Stop, Wait
-from exporter.model import VERSION, Record, Time, Value, check_version, load, to_epoch, to_text
+from exporter.model import VERSION, Record, Time, Value, check_version, load, to_epoch, to_text, upgrade
 
 
 class Place(Value):
@@ -96,6 +96,40 @@ def test_a_record_of_a_newer_version_is_left_to_that_release() -> None:
 @pytest.mark.parametrize("version", [0, 1, True, None, "2"])
 def test_no_other_version_counts_as_newer(version: object) -> None:
     check_version(version, "record")
+
+
+def test_a_record_of_version_1_is_read_as_one_of_today() -> None:
+    class Connection(Note):
+        account_name: str
+
+    old = STORED | {"schemaVersion": 1, "account": "acme", "place": {"row": 7}}
+    assert load(Connection, orjson.dumps(old)) == Connection(
+        written_by="ada", at_utc=1_795_000_000.25, place=Place(row=7), account_name="acme"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("Run", {"end": {"account": {"account": 1}}}, {"end": {"tally": {"account": 1}}}),
+        ("Run", {"amended": {"account": 1}}, {"amended": {"tally": 1}}),
+        ("Report", {"account": 1}, {"tally": 1}),
+        ("Connection", {"account": "acme"}, {"accountName": "acme"}),
+        ("Export", {"maxProfiles": 9}, {"maxContacts": 9}),
+        ("Run", {"export": {"maxProfiles": 9}, "maxProfiles": 9}, {"export": {"maxContacts": 9}, "maxProfiles": 9}),
+        ("Run", {"plan": {"rejected": {}}, "rejected": 1}, {"plan": {"rejectedByReason": {}}, "rejected": 1}),
+        (
+            "Manifest",
+            {"batches": [{"offset": 0, "length": 5, "rowsLength": 3, "count": 1}], "length": 1},
+            {"batches": [{"offsetBytes": 0, "bodyBytes": 5, "referencesBytes": 3, "count": 1}], "length": 1},
+        ),
+        ("Slot", {"schemaVersion": 1, "run": {"schemaVersion": 1}}, {"schemaVersion": 2, "run": {"schemaVersion": 2}}),
+    ],
+)
+def test_members_of_version_1_have_the_names_of_today_where_they_were_renamed(
+    kind: str, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    assert upgrade(old, kind) == new
 
 
 def test_times_are_written_in_utc_with_milliseconds() -> None:

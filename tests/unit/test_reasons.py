@@ -26,7 +26,7 @@ def test_each_reason_counts_in_one_bucket(group: str) -> None:
 
 def test_every_reason_is_found_by_its_code() -> None:
     assert {code: BY_CODE[code] for codes in GROUPS.values() for code in codes.split()} == BY_CODE
-    assert all(BY_CODE[reason.value] is reason for reason in Reason)
+    assert all(BY_CODE[reason.value] is reason == reason.value for reason in Reason)
 
 
 @pytest.mark.parametrize("reason", list(Reason))

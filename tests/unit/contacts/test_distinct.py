@@ -78,6 +78,12 @@ def test_hashes_use_all_of_their_64_bits() -> None:
     assert int(seen) == 2**64 - 1
 
 
+def test_nobody_can_know_the_hashes_of_a_run_without_its_secret() -> None:
+    addresses = pa.array(["someone@example.com"])
+    hashes = {int(FirstRows(secret)._hashes(addresses)[0]) for secret in ("one", "another", "")}
+    assert len(hashes) == 3
+
+
 def test_a_table_with_more_addresses_than_are_moved_at_a_time_grows() -> None:
     count = 140_000
     addresses = [f"{number}@example.com" for number in range(count)]

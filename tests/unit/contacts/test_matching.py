@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from exporter.contacts.matching import FieldMapping, Mapping, match_columns
+from exporter.contacts.matching import FieldMapping, Mapping, mapping_of, match_columns
+from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
 from exporter.source.rows import Column
 from tests.unit.contacts.columns import COLUMNS
@@ -70,3 +73,17 @@ def test_a_message_lists_a_bounded_number_of_columns(count: int, end: str) -> No
     with pytest.raises(Stop) as caught:
         match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(count)])
     assert caught.value.message.endswith(end)
+
+
+def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None:
+    export = ExportDefinition(
+        display_name="Newsletter",
+        list_id=1,
+        segments=("people",),
+        data_matching=DataMatching(email="EMail", first_name="First", last_name="Last", phone="Phone"),
+    )
+    fields = (FieldMapping("Tier", 7),)
+    expected = Mapping(email="EMail", first_name="First", last_name="Last", phone="Phone", fields=fields)
+    assert mapping_of(export, fields) == expected
+    asking = export.model_copy(update={"consent_column": ConsentColumn(column="Consent", value="Yes")})
+    assert mapping_of(asking, fields) == replace(expected, consent=("Consent", "Yes"))
