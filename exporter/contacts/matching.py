@@ -14,7 +14,7 @@ BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """A column that fills a custom field; `multiple`: the field takes several values, in the file joined by `;`."""
+    """A column that fills a custom field; `multiple`: the field takes several values, joined by `;` in the file."""
 
     column: str
     field_id: int
@@ -23,9 +23,10 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Which columns fill which members of a contact (data matching); a consent is a column and the value it must have.
+    """Which columns fill which members of a contact (data matching).
 
-    The columns of customer ids only label rows in reports; a segment may lack them.
+    `consent` is a column and the value that it must hold. The columns of customer ids only label rows in reports; a
+    segment may lack them.
     """
 
     email: str
@@ -42,9 +43,9 @@ class Mapping:
 class Matched:
     """A mapping resolved against the columns of a segment.
 
-    `wanted` are the positions in the file of the only columns that are read; the other members are positions in a row
-    of those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent` is
-    (position, value in lower case), `sent` are the positions of all that is sent beside the address.
+    `wanted` are the positions in the file of the columns to read; the other members refer to positions in a row of
+    those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent` is
+    (position, value in lower case), `sent` are the positions of everything that is sent besides the address.
     """
 
     wanted: tuple[int, ...]
@@ -62,66 +63,76 @@ class Matched:
 def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     """Resolve a mapping. A name is found in its exact spelling or, with a warning, in another case.
 
-    Raises `Stop`: `email_column_missing`, `column_missing`, `column_ambiguous`, `field_mapped_twice`.
+    Raises `Stop`: `email_column_missing`, `column_missing`, `column_ambiguous`.
     """
-    names = [column.name for column in columns]
-    wanted: dict[int, int] = {}
-    warnings: dict[str, None] = {}
-
-    def find(name: str) -> int | None:
-        found = [place for place, known in enumerate(names) if known == name]
-        if not found:
-            found = [place for place, known in enumerate(names) if known.lower() == name.lower()]
-            warnings.update({f"The column {name} was found as {names[place]}.": None for place in found})
-        if len(found) > 1:
-            raise Stop("column_ambiguous", f"The segment has {len(found)} columns named {name}: {_listing(names)}.")
-        return wanted.setdefault(found[0], len(wanted)) if found else None
-
-    def position(name: str, code: str) -> int:
-        place = find(name)
-        if place is None:
-            raise Stop(code, f"The segment has no column {name}. Its columns are: {_listing(names)}.")
-        return place
-
-    def optional_position(name: str | None) -> int | None:
-        return None if name is None else find(name)
-
-    ids = [field.field_id for field in mapping.fields]
-    if len(set(ids)) < len(ids):
-        twice = next(field_id for field_id in ids if ids.count(field_id) > 1)
-        raise Stop(
-            "field_mapped_twice", f"Two columns are mapped to the ActiveCampaign field {twice}. Remove one of them."
-        )
-    email = position(mapping.email, "email_column_missing")
+    wanted = _Wanted([column.name for column in columns])
+    email = wanted.position(mapping.email, code="email_column_missing")
     named = (("first_name", mapping.first_name), ("last_name", mapping.last_name), ("phone", mapping.phone))
-    members = [(member, position(name, "column_missing")) for member, name in named if name is not None]
-    fields = [(position(field.column, "column_missing"), field.field_id, field.multiple) for field in mapping.fields]
+    members = tuple((member, wanted.position(name)) for member, name in named if name is not None)
+    fields = tuple((wanted.position(field.column), field.field_id, field.multiple) for field in mapping.fields)
     return Matched(
         email=email,
-        members=tuple(members),
-        fields=tuple(fields),
-        consent=mapping.consent and (position(mapping.consent[0], "column_missing"), plain(mapping.consent[1])),
-        customer_id=optional_position(mapping.customer_id),
-        previous_customer_id=optional_position(mapping.previous_customer_id),
+        members=members,
+        fields=fields,
+        consent=mapping.consent and (wanted.position(mapping.consent[0]), plain(mapping.consent[1])),
+        customer_id=wanted.find(mapping.customer_id),
+        previous_customer_id=wanted.find(mapping.previous_customer_id),
         phone=dict(members).get("phone"),
-        sent=tuple(place for _, place in members) + tuple(place for place, _, _ in fields),
-        wanted=tuple(wanted),
-        warnings=tuple(warnings),
+        sent=(*(position for _, position in members), *(position for position, _, _ in fields)),
+        wanted=tuple(wanted.places),
+        warnings=tuple(dict.fromkeys(wanted.warnings)),
     )
 
 
+class _Wanted:
+    """The columns of a segment that a mapping names, in the order in which they are looked up."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self.places: list[int] = []  # in the file
+        self.warnings: list[str] = []
+
+    def position(self, name: str, code: str = "column_missing") -> int:
+        """Return the position of a column among those wanted. Raises `Stop` when the segment has none of that name."""
+        position = self.find(name)
+        if position is None:
+            raise Stop(code, f"The segment has no column {name}. Its columns are: {_listing(self._names)}.")
+        return position
+
+    def find(self, name: str | None) -> int | None:
+        """Return the position of a column among those wanted, or None when the segment has none of that name."""
+        place = None if name is None else _place_of(name, self._names)
+        if place is None:
+            return None
+        if self._names[place] != name:
+            self.warnings.append(f"The column {name} was found as {self._names[place]}.")
+        if place not in self.places:
+            self.places.append(place)
+        return self.places.index(place)
+
+
+def _place_of(name: str, names: Sequence[str]) -> int | None:
+    """Return where a name is among those of a file. Raises `Stop` ("column_ambiguous")."""
+    places = [place for place, other in enumerate(names) if other == name] or [
+        place for place, other in enumerate(names) if other.lower() == name.lower()
+    ]
+    if len(places) > 1:
+        raise Stop("column_ambiguous", f"The segment has {len(places)} columns named {name}: {_listing(names)}.")
+    return places[0] if places else None
+
+
 def _listing(names: Sequence[str]) -> str:
-    most = 50
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    limit = 50
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def plain(text: str) -> str:
-    """Return a text without outer blanks and case."""
+    """Return a text trimmed and in lower case."""
     return text.strip(BLANKS).lower()
 
 
 def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Mapping:
-    """Return the mapping of an export whose custom fields were found to be `fields`."""
+    """Return the mapping of an export whose custom fields are resolved to `fields`."""
     matching, consent = export.data_matching, export.consent_column
     return Mapping(
         email=matching.email,

@@ -33,8 +33,6 @@ def candidates(call: ast.Call) -> Iterator[ast.AST]:
         yield from call.args[1:2]
     if name == "_refusal":
         yield from call.args[:1]
-    if name == "position":  # match_columns: the code of a column that is not there
-        yield from call.args[1:2]
     yield from (k.value for k in call.keywords if k.arg in {"code", "not_found"})
 
 
