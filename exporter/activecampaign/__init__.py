@@ -1,4 +1,4 @@
-"""What is known of ActiveCampaign, as values: what is asked, what answers mean, when the next request may go.
+"""The API of ActiveCampaign as values: requests, what answers mean, when the next request may go.
 
 wire        requests and replies
 bodies      the body of a bulk import
@@ -7,6 +7,6 @@ outcomes    what an answer means, and what to do next
 answers     any answer: its JSON, its errors, how long it asks to wait
 imports     answers about bulk imports
 account     answers about the account: user, lists, fields, limits, exclusions
-refusals    the search for the contacts for which a request is refused
-pacing      the rate budget of an account: turns
+refusals    the search for the contacts that cause a refusal
+pacing      the rate budget of an account
 """

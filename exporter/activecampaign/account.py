@@ -13,14 +13,14 @@ from exporter.activecampaign.wire import PAGE, Reply
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The user whose key it is."""
+    """The user that the API key belongs to."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ContactList:
-    """A list. `channel` is `email` or `sms`; None where the account does not tell (then it is for e-mail)."""
+    """A list. `channel` is `email` or `sms`; None when the account does not say, which means e-mail."""
 
     id: int
     name: str
@@ -48,7 +48,7 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """How many contacts the plan allows and how many there are; None where the account does not tell."""
+    """How many contacts the plan allows and how many there are; None where the account does not say."""
 
     contact_limit: int | None
     contacts: int | None
@@ -63,7 +63,7 @@ class Exclusion:
     match_type: str
 
     def matches(self, address: str) -> bool:
-        """Whether the address is excluded by this entry. An unknown type is taken for "exact", the narrowest."""
+        """Whether this entry excludes the address. An unknown type is treated as "exact", the narrowest."""
         key, phrase = address_key(address), address_key(self.phrase)
         match self.match_type:
             case "start":
@@ -83,7 +83,7 @@ class ListingPage[Item]:
 
 
 def read_user(reply: Reply) -> User | ErrorOutcome:
-    """Read the answer to `who_am_i`. Without a user in it the key does not work, whatever the status says."""
+    """Read the answer to `who_am_i`. Without a user in it, the key does not work, whatever the status."""
     body = body_of(reply)
     if not isinstance(body, dict):
         return body
@@ -115,7 +115,7 @@ def read_exclusions_page(reply: Reply, offset: int) -> ListingPage[Exclusion] | 
 
 
 def read_account(reply: Reply) -> AccountLimits | ErrorOutcome:
-    """Read the answer to `account_limits`; only keys of administrators may ask."""
+    """Read the answer to `account_limits`; only administrators' keys may ask."""
     body = body_of(reply)
     if not isinstance(body, dict):
         return body

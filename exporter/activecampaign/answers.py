@@ -1,7 +1,7 @@
 """What ActiveCampaign's answers mean: a reply becomes an *outcome*, a small value whose class says what to do next.
 
-Answers are read by what they hold, never by `Content-Type` (an accepted import is labelled text/html) and never by the
-exact wording of a sentence (it differs between the documentation and the servers). The shapes are explained in
+Answers are judged by their content, never by `Content-Type` (an accepted import is labeled text/html) and never by the
+exact wording of a sentence (the documentation and the servers differ). The shapes are explained in
 docs/explanation/activecampaign-answers.md.
 """
 
@@ -30,14 +30,14 @@ type JsonObject = dict[str, Any]
 EMPTY: Final = "empty"
 UNEXPECTED: Final = "unexpected_answer"
 REDIRECTED: Final = "redirected"
-DEFAULT_WAIT_S: Final = 60.0  # the bulk import's own limit counts a minute and sends no Retry-After
+DEFAULT_WAIT_S: Final = 60.0  # the bulk import's own limit is per minute and sends no Retry-After
 MAX_WAIT_S: Final = 900.0
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
     """Return the seconds to wait, from 1 to 900: `Retry-After` in seconds or as a date; 60 when absent or unreadable.
 
-    A date counts from the answer's own `Date`, so that this machine's clock does not matter.
+    A date is compared with the answer's own `Date`, so this machine's clock does not matter.
     https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """
     text = headers.get("retry-after", "").strip()
@@ -57,7 +57,7 @@ def _http_date(text: str) -> float | None:
 
 
 def body_of(reply: Reply) -> JsonObject | ErrorOutcome:
-    """Return the JSON object of a good answer to a request that only reads, or the outcome of any other reply."""
+    """Return the JSON object of a successful answer to a read-only request, or the outcome of any other reply."""
     if isinstance(reply, NotSent):
         return not_sent(reply)
     if isinstance(reply, AnswerLost):
@@ -69,19 +69,19 @@ def body_of(reply: Reply) -> JsonObject | ErrorOutcome:
 
 
 def not_sent(reply: NotSent) -> ErrorOutcome:
-    """Return what it means that nothing left this machine."""
+    """Return the outcome of a request that never left this machine."""
     return KeyRefused() if reply.reason == "unusable_key" else NoAnswer(reply.reason)
 
 
 def error_outcome(answer: Answer) -> ErrorOutcome | None:
-    """Classify what is no success whatever was asked; None for a 2xx that may be one."""
+    """Classify an answer that is an error for any request; None for a 2xx that may be a success."""
     body = json_object(answer.body) or {}
     match answer.status // 100, answer.status:
         case 2, _:
             return None if body else _no_object(answer.body)
         case _, HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimited(_wait_s(answer, body) or DEFAULT_WAIT_S)
-        case _, HTTPStatus.SERVICE_UNAVAILABLE:  # older reports: the rate limit came as a 503
+        case _, HTTPStatus.SERVICE_UNAVAILABLE:  # older reports: a rate limit sent as a 503
             return NoAnswer("status_503", _wait_s(answer, body) or DEFAULT_WAIT_S)
         case 3, _:
             return RequestRefused(REDIRECTED)
@@ -94,23 +94,22 @@ def error_outcome(answer: Answer) -> ErrorOutcome | None:
 _REFUSED: Final[dict[int, ErrorOutcome]] = {
     HTTPStatus.UNAUTHORIZED: KeyRefused(),
     HTTPStatus.PAYMENT_REQUIRED: TariffLimit(),
-    HTTPStatus.FORBIDDEN: KeyRefused(),  # for a bad key as well as for a missing permission
+    HTTPStatus.FORBIDDEN: KeyRefused(),  # for a bad key and for a missing permission alike
     HTTPStatus.NOT_FOUND: NotFound(),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RequestRefused("payload_too_large"),
 }
 
 
 def _no_object(body: bytes) -> ErrorOutcome:
-    """Classify the body of a 2xx that is no JSON object, or an empty one."""
-    if _HTML_PAGE.search(
-        body, 0, 1024
-    ):  # seen for a bad key: https://github.com/rudderlabs/rudder-transformer/pull/5350
+    """Classify the body of a 2xx that is not a JSON object, or is an empty one."""
+    # Seen for a bad key: https://github.com/rudderlabs/rudder-transformer/pull/5350
+    if _HTML_PAGE.search(body, 0, 1024):
         return KeyRefused()
     return NoAnswer(UNEXPECTED if body.strip() else EMPTY)
 
 
 def rate_or_tariff_limit(body: JsonObject) -> RateLimited | TariffLimit | None:
-    """Recognise a limit by the texts about the request: the bulk import's own rate limit is a 400."""
+    """Recognize a limit by the sentences about the request: the bulk import's own rate limit is a 400."""
     text = _text(body)
     if any(isinstance(item, dict) for item in items(body.get("failurereasons"))):
         return None
@@ -125,7 +124,7 @@ _HTML_PAGE: Final = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 
 
 def _wait_s(answer: Answer, body: JsonObject) -> float | None:
-    """Return how long the answer asks to wait, in its header or (a gateway's) in its body; None when it does not."""
+    """Return the seconds that an answer asks to wait, in its header or (a gateway's) in its body, if it does."""
     if "retry-after" in answer.headers:
         return retry_after(answer.headers)
     in_body = number(body.get("retry_after"))
@@ -141,7 +140,7 @@ def _text(body: JsonObject) -> str:
 
 
 def json_object(body: bytes) -> JsonObject | None:
-    """Return a JSON object with its outer names in lower case (`Success`, `success`); None for anything else."""
+    """Return a JSON object with its top-level names in lower case (`Success`, `success`); None for anything else."""
     try:
         parsed = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -150,7 +149,7 @@ def json_object(body: bytes) -> JsonObject | None:
 
 
 def items(value: object) -> list[Any]:
-    """Return a list of what may be a list, one string, an object keyed by number, or nothing."""
+    """Return as a list what may be a list, a single string, an object keyed by number, or nothing."""
     match value:
         case list():
             return value
@@ -162,12 +161,12 @@ def items(value: object) -> list[Any]:
 
 
 def number(value: object) -> int | None:
-    """Return a whole number that may be written as text."""
+    """Return a whole number that may be written as text; None for anything else."""
     if isinstance(value, int):  # True counts as 1
         return int(value)
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else None
 
 
 def object_of(value: object) -> JsonObject:
-    """Return a JSON object, an empty one for anything else."""
+    """Return a JSON object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""The body of a bulk import: made around contacts, cut down to some of them, read back."""
+"""The body of a bulk import: built around contacts, cut down to some of them, read back."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Envelope:
 def envelope(list_id: int, *, run_automations: bool) -> Envelope:
     """Return the envelope for an ActiveCampaign list.
 
-    Automations run unless `exclude_automations` is true. The documentation shows the member inside a contact, its users
-    send it at the top level; it stands in both places. That is safe: a member that the server does not know is ignored
-    (the documented example of a contact holds it, and the other reading never looks there).
+    Automations run unless `exclude_automations` is true. The documentation shows the member inside a contact, but its
+    users send it at the top level, so it is in both places. That is safe: the server ignores members that it does not
+    know (the documented example has it in a contact, and the other reading never looks there).
     https://developers.activecampaign.com/reference/bulk-import-contacts
     """
     subscribe = b',"subscribe":[{"listid":%d}]' % list_id
@@ -37,13 +37,13 @@ def envelope(list_id: int, *, run_automations: bool) -> Envelope:
 
 
 def select(body: bytes, envelope: Envelope, positions: Sequence[int]) -> bytes:
-    """Return the body with only the contacts at these positions (from 0 on), each byte for byte as it was.
+    """Return the body with only the contacts at these positions (0-based), each byte for byte unchanged.
 
     Every contact ends with `contact_tail`, and nothing else can look like it: inside a JSON string its quotes would be
-    escaped. Raises ValueError for a body of another envelope.
+    escaped. Raises `ValueError` for a body with another envelope.
     """
     if not (body.startswith(envelope.prefix) and body.endswith(envelope.contact_tail + envelope.suffix)):
-        raise ValueError("expected a body in this envelope, found another one; take the envelope of the same run")
+        raise ValueError("expected a body in this envelope, found another one; use the envelope of the same run")
     inner = body[len(envelope.prefix) : -len(envelope.suffix)]
     contacts = [part.removeprefix(b",") for part in inner.split(envelope.contact_tail)]
     kept = (contacts[position] + envelope.contact_tail for position in positions)
@@ -56,15 +56,15 @@ def addresses(body: bytes) -> list[str]:
 
 
 def failed_positions(failed: Sequence[str], sent: Sequence[str]) -> tuple[tuple[int, ...], int]:
-    """Match the addresses that failed in an import to those sent, whatever their case and outer spaces.
+    """Match the addresses that failed in an import to those sent, ignoring case and surrounding spaces.
 
     Returns the positions in `sent`, ascending, and how many failed addresses are not among those sent.
     """
     failed_keys = {address_key(address) for address in failed}
-    positions = tuple(at for at, address in enumerate(sent) if address_key(address) in failed_keys)
+    positions = tuple(position for position, address in enumerate(sent) if address_key(address) in failed_keys)
     return positions, len(failed_keys - {address_key(address) for address in sent})
 
 
 def address_key(address: str) -> str:
-    """Return an address in the form in which two are the same, whatever their case and outer spaces."""
+    """Return an address trimmed and in lower case, so that equal addresses compare equal."""
     return address.strip().lower()

@@ -1,4 +1,4 @@
-"""Which hosts may be called: those of ActiveCampaign accounts, and no others."""
+"""Which hosts may be called: only those of ActiveCampaign accounts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HOST_SUFFIXES: Final = ("api-us1.com", "activehosted.com")
 def check_host(text: str, suffixes: Sequence[str] = HOST_SUFFIXES) -> str:
     """Return the host of an ActiveCampaign account in lower case: one label before one of the exact suffixes.
 
-    `https://` before it and one `/` after it are accepted, as people copy it from ActiveCampaign's developer settings.
-    Anything else raises `Stop("host_refused")`: the key and personal data go to this host. No look-up is made here;
-    behind a proxy this machine may not even be able to. https://developers.activecampaign.com/reference/url
+    A leading `https://` and one trailing `/` are accepted, since people copy the URL from ActiveCampaign's developer
+    settings. Anything else raises `Stop` ("host_refused"): the key and personal data go to this host. No DNS lookup is
+    made: behind a proxy, this machine may not be able to. https://developers.activecampaign.com/reference/url
     """
     host = text.lower().removeprefix("https://").removesuffix("/")
     problem = _host_problem(text, host, suffixes)
@@ -42,12 +42,12 @@ def _host_problem(text: str, host: str, suffixes: Sequence[str]) -> str | None:
     if suffix not in suffixes:
         return "another domain"
     if not re.fullmatch(r"(?!xn--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label):
-        return "an account name that is no plain host label"
+        return "an account name that is not a plain host label"
     return None
 
 
 _NOT_IN_HOSTS: Final = (
-    ("://", "another scheme than https"),
+    ("://", "a scheme other than https"),
     ("@", "a user name"),
     ("%", "an escaped character"),
     ("\\", "a backslash"),

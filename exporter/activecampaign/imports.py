@@ -39,10 +39,10 @@ from exporter.activecampaign.wire import AnswerLost, NotSent, Reply
 
 
 def bulk_outcome(reply: Reply) -> BulkOutcome:
-    """Say what became of a bulk import.
+    """Return what became of a bulk import.
 
-    Accepted is only what has an import id and a count of queued contacts. Whatever else a 2xx holds is ambiguous, and
-    so is a 5xx: the contacts may have been queued. A refusal is definite: nothing was.
+    Only an answer with an import id and a count of queued contacts is accepted. Any other 2xx is ambiguous, and so is a
+    5xx: the contacts may have been queued. A refusal is definite: nothing was queued.
     https://developers.activecampaign.com/reference/bulk-import-contacts
     """
     if isinstance(reply, AnswerLost):
@@ -62,11 +62,11 @@ def bulk_outcome(reply: Reply) -> BulkOutcome:
 
 
 def import_outcome(reply: Reply) -> ImportOutcome:
-    """Say what became of an import, from the answer to `import_info`.
+    """Return what became of an import, from the answer to `import_info`.
 
-    Judged by `status` alone: `success` lists new contacts only, so it says nothing of who was updated. No list of
-    failures (absent, null, empty) means that nobody failed. How ActiveCampaign answers for an import that it does not
-    know is not documented; no such answer may hold up the other imports, so a shape that is not understood is pending.
+    Only `status` decides: `success` lists new contacts only, so it says nothing about updated ones. No list of failures
+    (absent, null, empty) means that no contact failed. How ActiveCampaign answers about an import that it does not know
+    is not documented; such an answer must not hold up other imports, so an unknown shape means "not final".
     https://developers.activecampaign.com/reference/bulk-import-status-info
     """
     body = body_of(reply)
@@ -89,7 +89,7 @@ def import_outcome(reply: Reply) -> ImportOutcome:
 
 
 def _accepted(body: JsonObject) -> Accepted | None:
-    """Return the acceptance: `success` (any number but 0; 5 is documented), an import id and a count."""
+    """Return the acceptance, if there are `success` (any number but 0; 5 is documented), an import id and a count."""
     import_id, queued = str(body.get("batchid") or ""), number(body.get("queued_contacts"))
     if not number(body.get("success")) or queued is None or not re.fullmatch(r"[\w-]{1,100}", import_id, re.ASCII):
         return None
@@ -114,7 +114,7 @@ def _contact_fault(text: str) -> ContactFault:
     return next((fault for word, fault in _FAULT_WORDS if word in text.lower()), ContactFault.OTHER)
 
 
-_FAULT_WORDS: Final = (  # the first one counts: a sentence about bounces says "email" and "list" as well
+_FAULT_WORDS: Final = (  # the first match counts: a sentence about bounces also says "email" and "list"
     ("unsubscribe", ContactFault.UNSUBSCRIBED),
     ("bounce", ContactFault.BOUNCED),
     ("exclu", ContactFault.EXCLUDED),
@@ -126,6 +126,6 @@ _FAULT_WORDS: Final = (  # the first one counts: a sentence about bounces says "
 
 def _addresses(value: object) -> tuple[str, ...] | None:
     """Return the failed addresses, or None when they cannot be read."""
-    found = [item.get("email") if isinstance(item, dict) else item for item in items(value)]
-    addresses = tuple(item for item in found if isinstance(item, str))
-    return addresses if len(addresses) == len(found) and bool(found) == bool(value) else None
+    emails = [item.get("email") if isinstance(item, dict) else item for item in items(value)]
+    addresses = tuple(email for email in emails if isinstance(email, str))
+    return addresses if len(addresses) == len(emails) and bool(emails) == bool(value) else None

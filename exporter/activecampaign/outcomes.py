@@ -1,4 +1,4 @@
-"""What an answer of ActiveCampaign means: an *outcome*, a small value whose class says what to do next."""
+"""What an answer from ActiveCampaign means: an *outcome*, a small value whose class says what to do next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exporter import errors
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The import is queued, which is not yet delivered.
+    """The import is queued, but not yet delivered.
 
     Ask `import_info(import_id)` until it is final; `queued` may be less than was sent (excluded addresses).
     """
@@ -23,11 +23,11 @@ class Accepted:
 class ContactsRefused:
     """Some contacts were refused, and with them the whole import: nothing is queued.
 
-    Send the others again: `refusals.search` says which. `failures` are (position as the server counts, reason).
+    Send the rest again: `refusals.search` says which. `failures` are (position as the server counts, reason).
     """
 
     failures: tuple[tuple[int, ContactFault], ...]
-    reasons: tuple[ContactFault, ...]  # of all failures, also of those without a position; distinct, at least one
+    reasons: tuple[ContactFault, ...]  # of all failures, including those without a position; distinct, at least one
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -37,9 +37,9 @@ class ContactsRefused:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """ActiveCampaign wants fewer requests; nothing was done.
+    """ActiveCampaign asks for fewer requests; nothing was done.
 
-    Let the whole account wait for `retry_after_s`, then repeat the same request.
+    Pause the whole account for `retry_after_s`, then repeat the same request.
     """
 
     retry_after_s: float
@@ -47,9 +47,9 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class KeyRefused:
-    """The API key was refused: it does not work any more, or its user may not do this; nothing was done.
+    """The API key was refused: it no longer works, or its user may not do this; nothing was done.
 
-    Read the key afresh and ask `who_am_i`: if that works, permission is missing; if not, wait for a new key.
+    Read the key again and ask `who_am_i`: if that works, a permission is missing; if not, wait for a new key.
     """
 
 
@@ -57,7 +57,7 @@ class KeyRefused:
 class NotFound:
     """What was asked for does not exist; nothing was done.
 
-    Stop; but when it is an import, ask again later, and report it as unconfirmed in the end.
+    Stop. For an import, ask again later, and finally report it as unconfirmed.
     """
 
 
@@ -71,9 +71,9 @@ class TariffLimit:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The request as such was refused, for a reason that is not one of the others; nothing was done.
+    """The request itself was refused, for any other reason; nothing was done.
 
-    Stop: a person has to look. Nothing is lost, and a later run sends it all again.
+    Stop: a person has to investigate. Nothing is lost, and a later run sends everything again.
     """
 
     reason: str  # one fixed word
@@ -81,9 +81,9 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """ActiveCampaign did not answer as it should; nothing was done, or repeating is harmless.
+    """ActiveCampaign gave no useful answer; nothing was done, or the request is safe to repeat.
 
-    Repeat after `retry_after_s`, or with growing pauses when it did not say.
+    Repeat after `retry_after_s` or, without one, with growing pauses.
     """
 
     reason: str  # one fixed word
@@ -92,9 +92,9 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The import may have been queued or not.
+    """The import may or may not have been queued.
 
-    Wait like for `NoAnswer`, then send the same contacts again and count it as a repeat.
+    Wait as for `NoAnswer`, then send the same contacts again and count a resend.
     """
 
     reason: str  # one fixed word
@@ -105,7 +105,7 @@ class Ambiguous:
 class NotFinal:
     """The import is not final yet.
 
-    Ask again, less and less often.
+    Ask again, at growing intervals.
     """
 
     status: str  # "waiting", "claimed", "active", "unset" (the documented `false`), or "unknown"
@@ -113,9 +113,9 @@ class NotFinal:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The import is final: everybody in it is confirmed, except those who failed.
+    """The import is final: every contact in it is confirmed, except those that failed.
 
-    Match `failed_emails` with `failed_positions`; do not count `created`: it holds new contacts only.
+    Match `failed_emails` with `failed_positions`. Do not rely on `created`: it counts new contacts only.
     """
 
     failed_emails: tuple[str, ...] = field(repr=False)
@@ -138,7 +138,7 @@ ImportOutcome = NotFinal | Completed | ImportFailed | ErrorOutcome
 
 
 class ContactFault(StrEnum):
-    """Why a contact was refused, as far as the server's sentence tells; the sentence itself may hold personal data."""
+    """Why a contact was refused, as far as the server's sentence says; the sentence itself may hold personal data."""
 
     EMAIL = "email"
     UNSUBSCRIBED = "unsubscribed"
@@ -152,22 +152,22 @@ class ContactFault(StrEnum):
 def as_error(
     outcome: ErrorOutcome, asked: str, *, not_found: str = "not_found", key_works: bool = False
 ) -> errors.ExporterError:
-    """Turn an outcome into the exception that is named by what to do next.
+    """Return the exception for an outcome, named by what to do next.
 
-    `asked` names the request for people ("list 12"); `not_found` is the code when it does not exist. With `key_works`
-    (`who_am_i` has answered) a refused key means a missing permission.
+    `asked` names the request in the message ("list 12"); `not_found` is the code if that does not exist. With
+    `key_works` (`who_am_i` succeeded), a refused key means a missing permission.
     """
     error: errors.ExporterError
     match outcome:
         case RateLimited(wait_s):
-            found = f"it asked to wait {wait_s:.0f} s. Nothing to do: this is tried again."
+            found = f"it asked to wait {wait_s:.0f} s. No action is needed: the request is retried."
             error = errors.Throttled("throttled", _sentence(asked, found), retry_after_s=wait_s)
         case NoAnswer(reason, wait_s):
-            found = f"no answer of use came ({reason}). Nothing to do unless it lasts: this is tried again."
+            found = f"no useful answer came ({reason}). No action is needed unless this lasts: the request is retried."
             error = errors.Unavailable("activecampaign_unavailable", _sentence(asked, found), retry_after_s=wait_s)
         case KeyRefused() if not key_works:
             found = (
-                "the API key was refused. Store one that works, of a user who may do this, as the secret's new version."
+                "the API key was refused. Store a working key, of a user who may do this, as the secret's new version."
             )
             error = errors.CredentialsRefused("credentials_refused", _sentence(asked, found), errors.Culprit.USER)
         case KeyRefused():
@@ -176,13 +176,13 @@ def as_error(
             )
             error = errors.Stop("permission_refused", _sentence(asked, found))
         case NotFound():
-            found = "there is none. Check the id in ActiveCampaign."
+            found = "it has none. Check the id in ActiveCampaign."
             error = errors.Stop(not_found, _sentence(asked, found))
         case TariffLimit():
             found = "the account's plan does not allow it. Raise its contact limit, or remove contacts."
             error = errors.Stop("plan_limit", _sentence(asked, found))
         case RequestRefused(reason):
-            found = f"the request as such was refused ({reason}). Check that the host is the account's API host."
+            found = f"the request itself was refused ({reason}). Check that the host is the account's API host."
             error = errors.Stop("request_refused", _sentence(asked, found), errors.Culprit.EXTERNAL)
     return error
 

@@ -1,14 +1,14 @@
-"""When may the next request go? The rate budget of one ActiveCampaign account, as arithmetic.
+"""When the next request may go: the rate budget of one ActiveCampaign account, as arithmetic.
 
-ActiveCampaign's limits, shared by everybody who uses the account: 100 bulk imports a minute, 20 a minute when they hold
-one contact (https://developers.activecampaign.com/reference/bulk-import-contacts), 5 requests a second of any kind
-(https://developers.activecampaign.com/reference/rate-limits). How a minute is counted is not documented; the strictest
-reading, any 60 seconds, is kept.
+ActiveCampaign's limits, shared by everyone who uses the account: 100 bulk imports per minute, 20 per minute when they
+hold one contact (https://developers.activecampaign.com/reference/bulk-import-contacts), 5 requests per second of any
+kind (https://developers.activecampaign.com/reference/rate-limits). How a minute is counted is not documented, so the
+strictest reading applies: any 60 seconds.
 
-Time is a grid of ticks. When all is well, bulk imports take every fourth tick and all other requests those halfway
-between, so that neither can crowd out the other. As any two requests are some ticks apart, how many of them a window
-can hold is a division, and `Pace` refuses a grid on which it would be too many. Turns are remembered for a minute; the
-budget is stored by compare-and-swap, and every `now` should come from clocks that differ by far less than that.
+Time is a grid of ticks. When all is well, bulk imports take every fourth tick and all other requests the ticks halfway
+between, so that neither can crowd out the other. Since any two requests are some ticks apart, a division gives how many
+of them a window can hold, and `Pace` refuses a grid on which that would be too many. Turns are remembered for a minute.
+The budget is stored by compare-and-swap, and the clocks that `now` comes from should differ by far less than a minute.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from exporter.model import VERSION, check_version
 BULK_PER_MINUTE: Final = 100  # ActiveCampaign's limits, as above
 SINGLE_PER_MINUTE: Final = 20
 PER_SECOND: Final = 5
-VALID_S: Final = 0.5  # a turn that is later than this is void: take another one
+VALID_S: Final = 0.5  # a turn that is later than this is void: take another
 HISTORY_S: Final = 60.0  # how long a turn is remembered
-IDLE_S: Final = 5.0  # without a bulk import for so long, the other requests may use its ticks too
+IDLE_S: Final = 5.0  # after this long without a bulk import, other requests may use its ticks too
 GAP: Final = 2  # ticks between any two requests
 SPREAD: Final = 4  # ticks between two bulk imports when all is well
-MAX_SPREAD: Final = 32  # and at most: an eighth of the rate
-CALM_S: Final = 60.0  # how long no refusal must come before the distance shrinks by a tick
-MAX_CALM_S: Final = 960.0  # the same, for the first tick, when refusals come again and again
-AGAIN_S: Final = 1800.0  # a refusal so soon after the last pause counts as "again"
+MAX_SPREAD: Final = 32  # the most: an eighth of the rate
+CALM_S: Final = 60.0  # how long without a refusal until the distance shrinks by a tick
+MAX_CALM_S: Final = 960.0  # the most for the first of these ticks, when refusals keep coming
+AGAIN_S: Final = 1800.0  # a refusal this soon after the last pause counts as a repeated one
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast to go: bulk imports a minute; everything else follows. The default leaves 4 % of the limit unused."""
+    """How fast to go: bulk imports per minute; everything else follows. The default leaves 4% of the limit unused."""
 
     bulk_per_minute: float = 96.0
 
     def __post_init__(self) -> None:
-        """Refuse a pace at which requests that are late could break a limit."""
+        """Refuse a pace at which late requests could break a limit."""
         if not (
             0 < self.bulk_per_minute <= BULK_PER_MINUTE
             and self._keeps(BULK_PER_MINUTE, 60, SPREAD)
             and self._keeps(PER_SECOND, 1, GAP)
         ):
             raise ValueError(
-                "expected a number of bulk imports a minute that keeps ActiveCampaign's limits even when each request "
-                f"is up to {VALID_S} s late, found {self.bulk_per_minute}; take 96 or less"
+                "expected a number of bulk imports per minute that keeps ActiveCampaign's limits even when each request"
+                f" is up to {VALID_S} s late, found {self.bulk_per_minute}; use 96 or less"
             )
 
     @property
@@ -63,24 +63,24 @@ class Pace:
 
     @property
     def single_ticks(self) -> int:
-        """The ticks between two bulk imports of one contact: so many that any minute holds 20 at most."""
+        """The ticks between two bulk imports of one contact, such that any minute holds at most 20."""
         return next(ticks for ticks in itertools.count(SPREAD, SPREAD) if self._keeps(SINGLE_PER_MINUTE, 60, ticks))
 
     def _keeps(self, limit: int, window_s: float, ticks: int) -> bool:
-        """Whether a window holds `limit` requests at most that are `ticks` apart and each up to VALID_S late."""
+        """Whether a window holds at most `limit` requests that are `ticks` apart and each up to VALID_S late."""
         return math.floor((window_s + VALID_S) / (ticks * self.tick_s)) + 1 <= limit
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The turns taken, as ticks since the epoch, and what refusals taught."""
+    """The turns taken, as ticks since the epoch, and the slowdown that refusals caused."""
 
-    bulk: tuple[int, ...] = ()  # the single ones too
+    bulk: tuple[int, ...] = ()  # including the single ones
     single: tuple[int, ...] = ()
     general: tuple[int, ...] = ()
-    resume_at: float = 0.0  # epoch seconds; nobody sends before
+    resume_at: float = 0.0  # epoch seconds; nothing is sent before
     spread: int = SPREAD  # ticks between two bulk imports, as of `resume_at`
-    calm_s: float = CALM_S  # how long after `resume_at` it shrinks by one; after that, by one each CALM_S
+    calm_s: float = CALM_S  # how long after `resume_at` it shrinks by one; then by one every CALM_S
 
     def to_json(self) -> bytes:
         """Return the record to store."""
@@ -117,7 +117,7 @@ DEFAULT_PACE: Final = Pace()
 def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> tuple[Budget, float]:
     """Reserve the next turn: return the budget to store and the time (epoch seconds) at which to send.
 
-    Send at that time or up to VALID_S later; take another turn otherwise. Several turns can be taken before storing.
+    Send at that time or up to VALID_S later; otherwise take another turn. Several turns can be taken before storing.
     """
     budget = _forget(budget, now, pace)
     tick = math.ceil(max(now, budget.resume_at) / pace.tick_s)
@@ -131,11 +131,11 @@ def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> t
 
 
 def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
-    """Note that ActiveCampaign asked to wait: nobody sends before that time, and then more slowly.
+    """Record that ActiveCampaign asked to wait: nothing is sent until then, and more slowly afterwards.
 
-    A pause makes the distance grow by a quarter; further refusals during a pause belong to it and only make it longer.
-    After the pause the distance shrinks tick by tick, and more slowly when refusals come again: somebody else uses the
-    account as well, and each attempt to go faster costs a pause.
+    A pause makes the distance grow by a quarter; further refusals during a pause only make it longer. After the pause
+    the distance shrinks tick by tick, and more slowly after repeated refusals: someone else uses the account too, and
+    each attempt to go faster costs a pause.
     """
     resume_at = max(budget.resume_at, now + retry_after_s)
     if now < budget.resume_at:
@@ -146,14 +146,14 @@ def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
 
 
 def spread_at(budget: Budget, now: float) -> int:
-    """Return the ticks between two bulk imports at a time; SPREAD when all is well."""
+    """Return the ticks between two bulk imports at the time `now`; SPREAD when all is well."""
     since_first_s = now - budget.resume_at - budget.calm_s
     recovered = 0 if since_first_s < 0 else 1 + math.floor(since_first_s / CALM_S)
     return max(budget.spread - recovered, SPREAD)
 
 
 def _rules(budget: Budget, kind: Kind, now: float, pace: Pace) -> Callable[[int], bool]:
-    """Return whether a request of this kind may take a tick."""
+    """Return the test of whether a request of this kind may take a tick."""
     bulk, single, general = set(budget.bulk), set(budget.single), set(budget.general)
     taken = bulk | general
     spread = spread_at(budget, now)

@@ -1,19 +1,19 @@
-"""One bad contact costs one contact: find those for which ActiveCampaign refuses a whole import.
+"""Find the contacts for which ActiveCampaign refuses a whole import, so that all other contacts arrive.
 
-A refused import names positions, but it is not documented whether they count from 0 or from 1, nor whether all bad
-contacts are named. So names are hints, and verdicts are proof. A contact is bad when
+A refused import names positions, but whether they count from 0 or from 1, and whether all bad contacts are named, is
+not documented. So names are hints, and verdicts are proof. A contact is bad when
 
 - it was refused alone, or
 - a request with it was refused, and the same request without it was accepted, or
-- several were named at once, all the others were accepted, and those several, sent once more, were all named again.
+- several were named at once, all other contacts were accepted, and those several, sent once more, were all named again.
 
 Only the third rule trusts names, and it needs them twice, for different requests. When hints do not help, the refused
-contacts are halved. So many more requests a bad contact costs, in a batch of 250:
+contacts are halved. The extra requests that a bad contact costs, in a batch of 250:
 
 =====================================================  =======================
 all bad contacts are named                             1; 2 for several at once
 only the first one is named                            2
-positions count from 0                                 1 more, once in a batch
+positions count from 0                                 1 more, once per batch
 names are missing, out of range, or of good contacts   at most 15
 =====================================================  =======================
 
@@ -26,7 +26,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-HINTS: Final = 4  # how many requests follow names before halving, until names have proved right
+HINTS: Final = 4  # requests that follow names before halving, until names have proved right
 
 type Positions = tuple[int, ...]
 type Verdict = Sequence[int] | None  # None: accepted; else what the refusal named, as the server counts
@@ -35,10 +35,10 @@ type _Steps[Result] = Generator[Positions, Verdict, Result]  # yields what to se
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How far the search is.
+    """The state of a search.
 
     `send`: the positions of the next request; empty at the end. `accepted`: the positions of each accepted request.
-    `bad`: for each bad position the number of the verdict that refused it, from 0 on.
+    `bad`: for each bad position the number of the verdict that refused it, from 0.
     """
 
     send: Positions
@@ -49,12 +49,12 @@ class Search:
 def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
     """Fold the verdicts on a batch (or a part of one) into what to send next.
 
-    `positions` ascend. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer that
-    decides nothing (throttled, lost, ...) is no verdict: the same request is repeated. Whatever the verdicts are, in
-    the end each position is in one accepted request or bad.
+    `positions` are ascending. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer
+    that decides nothing (throttled, lost, ...) is not a verdict: the same request is repeated. Whatever the verdicts,
+    each position ends up in one accepted request or in `bad`.
 
-    Recorded verdicts are replayed, by later releases too. So this rule is part of the record: a release that asks
-    differently misreads the runs that are under way.
+    Recorded verdicts are replayed, by later releases too. So this rule is part of the record: a release that searches
+    differently would misread the runs in progress.
     """
     state = _State()
     steps = state.run(tuple(positions))
@@ -75,7 +75,7 @@ class _State:
         self.accepted: list[Positions] = []
         self.bad: dict[int, int] = {}
         self.last_refusal = 0
-        self.base = 1  # as probed once
+        self.base = 1  # where the server begins to count, as probed once
         self.patience = HINTS
 
     def note(self, number: int, sent: Positions, verdict: Verdict) -> None:
@@ -95,20 +95,20 @@ class _State:
             unknown = tuple(sorted((yield from self.find(unknown, verdict))))
 
     def find(self, refused: Positions, names: Sequence[int]) -> _Steps[Positions]:
-        """Find a bad contact or more among those of a refused request; return the contacts without a verdict."""
-        known, hints = len(self.bad), self.patience
+        """Find bad contacts among those of a refused request; return the contacts without a verdict."""
+        bad_before, hints = len(self.bad), self.patience
         unknown: Positions = ()
-        suspects: Positions = ()  # were named, but without them the request was refused as well
+        suspects: Positions = ()  # named, but the request was refused without them too
         while len(refused) > 1:
             named = self.named(refused, names) if hints > 0 else ()
             if named == refused:
                 refused, hints = (yield from self.each_alone(refused)), 0
-                if len(self.bad) > known:
+                if len(self.bad) > bad_before:
                     return unknown + suspects + refused
                 continue
             if suspects and hints <= 0:
                 unknown, suspects = unknown + (yield from self.each_alone(suspects)), ()
-                if len(self.bad) > known:
+                if len(self.bad) > bad_before:
                     return unknown + refused
             test = _without(refused, named) if named else refused[: (len(refused) + 1) // 2]
             verdict = yield test
@@ -127,7 +127,7 @@ class _State:
                 unknown += _without(refused, test)
                 refused, names = test, verdict
             elif self.base == 1 and verdict and min(verdict) < min(names):
-                self.base = 0  # the same contact once more: it moved up, as the one that was removed stood before it
+                self.base = 0  # the same contact again: it moved up, since the one before it was removed
             else:
                 suspects += named
                 refused, names = test, verdict
@@ -135,11 +135,11 @@ class _State:
         return unknown + (yield from self.each_alone(suspects))
 
     def each_alone(self, suspects: Positions) -> _Steps[Positions]:
-        """Send one by one as long as they prove bad; return those without a verdict. Names earn or lose trust by it."""
-        for at, position in enumerate(suspects):
+        """Send suspects one by one while they prove bad; return those without a verdict. Names gain or lose trust."""
+        for index, position in enumerate(suspects):
             if (yield (position,)) is None:
                 self.patience = HINTS
-                return suspects[at + 1 :]
+                return suspects[index + 1 :]
             self.blame((position,))
             self.patience += 1
         return ()

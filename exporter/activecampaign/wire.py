@@ -1,6 +1,6 @@
-"""What is said to ActiveCampaign: hosts, requests and their bodies as values; and what can come back. No I/O.
+"""Requests to ActiveCampaign and the replies to them, as values. No I/O.
 
-A request is a `Request`; what came of it is a `Reply`. What a reply means is in `answers`.
+What a reply means is in `answers`.
 https://developers.activecampaign.com/reference/overview
 """
 
@@ -15,14 +15,14 @@ from typing import Final
 class Kind(StrEnum):
     """The classes of ActiveCampaign's limits."""
 
-    BULK = "bulk"  # a bulk import of several contacts: 100 a minute
-    SINGLE = "single"  # a bulk import of one contact: 20 a minute
-    GENERAL = "general"  # anything else; all requests together: 5 a second
+    BULK = "bulk"  # a bulk import of several contacts: 100 per minute
+    SINGLE = "single"  # a bulk import of one contact: 20 per minute
+    GENERAL = "general"  # anything else; all requests together: 5 per second
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTPS request: path from the root on, query as pairs, body as JSON text or None."""
+    """An HTTPS request: path from the root, query as pairs, body as JSON text or None."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ PAGE: Final = 100  # the largest page, https://developers.activecampaign.com/ref
 
 
 def who_am_i() -> Request:
-    """Ask whose key it is; every user may.
+    """Ask which user the API key belongs to; every user may ask.
 
     https://developers.activecampaign.com/reference/authentication
     """
@@ -80,7 +80,7 @@ def exclusions(offset: int = 0) -> Request:
 
 
 def bulk_import(body: bytes, count: int) -> Request:
-    """Import contacts: at most 250 and 399,999 bytes.
+    """Import contacts: at most 250, in at most 399,999 bytes.
 
     https://developers.activecampaign.com/reference/bulk-import-contacts
     """

@@ -57,7 +57,7 @@ def test_a_host_is_taken_as_people_copy_it(api: Api, given: str) -> None:
     ("given", "why"),
     [
         ("acme.api-us1.com.evil.example", "another domain"),
-        ("http://acme.api-us1.com", "another scheme than https"),
+        ("http://acme.api-us1.com", "a scheme other than https"),
         ("https://acme.api-us1.com/api/3", "a path"),
         ("acme.api-us1.com:8443", "a port"),
         ("me@acme.api-us1.com", "a user name"),

@@ -152,7 +152,7 @@ def test_whatever_is_accepted_is_one_label_before_a_suffix(text: str) -> None:
         ("acme.api-us1.com?x=1", "a query"),
         ("acme.api-us1.com#x", "a fragment"),
         ("[::1]", "an IP address"),
-        ("ac_me.api-us1.com", "no plain host label"),
+        ("ac_me.api-us1.com", "not a plain host label"),
         ("", "another domain"),
     ],
 )

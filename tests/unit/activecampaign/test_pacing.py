@@ -121,7 +121,7 @@ def test_bulk_imports_of_one_contact_are_as_far_apart_as_twenty_a_minute_need(
 
 @pytest.mark.parametrize("bulk_per_minute", [0.0, -1.0, 99.2, 99.5, 100.0, 120.0, float("nan"), float("inf")])
 def test_a_pace_that_could_break_a_limit_is_refused(bulk_per_minute: float) -> None:
-    with pytest.raises(ValueError, match="take 96 or less"):
+    with pytest.raises(ValueError, match="use 96 or less"):
         Pace(bulk_per_minute)
 
 
