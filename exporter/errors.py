@@ -1,14 +1,14 @@
-"""Every failure that the service knows, named by what to do next.
+"""Every expected failure of the service, named by what to do next.
 
 ExporterError
-├── Wait                  the same call may work later; nothing is lost by waiting
-│   ├── Throttled         ActiveCampaign wants fewer requests
-│   ├── Unavailable       ActiveCampaign, storage or Key Vault does not answer as it should
-│   ├── CredentialsRefused   the API key does not work (any more); a new one may
+├── Wait                  the same call may work later; waiting loses nothing
+│   ├── Throttled         ActiveCampaign asks for fewer requests
+│   ├── Unavailable       ActiveCampaign, storage or Key Vault gives no useful answer
+│   ├── CredentialsRefused   the API key does not (or no longer) work; a new one may
 │   └── NotReady          the segment is being written right now
 └── Stop                  no retry helps; a person has to change something first
 
-A bad row is not an error but a value (`contacts.Reject`). Messages say what was expected, what was found (never
+A bad row is not an error but a value (`reasons.Reason`). Messages say what was expected, what was found (never
 personal data, never a secret) and what to do. `code` is stable and listed in docs/reference/problem-codes.md.
 """
 
@@ -29,7 +29,7 @@ class ExporterError(Exception):
     """A failure with a stable `code`, a sentence for people and the culprit."""
 
     def __init__(self, code: str, message: str, culprit: Culprit = Culprit.SYSTEM) -> None:
-        """Keep the parts; `message` is what `str()` gives."""
+        """Keep the parts; `str()` returns `message`."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -48,11 +48,11 @@ class Wait(ExporterError):
 
 
 class Throttled(Wait):
-    """ActiveCampaign wants fewer requests."""
+    """ActiveCampaign asks for fewer requests."""
 
 
 class Unavailable(Wait):
-    """A service that is needed does not answer as it should."""
+    """A service that is needed gives no useful answer."""
 
 
 class CredentialsRefused(Wait):
@@ -67,5 +67,5 @@ class Stop(ExporterError):
     """No retry helps: a person has to change something first."""
 
     def __init__(self, code: str, message: str, culprit: Culprit = Culprit.USER) -> None:
-        """Most often the configuration has to change, hence the default culprit."""
+        """Blame the user by default: most often the configuration has to change."""
         super().__init__(code, message, culprit)

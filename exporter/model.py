@@ -1,8 +1,8 @@
-"""How records are kept: one JSON object in camelCase with a schema version, times in RFC 3339 UTC.
+"""How records are stored: one JSON object in camelCase with a schema version, times in RFC 3339 UTC.
 
-A reader ignores members that it does not know, so that a release can be rolled back, and refuses a version that it
-does not know; a record that was refused is left as it is. While a release is rolled out, instances of the old one meet
-records of the new one: they wait, and the new ones go on.
+A reader ignores unknown members, so that a release can be rolled back, and refuses an unknown version; a refused record
+is left unchanged. During a rollout, instances of the old release meet records of the new one: they wait, and instances
+of the new release continue.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RENAMED_IN_2 = {
     ("batches", "length"): "bodyBytes",
     ("batches", "rowsLength"): "referencesBytes",
 }
-"""Members that had another name in version 1, by the member (or, outermost, the kind of record) that they are in."""
+"""Members that had another name in version 1, by the member (or, at the top level, the kind of record) around them."""
 
 
 class Value(BaseModel):
@@ -48,7 +48,7 @@ class Value(BaseModel):
 
 
 class Record(Value):
-    """A value that is kept as a blob of its own."""
+    """A value that is stored as a blob of its own."""
 
     schema_version: Literal[2] = 2
 
@@ -69,30 +69,30 @@ def load[R: Record](kind: type[R], data: bytes) -> R:
         where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
         raise Stop(
             "record_unreadable",
-            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left as it is; deploy the"
+            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left unchanged; deploy the"
             " release that wrote it, or a newer one.",
             Culprit.SYSTEM,
         ) from None
 
 
 def upgrade(value: Any, at: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the JSON of a record of version 1 as one of today; `at`: the member or the kind of record that it is."""
+    """Return the JSON of a version 1 record in the current version; `at`: the member or the kind of record."""
     match value:
         case dict():
-            today = {_RENAMED_IN_2.get((at, name), name): upgrade(each, name) for name, each in value.items()}
-            return today | {"schemaVersion": VERSION} if "schemaVersion" in today else today
+            upgraded = {_RENAMED_IN_2.get((at, name), name): upgrade(each, name) for name, each in value.items()}
+            return upgraded | {"schemaVersion": VERSION} if "schemaVersion" in upgraded else upgraded
         case list():
             return [upgrade(each, at) for each in value]
     return value
 
 
 def check_version(version: object, what: str) -> None:
-    """Raise `Wait` ("newer_release") when `what` is of a newer schema version than this release knows."""
+    """Raise `Wait` ("newer_release") when `what` has a newer schema version than this release knows."""
     if isinstance(version, int) and version > VERSION:
         raise Wait(
             "newer_release",
-            f"Expected a {what} of schema version {VERSION} at most, found {version}: a newer release wrote it. It was"
-            " left as it is; an instance of that release goes on with it. If none is running, deploy it.",
+            f"Expected a {what} of schema version {VERSION} or lower, found {version}: a newer release wrote it. It was"
+            " left unchanged; an instance of that release continues with it. If none is running, deploy it.",
             Culprit.SYSTEM,
         )
 
@@ -118,7 +118,7 @@ def _epoch(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str):
         return to_epoch(value)
     if info.mode == "json":
-        raise ValueError("a time is a text such as 2026-11-23T16:05:00.000Z")
+        raise ValueError("a time must be a text such as 2026-11-23T16:05:00.000Z")
     return value
 
 

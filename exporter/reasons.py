@@ -10,7 +10,7 @@ from typing import Self
 
 
 class Group(StrEnum):
-    """Who set the row aside; the buckets of the accounting beside `confirmed`."""
+    """Who set the row aside; the buckets of the tally besides `confirmed`."""
 
     FILE = "file"  # the row cannot be read
     PROFILE = "profile"  # the row was read, but the profile cannot be sent
@@ -33,7 +33,7 @@ class Reason(StrEnum):
         member.explanation = explanation
         return member
 
-    # What the file says cannot be read as a row.
+    # The row cannot be read.
     WRONG_FIELD_COUNT = (
         "wrong_field_count",
         Group.FILE,
@@ -54,7 +54,7 @@ class Reason(StrEnum):
     DATE_OUT_OF_RANGE = (
         "date_out_of_range",
         Group.FILE,
-        "A mapped column holds a date outside of the years 1 to 9999, or an invalid time.",
+        "A mapped column holds a date outside the years 1 to 9999, or an invalid time.",
     )
 
     # The row was read, but the profile cannot be sent.
@@ -100,7 +100,7 @@ class Reason(StrEnum):
     CONTACT_TOO_LARGE = (
         "contact_too_large",
         Group.PROFILE,
-        "The contact alone is larger than the 399,999 bytes that ActiveCampaign takes in a request.",
+        "The contact alone is larger than the 399,999 bytes that ActiveCampaign accepts in a request.",
     )
 
     # An earlier row has the same address.
@@ -133,7 +133,7 @@ class Reason(StrEnum):
     NOT_CONFIRMED_IN_TIME = (
         "not_confirmed_in_time",
         Group.UNCONFIRMED,
-        "ActiveCampaign accepted the contact, but its import had no final status in the time that the run waits.",
+        "ActiveCampaign accepted the contact, but its import had no final status within the time that a run waits.",
     )
     IMPORT_FAILED = (
         "import_failed",

@@ -33,10 +33,10 @@ def _ncrontab(value: str) -> str:
     if re.search(r"(?<![0-9/])7(?![0-9])", value.split()[5]):
         raise ValueError("must name Sunday as 0 or SUN: NCRONTAB has no day 7")
 
-    from croniter import croniter  # noqa: PLC0415 - heavy, and of no use where the settings are made by a test
+    from croniter import croniter  # noqa: PLC0415 - slow to import, and useless where a test makes the settings
 
     try:
-        # The day of the month and that of the week have to fit both, unlike in Unix.
+        # Unlike in Unix, the day of the month and the day of the week have to match both.
         croniter(value, 0.0, second_at_beginning=True, day_or=False).get_next()
     except ValueError:
         raise ValueError(
@@ -99,50 +99,50 @@ class Settings(BaseModel):
     export_schedule: Ncrontab = Field(
         alias="EXPORT_SCHEDULE",
         description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *. The signs"
-        " ?, L, W and #, Sunday as 7, and a day that never comes are refused. Where a day of the month and a day of the"
-        " week are given, both have to fit.",
+        " ?, L, W and #, Sunday as 7, and a day that never comes are refused. If a day of the month and a day of the"
+        " week are given, both have to match.",
     )
     sweep_schedule: Ncrontab = Field(
         alias="SWEEP_SCHEDULE",
-        description="When the sweep looks for work that stopped. Every minute, 0 * * * * *: recovery times assume it.",
+        description="When the sweep looks for stopped work. Use every minute, 0 * * * * *: recovery times assume it.",
     )
     host_suffixes: Annotated[str, AfterValidator(_suffixes)] = Field(
         default="",
         alias="ACTIVECAMPAIGN_HOST_SUFFIXES",
-        description="Further exact host suffixes of ActiveCampaign, separated by commas. Default: none beyond"
-        " api-us1.com and activehosted.com. Only a deployment can widen the list, never a request.",
+        description="More exact host suffixes of ActiveCampaign, separated by commas. Default: none besides"
+        " api-us1.com and activehosted.com. Only a deployment can extend the list, never a request.",
     )
     bulk_requests_per_minute: int = Field(
         default=96,
         alias="BULK_REQUESTS_PER_MINUTE",
         ge=6,
         le=96,
-        description="Bulk requests a minute to one ActiveCampaign account. Default 96 of the 100 allowed, so that late"
-        " requests cannot break the limit. Lower it when other integrations share the account.",
+        description="Bulk requests per minute to one ActiveCampaign account. Default 96 of the 100 allowed, so that"
+        " late requests cannot break the limit. Lower it when other integrations share the account.",
     )
     request_deadline_s: float = Field(
         default=60,
         alias="REQUEST_DEADLINE_S",
         ge=1,
         le=120,
-        description="Seconds, counted from when the connection stands, after which a request to ActiveCampaign is given"
-        " up, whether its answer is slow or does not come at all. Default 60: answers take about a second; a longer"
-        " silence is an outage. More than 74.5 needs a higher LANE_STALE_S.",
+        description="Seconds, counted from when the connection is open, after which a request to ActiveCampaign times"
+        " out, whether its answer is slow or never comes. Default 60: answers take about a second; a longer silence is"
+        " an outage. More than 74.5 needs a higher LANE_STALE_S.",
     )
     lanes: int = Field(
         default=6,
         alias="LANES",
         ge=1,
         le=8,
-        description="Lanes of a run, each one worker's sequence of batches. Default 6: enough to use the rate limit"
-        " fully when a request takes a second; more would only wait.",
+        description="Lanes per run, each one worker's sequence of batches. Default 6: enough to use the full rate limit"
+        " when a request takes a second; more would only wait.",
     )
     lane_time_budget_s: float = Field(
         default=240,
         alias="LANE_TIME_BUDGET_S",
         ge=5,
         le=480,
-        description="Seconds that one invocation works on a lane before it passes the lane on. Default 240: well below"
+        description="Seconds that one invocation works on a lane before it hands the lane over. Default 240: well below"
         " the function timeout of 10 minutes, and short enough for scale-in.",
     )
     lane_stale_s: float = Field(
@@ -151,25 +151,25 @@ class Settings(BaseModel):
         ge=3,
         le=600,
         description="Seconds without a ledger entry after which a lane's worker counts as dead; at least 2 x"
-        " REQUEST_DEADLINE_S + 1. Default 150: two requests at their deadline and the waits between them fit into it.",
+        " REQUEST_DEADLINE_S + 1. Default 150: two requests at their deadline and the waits between them fit in it.",
     )
     confirm_within_s: float = Field(
         default=7_200,
         alias="CONFIRM_WITHIN_S",
         ge=10,
         le=86_400,
-        description="Seconds after which a run ends without the final status of an import, but not longer than 23.5"
-        " hours after the planning, since the working copy, which has the names, is deleted after 24. Default 2 hours."
-        " Until the working copy is deleted, the app goes on asking for the import.",
+        description="Seconds after which a run ends without the final status of an import, but no later than 23.5 hours"
+        " after planning, since the working copy, which has the names, is deleted after 24. Default 2 hours. The app"
+        " keeps asking for the status until the working copy is deleted.",
     )
     retry_for_s: float = Field(
         default=86_400,
         alias="RETRY_FOR_S",
         ge=60,
         le=604_800,
-        description="Seconds for which a run waits for something outside (an outage, a refused key) before it fails."
-        " Default 24 hours. A run that is planned is stopped 23 hours later if contacts are left; it ends when what it"
-        " sent has its outcome.",
+        description="Seconds that a run waits for something external (an outage, a refused key) before it fails."
+        " Default 24 hours. A run is stopped 23 hours after planning if contacts are left; it ends when what it sent"
+        " has its outcome.",
     )
     rejects_retention_days: int = Field(
         default=30,
@@ -183,7 +183,7 @@ class Settings(BaseModel):
         alias="AUDIT_RETENTION_DAYS",
         ge=1,
         le=3_650,
-        description="Days after which an entry of the audit trail is deleted; until then storage protects it. Default"
+        description="Days after which an entry of the audit trail is deleted; until then, storage protects it. Default"
         " 400: a year, and a month to look back on it.",
     )
     size_change_factor: float = Field(
@@ -191,8 +191,8 @@ class Settings(BaseModel):
         alias="SIZE_CHANGE_FACTOR",
         ge=1.1,
         le=1_000_000,
-        description="How many times larger or smaller than last time a segment may be before the run is held until it"
-        " is started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake.",
+        description="How many times larger or smaller than last time a segment may be before its run is held until"
+        " started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake.",
     )
 
     threads: int = Field(
@@ -200,27 +200,27 @@ class Settings(BaseModel):
         alias="PYTHON_THREADPOOL_THREAD_COUNT",
         ge=1,
         le=32,
-        description="Threads of the Python worker, which reads this setting too; the pools of connections are as large."
-        " Default 16, as the template sets it: one for each lane, and more.",
+        description="Threads of the Python worker, which reads this setting too; connection pools have the same size."
+        " Default 16, as in the template: more than one per lane.",
     )
     signed_in_by_platform: bool = Field(
         default=False,
         alias="WEBSITE_AUTH_ENABLED",
-        description="Set by the platform when App Service authentication is on; then, and only then, its principal"
-        " header says who is calling. Not to be set by hand.",
+        description="Set by the platform when App Service authentication is on; only then does its principal header"
+        " say who is calling. Do not set it by hand.",
     )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.lane_stale_s < 2 * self.request_deadline_s + 1:
             raise ValueError(
-                "LANE_STALE_S must be more than twice REQUEST_DEADLINE_S, or a slow worker would be taken for dead"
+                "LANE_STALE_S must be more than twice REQUEST_DEADLINE_S, or a slow worker would count as dead"
             )
         return self
 
     @property
     def extra_host_suffixes(self) -> tuple[str, ...]:
-        """The further host suffixes as a tuple."""
+        """The configured host suffixes as a tuple."""
         return tuple(filter(None, self.host_suffixes.split(",")))
 
     @classmethod
@@ -251,5 +251,5 @@ def _problem(name: str, kind: str, message: str, environ: Mapping[str, str]) -> 
     message = message.removeprefix("Value error, ")
     if kind == "missing":
         near = difflib.get_close_matches(name, [k for k in environ if k not in setting_names()], n=1, cutoff=0.8)
-        return f"{name} is not set" + (f" (found {near[0]}: misspelt?)" if near else "")
+        return f"{name} is not set" + (f" (found {near[0]}: misspelled?)" if near else "")
     return f"{name} {message}" if name else message

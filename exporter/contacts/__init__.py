@@ -1,9 +1,9 @@
-"""A row becomes a contact, or the reason why not.
+"""A row becomes a contact, or the reason why it cannot.
 
 matching     the data matching: which columns fill which members of a contact
-suggestion   which columns look like them
+suggestion   which columns look like those members
 addresses    which e-mail addresses ActiveCampaign would refuse
 rules        the rules, for one row
-blocks       the same for whole blocks of rows, with Arrow
-distinct     one contact per address, over a million of them in little memory
+blocks       the same rules for whole blocks of rows, with Arrow
+distinct     one contact per address, for a million addresses in little memory
 """

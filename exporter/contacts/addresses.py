@@ -1,4 +1,4 @@
-"""E-mail addresses: when two are the same, and which ones ActiveCampaign would refuse."""
+"""Which e-mail addresses ActiveCampaign would refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ADDRESS_CHARACTERS, _LOCAL_PART_CHARACTERS = 254, 64  # https://www.rfc-editor.
 
 
 def email_flaw(address: str) -> Reason | None:
-    """Return why ActiveCampaign would refuse this (trimmed) address, or None when nothing is known against it."""
+    """Return why ActiveCampaign would refuse this (trimmed) address, or None when nothing speaks against it."""
     if not address:
         return Reason.MISSING_EMAIL
     local, _, domain = address.partition("@")

@@ -1,7 +1,7 @@
-"""Rows become contacts block by block. Where a block comes as columns, Arrow does the work for all plain rows at once.
+"""Turn rows into contacts block by block. Where a block holds columns, Arrow handles all plain rows at once.
 
-The rules are those of `contacts.contact_of`. A row is plain when a few tests of its bytes leave no doubt what that
-function would say: a contact, no notice, no character to escape. Every other row is handed to it.
+The rules are those of `rules.contact_of`. A row is plain when a few tests of its bytes leave no doubt what that
+function would return: a contact without notices or characters to escape. Every other row is passed to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAIN_ADDRESS_CHARACTERS = 63  # so that none of its parts can be too long
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """Contacts as columns: their texts and their row references, with a comma each."""
+    """Contacts as columns: their texts and their row references, each followed by a comma."""
 
     texts: pa.StringArray
     references: pa.StringArray
@@ -40,10 +40,10 @@ class Contacts:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A block of rows, checked: which are contacts, and why the others are none.
+    """A checked block of rows: which are contacts, and why the other rows are not.
 
-    `positions` are those of the contacts in the block, `addresses` are their addresses in the form in which two are
-    equal; `refused` and `notices` are by position.
+    `positions` are those of the contacts in the block, `addresses` are their addresses in lower case; `refused` and
+    `notices` are by position.
     """
 
     positions: Positions
@@ -54,21 +54,21 @@ class Checked:
     _places: Positions
 
     def contacts(self, chosen: Flags) -> Contacts:
-        """Return the contacts that are chosen among those at `positions`, in their order."""
+        """Return the chosen ones of the contacts at `positions`, in order."""
         places = pa.array(self._places[chosen])
         return Contacts(self._contacts.texts.take(places), self._contacts.references.take(places))
 
 
 def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int, first_row: int) -> Checked:
-    """Check the rows of a block, of which the first has the running number `first_row`.
+    """Check the rows of a block whose first row has the running number `first_row`.
 
-    `contact_tail` ends each contact; one with more than `max_text_bytes` is refused.
+    `contact_tail` ends each contact; a contact of more than `max_text_bytes` is refused.
     """
     if isinstance(rows, list):
         plain, columns = np.zeros(len(rows), np.bool_), _columns([], [], [])
     else:
         plain, columns = _plain_contacts(rows, matched, contact_tail.decode(), max_text_bytes, first_row)
-    found: dict[int, Contact] = {}
+    contacts: dict[int, Contact] = {}
     refused: dict[int, Reason] = {}
     references = []
     doubtful = np.flatnonzero(~plain).tolist()
@@ -82,25 +82,25 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
         elif len(contact.text) + len(contact_tail) > max_text_bytes:
             refused[position] = Reason.CONTACT_TOO_LARGE
         else:
-            found[position] = contact
+            contacts[position] = contact
             references.append(_reference(first_row + position, row, matched))
-    others = _columns(
-        [contact.key for contact in found.values()],
-        [contact.text + contact_tail + b"," for contact in found.values()],
+    unplain = _columns(
+        [contact.key for contact in contacts.values()],
+        [contact.text + contact_tail + b"," for contact in contacts.values()],
         references,
     )
-    # The others stand behind the plain ones; their places bring them back into the order of the rows.
+    # These contacts come after the plain ones; their places restore the order of the rows.
     places = np.where(plain, np.arange(len(plain)), -1)
-    places[list(found)] = len(columns[0]) + np.arange(len(found))
-    if found:
-        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, others, strict=True))
+    places[list(contacts)] = len(columns[0]) + np.arange(len(contacts))
+    if contacts:
+        columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, unplain, strict=True))
     addresses, texts, references = columns
     positions = np.flatnonzero(places >= 0)
     return Checked(
         positions=positions,
         addresses=addresses.take(pa.array(places[positions])),
         refused=refused,
-        notices={position: contact.notices for position, contact in found.items() if contact.notices},
+        notices={position: contact.notices for position, contact in contacts.items() if contact.notices},
         _contacts=Contacts(texts, references),
         _places=places[positions],
     )
@@ -114,7 +114,7 @@ def _columns(addresses: list[str], texts: list[bytes], references: list[bytes]) 
 
 
 def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
-    """Return the running number of a row with its customer id and, where there are any, its previous ones."""
+    """Return the running number of a row with its customer id and, if there is one, its previous one."""
     current, previous = (
         None if position is None else row[position] or None
         for position in (matched.customer_id, matched.previous_customer_id)
@@ -125,7 +125,7 @@ def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
 def _plain_contacts(
     rows: pa.RecordBatch, matched: Matched, contact_tail: str, max_text_bytes: int, first_row: int
 ) -> tuple[Flags, _AddressesTextsReferences]:
-    """Return which rows are plain and, for every row, what its contact is if it is."""
+    """Return which rows are plain and, for every row, its contact if it is plain."""
     email = rows.column(matched.email)
     plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
     plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
@@ -150,13 +150,13 @@ def _plain_contacts(
 
 
 def _flags(values: pa.BooleanArray) -> Flags:
-    """Return truth values as numpy has them; null is false."""
+    """Return Booleans as a numpy array; null is false."""
     flags: Flags = values.to_numpy(zero_copy_only=False)
     return flags if flags.dtype == np.bool_ else flags == np.True_
 
 
 class _Bytes:
-    """The bytes of columns of equal length; the tests tell in which rows something is found, in any of the columns."""
+    """The bytes of columns of equal length; each test returns the rows in which any of the columns matches."""
 
     def __init__(self, columns: list[pa.StringArray]) -> None:
         self._count = len(columns[0])
@@ -173,7 +173,7 @@ class _Bytes:
         self._filled = np.flatnonzero(self._ends > self._starts)
 
     def _rows(self, values: Positions) -> Flags:
-        """Return the rows of some values; the columns stand one behind the other."""
+        """Return the rows of some values; the columns are concatenated."""
         rows = np.zeros(self._count, np.bool_)
         rows[values % self._count] = True
         return rows
@@ -182,19 +182,19 @@ class _Bytes:
         return self._rows(np.searchsorted(self._ends, np.flatnonzero(marks), side="right"))
 
     def holding(self, values: bytes) -> Flags:
-        """Rows in which one of these bytes is."""
+        """Return the rows in which a value holds one of these bytes."""
         return self._rows_of_bytes(_one_of(self._text, values))
 
     def beginning_with(self, values: bytes) -> Flags:
-        """Rows in which a value begins with one of these bytes."""
+        """Return the rows in which a value begins with one of these bytes."""
         return self._rows(self._filled[_one_of(self._text[self._starts[self._filled]], values)])
 
     def ending_with(self, values: bytes) -> Flags:
-        """Rows in which a value ends with one of these bytes."""
+        """Return the rows in which a value ends with one of these bytes."""
         return self._rows(self._filled[_one_of(self._text[self._ends[self._filled] - 1], values)])
 
     def odd(self) -> Flags:
-        """Rows that need a closer look: bytes that JSON escapes, control characters, blank values, names of nulls."""
+        """Return the rows that need a closer look: escapes, control characters, blank values, names of nulls."""
         # 0xC2 begins the control characters beyond ASCII and the no-break space.
         marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2')
         sizes = self._ends - self._starts
@@ -204,15 +204,15 @@ class _Bytes:
         return self._rows_of_bytes(marks) | self.beginning_with(b" ") | self._rows(nulls)
 
 
-def _one_of(found: npt.NDArray[np.uint8], values: bytes) -> Flags:
-    flags: Flags = found == values[0]
+def _one_of(data: npt.NDArray[np.uint8], values: bytes) -> Flags:
+    flags: Flags = data == values[0]
     for value in values[1:]:
-        flags |= found == value
+        flags |= data == value
     return flags
 
 
 def _text_column(rows: pa.RecordBatch, matched: Matched, contact_tail: str) -> pa.StringArray:
-    """Return the text of each contact, as `contact_of` makes it of a plain row."""
+    """Return the text of each contact, as `contact_of` makes it from a plain row."""
     pieces: list[Piece] = ['{"email":"', rows.column(matched.email), '"']
     for member, position in matched.members:
         pieces += _optional(f',"{member}":"', rows.column(position), '"')
@@ -244,7 +244,7 @@ def _field_list(fields: list[list[Piece]]) -> list[Piece]:
 
 
 def _joined(pieces: list[Piece]) -> pa.StringArray:
-    """Join pieces row by row; a null is nothing."""
+    """Join pieces row by row; a null counts as empty."""
     merged: list[Piece] = []
     for piece in pieces:
         if merged and isinstance(piece, str) and isinstance(merged[-1], str):

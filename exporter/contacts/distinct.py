@@ -1,8 +1,8 @@
-"""One contact an address, over a whole run: a hash table in two arrays.
+"""One contact per address, over a whole run: a hash table in two arrays.
 
-A Python set or dict of a million addresses takes about 100 MB; this takes 8 bytes a row and 4 bytes a place. Addresses
-count as equal when their 64-bit hashes are. Each run has its own secret keys, so nobody can choose addresses that meet;
-the chance that any two of a million do by accident is 3 in 100 million.
+A Python set or dict of a million addresses takes about 100 MB; this takes 8 bytes per row and 4 bytes per place.
+Addresses count as equal when their 64-bit hashes are. Each run has its own secret keys, so nobody can choose addresses
+that collide; the chance that any two of a million do by accident is 3 in 100 million.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _WIDTHS = (64, 256)  # in bytes; an address has at most 254
 
 
 class FirstRows:
-    """Remembers for each address the row in which it came first."""
+    """Remembers the first row of each address."""
 
     def __init__(self, secret: str, places: int = 1 << 18) -> None:
-        """`secret` is of this run alone; `places` is the size to begin with, a power of two; it grows as needed."""
+        """`secret` is this run's own; `places` is the initial size, a power of two; it grows as needed."""
         self._row_at = np.zeros(places, np.uint32)
         self._hash_of = np.zeros(places, np.uint64)  # by row number
         self._taken = 0
@@ -33,9 +33,9 @@ class FirstRows:
         self._multiplier = multiplier | np.uint64(1)
 
     def add(self, addresses: pa.StringArray, rows: RowNumbers) -> RowNumbers:
-        """Return for each address the row in which it came first, which may be its own.
+        """Return the first row of each address, which may be its own.
 
-        `rows` are the rows of the addresses, ascending from call to call.
+        `rows` are the rows of the addresses, ascending across calls.
         """
         if not len(rows):
             return rows
@@ -49,15 +49,15 @@ class FirstRows:
         return first
 
     def _hashes(self, addresses: pa.StringArray) -> npt.NDArray[np.uint64]:
-        """Hash eight bytes at a time; two addresses that differ in only eight bytes never meet."""
+        """Hash eight bytes at a time; two addresses that differ in only eight bytes never collide."""
         sizes = lengths(addresses)
         hashes = np.full(len(addresses), self._start)
         for least, width in zip((-1, *_WIDTHS), _WIDTHS, strict=False):
             chosen = np.flatnonzero((sizes > least) & (sizes <= width))
             if not len(chosen):
                 continue
-            some = addresses if len(chosen) == len(addresses) else addresses.take(pa.array(chosen))
-            words = content(pc.ascii_rpad(some, width, "\0")).view(np.uint64).reshape(len(chosen), -1)
+            subset = addresses if len(chosen) == len(addresses) else addresses.take(pa.array(chosen))
+            words = content(pc.ascii_rpad(subset, width, "\0")).view(np.uint64).reshape(len(chosen), -1)
             mixed = hashes[chosen]
             for word in words.T:
                 mixed ^= word
@@ -69,7 +69,7 @@ class FirstRows:
     def _grow(self) -> None:
         taken = self._row_at[self._row_at != _FREE].astype(np.int64)
         self._row_at = np.zeros(4 * len(self._row_at), np.uint32)
-        for part in np.array_split(taken, 1 + len(taken) // 65_536):  # in parts, so that little memory is needed
+        for part in np.array_split(taken, 1 + len(taken) // 65_536):  # in parts, to save memory
             self._insert(part)
 
     def _insert(self, rows: RowNumbers) -> RowNumbers:
@@ -80,11 +80,11 @@ class FirstRows:
         while len(pending):
             found = self._row_at[places]
             free = np.flatnonzero(found == _FREE)
-            # Of several that want one place, the first row gets it: it is assigned last.
+            # When several rows want the same place, the first one gets it: it is assigned last.
             backward = free[::-1]
             self._row_at[places[backward]] = rows[pending[backward]]
             found[free] = self._row_at[places[free]]
-            here = self._hash_of[found] == hashes[pending]
-            first[pending[here]] = found[here]
-            pending, places = pending[~here], (places[~here] + 1) & (len(self._row_at) - 1)
+            same = self._hash_of[found] == hashes[pending]
+            first[pending[same]] = found[same]
+            pending, places = pending[~same], (places[~same] + 1) & (len(self._row_at) - 1)
         return first

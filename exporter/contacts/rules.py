@@ -1,6 +1,6 @@
-"""A row becomes a contact, or the reason why not. Pure rules; `exporter.batches` applies them to whole files.
+"""Turn a row into a contact, or the reason why it cannot be one. Pure rules; `blocks` applies them to whole blocks.
 
-What ActiveCampaign takes: https://developers.activecampaign.com/reference/bulk-import-contacts
+What ActiveCampaign accepts: https://developers.activecampaign.com/reference/bulk-import-contacts
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from exporter.reasons import Reason
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
 _SOURCE_SEPARATOR = ";"  # how Customer Insights joins several values, as in its _Alternate columns
-SEPARATOR = "||"  # how ActiveCampaign does, before, between and after
+SEPARATOR = "||"  # how ActiveCampaign joins them; it is also before the first and after the last
 
 
 class Notice(StrEnum):
@@ -34,7 +34,7 @@ _NULL_TEXTS = {"null", "nan", "n/a", "#n/a"}
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact: the address in the form in which two are equal, and the JSON object without its closing brace."""
+    """A contact: its address in lower case, and its JSON object without the closing brace."""
 
     key: str
     text: bytes
@@ -44,7 +44,7 @@ class Contact:
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     """Return the contact of a row that holds the wanted columns, or why it cannot be sent.
 
-    The address is trimmed, every other value is passed on unchanged; an empty or blank value is left out, since an
+    The address is trimmed; every other value is passed on unchanged. Empty and blank values are left out, since an
     empty text might erase what ActiveCampaign has.
     """
     if matched.consent is not None and plain(row[matched.consent[0]]) != matched.consent[1]:
@@ -72,7 +72,7 @@ def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
 
 
 def _several(value: str) -> str | None:
-    """Return several values as ActiveCampaign writes them; None when one of them would be taken for two."""
+    """Return several values as ActiveCampaign writes them; None when one of them would be read as two."""
     values = [part for text in value.split(_SOURCE_SEPARATOR) if (part := text.strip(BLANKS))]
     if any(SEPARATOR in f"|{part}|" for part in values):
         return None

@@ -11,15 +11,15 @@ from exporter.source.rows import Column
 def suggest_matching(columns: Sequence[Column]) -> dict[str, str]:
     """Return the columns that look like the members of a contact: `email`, `firstName`, `lastName`, `phone`.
 
-    Customer Insights fixes no names, so this is a suggestion for a person to confirm.
+    Customer Insights prescribes no names, so a person has to confirm this.
     """
-    found: dict[str, str] = {}
+    suggested: dict[str, str] = {}
     for member, names in _USUAL_NAMES.items():
         by_plain_name = {re.sub(r"[^a-z]", "", column.name.lower()): column.name for column in reversed(columns)}
         match = next((by_plain_name[name] for name in names if name in by_plain_name), None)
         if match is not None:
-            found[member] = match
-    return found
+            suggested[member] = match
+    return suggested
 
 
 _USUAL_NAMES = {

@@ -19,12 +19,12 @@ class UsableBy(StrEnum):
 
 
 class Consent(Value):
-    """Somebody agreed that personal data leaves the compliance boundary for the account at the connection's host."""
+    """Someone agreed that personal data leaves the compliance boundary for the account at the connection's host."""
 
     agreed_by: str
     """Who saved the connection with `consent: true`."""
     agreed_utc: Time
-    """When."""
+    """When it was saved."""
 
 
 class Connection(Versioned):
@@ -37,13 +37,13 @@ class Connection(Versioned):
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
     consent: Consent
     account_name: str | None = None
-    """The account's name as ActiveCampaign gave it when the connection was last saved; None where it does not tell."""
+    """The account's name as ActiveCampaign gave it when the connection was last saved; None where it does not say."""
 
 
 def own_secret_name(connection_id: str, host: str) -> str:
     """Return the name of the secret that holds the API key given with a connection.
 
-    A run keeps the host and the secret's name with which it began. The name depends on the host, so that a connection
-    that moves to another account cannot hand that account's key to a run on its way to the first one.
+    A run keeps the host and the secret's name that it started with. The name depends on the host, so that when a
+    connection moves to another account, a run for the first one never gets the other one's key.
     """
     return f"connection-{connection_id}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"

@@ -10,24 +10,24 @@ from exporter.definitions.resources import ID_PATTERN, DisplayName, Versioned
 from exporter.model import Value
 
 MAX_CONTACTS = 1_000_000
-"""Profiles an export, as in the connector of Customer Insights: its page names 1 million."""
+"""Contacts per export, as in the connector of Customer Insights: its page names 1 million."""
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 SegmentName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(segments)) < len(segments):
-        raise ValueError("each segment is named once")
+        raise ValueError("each segment must be named only once")
     return segments
 
 
 class FieldMatch(Value):
-    """A further column and the custom field that it fills."""
+    """Another column and the custom field that it fills."""
 
     column: ColumnName
     """The column's name in the segment."""
     field: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_%]+$")
-    """The field's numeric id or its personalization tag; percent signs around it do not matter."""
+    """The field's numeric id or its personalization tag; percent signs around it are ignored."""
 
 
 class DataMatching(Value):
@@ -42,48 +42,48 @@ class DataMatching(Value):
     phone: ColumnName | None = None
     """The column with the phone number."""
     fields: tuple[FieldMatch, ...] = Field(default=(), max_length=50)
-    """Further columns, and the custom fields that they fill."""
+    """More columns, and the custom fields that they fill."""
 
 
 class ConsentColumn(Value):
-    """Only rows whose `column` holds `value` are exported; the others are reported as `no_consent`."""
+    """Only rows whose `column` holds `value` are exported; all other rows are reported as `no_consent`."""
 
     column: ColumnName
     """The column's name in the segment."""
     value: str = Field(min_length=1, max_length=256)
-    """What the column has to hold; case and blanks around it do not matter."""
+    """What the column has to hold; case and surrounding blanks are ignored."""
 
 
 class ExportDefinition(Value):
     """What a person decides about an export."""
 
     display_name: DisplayName
-    """A name for people: one line, no blanks around it."""
+    """A name for people: one line, no surrounding blanks."""
     connection_id: str | None = Field(default=None, pattern=ID_PATTERN)
-    """The id of the connection. Without one, the export keeps its definition and does not run."""
+    """The id of the connection. Without one, the export keeps its definition but does not run."""
     list_id: int = Field(ge=1, le=2**31 - 1)
-    """The number of the ActiveCampaign list, which has to be one for e-mail."""
+    """The id of the ActiveCampaign list, which has to be an e-mail list."""
     segments: Annotated[tuple[SegmentName, ...], AfterValidator(_each_once)] = Field(min_length=1, max_length=20)
-    """Their union is exported, distinct by e-mail address; of several rows the first one counts, in this order."""
+    """Their union is exported, distinct by e-mail address: the first row of an address counts, in this order."""
     data_matching: DataMatching
     """Which column fills which member of a contact."""
     scheduled: bool = False
-    """Whether the schedule of the app starts it."""
+    """Whether the app's schedule starts it."""
     run_automations: bool = False
     """Whether the import may start ActiveCampaign automations. Off by default: an import of a million people must not
-    mail a million people."""
+    send mail to a million people."""
     consent_column: ConsentColumn | None = None
-    """Export only people who agreed, as a column of the segment tells. Without it, every row is exported."""
+    """Export only people who agreed, according to a column of the segment. Without it, every row is exported."""
     max_contacts: int = Field(default=MAX_CONTACTS, ge=1, le=MAX_CONTACTS)
-    """More contacts than this fail a run before anything is sent."""
+    """A run with more contacts than this fails before anything is sent."""
     allow_over_contact_limit: bool = False
-    """Run even where the account could come to exceed the contact limit of its plan."""
+    """Run even if the account could exceed the contact limit of its plan."""
     skip_unchanged: bool = True
-    """Skip a run of the schedule, or of run all, when the segments are those of the last run that ended `successful` or
-    `completedWithWarnings`."""
+    """Skip a scheduled run, or one of run all, if the segments have not changed since the last run that ended
+    `successful` or `completedWithWarnings`."""
 
 
 class Export(Versioned, ExportDefinition):
-    """An export as it is kept."""
+    """An export as it is stored."""
 
     id: str = Field(pattern=ID_PATTERN)

@@ -11,11 +11,11 @@ from exporter.model import Record, Time
 ID_PATTERN = r"^[a-z0-9](-?[a-z0-9]){0,62}$"
 """Ids of connections and exports, which are in blob names: lower-case letters, digits, single hyphens; at most 63."""
 DisplayName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S([^\x00-\x1f\x7f]*\S)?$")]
-"""A name for people: one line, no blanks around it."""
+"""A name for people: one line, no surrounding blanks."""
 
 
 class Versioned(Record):
-    """What every resource records of its own history."""
+    """What every resource records about its own history."""
 
     version: int = 1
     created_by: str

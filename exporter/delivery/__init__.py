@@ -6,5 +6,5 @@ manifest   what a run sends, batch by batch
 events     the events of a ledger
 ledger     what happened to each batch, folded from the events
 steps      what a worker does next
-waits      how long work that cannot go on waits
+waits      how long blocked work waits
 """

@@ -1,4 +1,4 @@
-"""Contacts become batches: cut by count and by bytes."""
+"""Cut contacts into batches, by count and by bytes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from exporter.contacts.blocks import Contacts
 
 
-MIN_CONTACTS = 10  # the least that ActiveCampaign suggests for a bulk import; see Limits
+MIN_CONTACTS = 10  # the least that ActiveCampaign suggests for a bulk import; see RequestSize
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSize:
-    """ActiveCampaign's limits of a request: https://developers.activecampaign.com/reference/bulk-import-contacts."""
+    """ActiveCampaign's limits for a request: https://developers.activecampaign.com/reference/bulk-import-contacts."""
 
     max_contacts: int = 250
     max_bytes: int = 399_999
@@ -29,7 +29,7 @@ class RequestSize:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Where a batch lies in the payload: `body_bytes` of body from `offset_bytes` on, then `references_bytes`.
+    """Where a batch is in the payload: `body_bytes` of body from `offset_bytes` on, then `references_bytes`.
 
     `count` is its number of contacts, `sha256` that of the body in hexadecimal digits.
     """
@@ -43,7 +43,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Texts of contacts, each with the comma that follows it, and their references likewise.
+    """Texts of contacts, each followed by a comma, and their references likewise.
 
     `text_ends[n]` is where the text of contact n - 1 ends and that of contact n begins.
     """
@@ -55,7 +55,7 @@ class Block:
 
     @classmethod
     def of(cls, contacts: Contacts) -> Self:
-        """Look into the columns; nothing is copied."""
+        """Return a view of the columns; nothing is copied."""
         return cls(*_bytes_of(contacts.texts), *_bytes_of(contacts.references))
 
 
@@ -75,7 +75,7 @@ class _Draft:
 
 
 class Cutter:
-    """Cuts contacts into batches; holds one back, so that a small batch can take contacts from the one before."""
+    """Cuts contacts into batches. One is held back, so that a small batch can take contacts from the one before."""
 
     def __init__(self, envelope: Envelope, limits: RequestSize, write: Callable[[bytes, bytes], None]) -> None:
         """`write` takes each batch: its body, and the references of its contacts."""

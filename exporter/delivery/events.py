@@ -1,7 +1,7 @@
 """The events of a ledger, one JSON line each; `ledger` folds them.
 
-`queued`, `faults`, `unmatched`, `status` and `outcome` change nothing: they are kept for whoever reads a ledger to find
-out what ActiveCampaign said.
+`queued`, `faults`, `unmatched`, `status` and `outcome` change nothing: they show people who read a ledger what
+ActiveCampaign said.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ def opened(at: float, batches: Iterable[tuple[int, int]]) -> Event:
 
 
 def claimed(at: float, by: str) -> Event:
-    """Say that a worker takes the lane."""
+    """Record that a worker takes the lane."""
     return _event(at, "claimed", by=by)
 
 
 def released(at: float) -> Event:
-    """Say that the worker hands the lane over."""
+    """Record that the worker hands the lane over."""
     return _event(at, "released")
 
 
 def waiting(at: float, wait: Wait, until: float) -> Event:
-    """Say that nothing can be done before `until`, and why."""
+    """Record that nothing can be done before `until`, and why."""
     return _event(at, "waiting", code=wait.code, message=wait.message, culprit=wait.culprit, until=to_text(until))
 
 
 def closed(at: float) -> Event:
-    """Say that the run ends: nothing more is sent."""
+    """Record that the run ends: nothing more is sent."""
     return _event(at, "closed")
 
 
@@ -54,22 +54,22 @@ def closed(at: float) -> Event:
 
 
 def sending(at: float, batch: int, portion: int) -> Event:
-    """Say that a request is about to leave."""
+    """Record that a request is about to leave."""
     return _event(at, "sending", batch=batch, portion=portion)
 
 
 def not_queued(at: float, batch: int, portion: int, outcome: str) -> Event:
-    """Say that the whole request was refused, and not for its contacts; `outcome` is the name of its class."""
+    """Record that the whole request was refused, but not for its contacts; `outcome` is the name of its class."""
     return _event(at, "notQueued", batch=batch, portion=portion, outcome=outcome)
 
 
 def refused(at: float, batch: int, portion: int, named: Sequence[int], faults: Sequence[str]) -> Event:
-    """Say that some contacts were refused, and with them the whole request; `named` as the server counts."""
+    """Record that some contacts were refused, and with them the whole request; `named` as the server counts."""
     return _event(at, "refused", batch=batch, portion=portion, named=named, faults=faults)
 
 
 def accepted(at: float, batch: int, portion: int, import_id: str, queued: int) -> Event:
-    """Say that the request became an import; ActiveCampaign queued so many of its contacts."""
+    """Record that the request became an import, of which ActiveCampaign queued `queued` contacts."""
     return _event(at, "accepted", batch=batch, portion=portion, importId=import_id, queued=queued)
 
 
@@ -77,12 +77,12 @@ def accepted(at: float, batch: int, portion: int, import_id: str, queued: int) -
 
 
 def asked(at: float, import_id: str, status: str) -> Event:
-    """Say that there is no final status yet."""
+    """Record that there is no final status yet."""
     return _event(at, "asked", importId=import_id, status=status)
 
 
 def confirmed(at: float, import_id: str, failed: Mapping[str, str], unmatched: int) -> Event:
-    """Say that the import completed.
+    """Record that the import completed.
 
     `failed`: reason code by position; `unmatched`: how many failed addresses were not sent.
     """
@@ -90,12 +90,12 @@ def confirmed(at: float, import_id: str, failed: Mapping[str, str], unmatched: i
 
 
 def import_failed(at: float, import_id: str, status: str) -> Event:
-    """Say that ActiveCampaign ended the import without completing it; its contacts are sent again."""
+    """Record that ActiveCampaign ended the import without completing it; its contacts are sent again."""
     return _event(at, "importFailed", importId=import_id, status=status)
 
 
 def gave_up(at: float, import_id: str, reason: str) -> Event:
-    """Say that the import gets no outcome, or a bad one once too often."""
+    """Record that the import is abandoned: it has no outcome, or failed once too often."""
     return _event(at, "gaveUp", importId=import_id, reason=reason)
 
 

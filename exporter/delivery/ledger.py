@@ -1,12 +1,12 @@
-"""The ledger of a lane: what happened to its batches, in order, one JSON line an event. No I/O.
+"""The ledger of a lane: what happened to its batches, in order, one JSON line per event. No I/O.
 
 The ledger is the record; everything else about a lane is folded from it. Each append is conditional on the length that
 the writer last saw. That is the fence: a worker that was paused and has lost its lane fails its next append, and every
 request that hands contacts over is preceded by an append.
 
-Two things have a fate. A *portion* is what is to be handed over: at first a whole batch, later the contacts of an
-import that ActiveCampaign failed. A portion is one request when all goes well, and a search for the refused contacts
-when not (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
+Two kinds of things have an outcome. A *portion* is what has to be handed over: at first a whole batch, later the
+contacts of an import that ActiveCampaign failed. A portion is one request when all goes well, otherwise a search for
+the refused contacts (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from exporter.reasons import Reason
 
 
 class PortionStatus(StrEnum):
-    """Where a portion is."""
+    """The status of a portion."""
 
-    PENDING = "pending"  # its next request is to be sent
+    PENDING = "pending"  # its next request has to be sent
     SENDING = "sending"  # a request was about to leave; its outcome is unknown until the next event
     SENT = "sent"  # each of its contacts is in an accepted import, or refused
 
 
 class ImportStatus(StrEnum):
-    """Where an import is."""
+    """The status of an import."""
 
     ACCEPTED = "accepted"  # queued by ActiveCampaign; not delivered yet
-    CONFIRMED = "confirmed"  # completed: its contacts are confirmed, but for those in `failed`
+    CONFIRMED = "confirmed"  # completed: its contacts are confirmed, except those in `failed`
     FAILED = "failed"  # ended by ActiveCampaign without completing: its contacts are a new portion
     GIVEN_UP = "givenUp"  # no outcome; `reason` says why; its contacts are unconfirmed
 
 
 _P, _I = PortionStatus, ImportStatus
 PORTION_EVENTS: dict[str, frozenset[PortionStatus]] = {
-    "sending": frozenset({_P.PENDING, _P.SENDING}),  # from SENDING: sent again, since the outcome is unknown
+    "sending": frozenset({_P.PENDING, _P.SENDING}),  # from SENDING: a resend, since the outcome is unknown
     "notQueued": frozenset({_P.SENDING}),  # a definite no to the whole request, not about contacts: repeat it
     "refused": frozenset({_P.SENDING}),  # some contacts were refused, and with them the whole request
     "accepted": frozenset({_P.SENDING}),
@@ -59,11 +59,11 @@ IMPORT_EVENTS: dict[str, frozenset[ImportStatus]] = {
 
 @dataclass(slots=True)
 class Portion:
-    """Contacts of a batch, by their positions (0-based, ascending), that are to be handed over."""
+    """Contacts of a batch, by their positions (0-based, ascending), that have to be handed over."""
 
     batch: int
     number: int
-    """0 is the whole batch; the others are what failed imports left over."""
+    """0 is the whole batch; higher numbers are what failed imports left over."""
     positions: Sequence[int]
     to_send: Sequence[int]
     """The positions of the next request."""
@@ -76,13 +76,13 @@ class Portion:
     left_by: BulkImport | None = None
     """The newest of those imports."""
     resends: int = 0
-    """Requests that were sent again because the outcome of the one before was unknown."""
+    """Requests that were sent again because the outcome of the previous one was unknown."""
     doubtful: bool = False
     """Whether an earlier request for `to_send` may have been queued, whatever becomes of the next one."""
 
     @property
     def key(self) -> tuple[int, int]:
-        """What it is called in events: its batch and its number."""
+        """Its name in events: its batch and its number."""
         return self.batch, self.number
 
     @property
@@ -92,22 +92,22 @@ class Portion:
 
     @property
     def unknown(self) -> Sequence[int]:
-        """The positions of those that may have reached ActiveCampaign all the same."""
+        """The positions of open contacts that may have reached ActiveCampaign nevertheless."""
         if self.failed_imports:
             return self._open_positions()
         return self.to_send if self.status is PortionStatus.SENDING or self.doubtful else ()
 
     @property
     def unsent(self) -> Sequence[int]:
-        """The positions of the others: they certainly did not reach it."""
+        """The positions of open contacts that certainly did not reach ActiveCampaign."""
         unknown = set(self.unknown)
         return [position for position in self._open_positions() if position not in unknown]
 
     def _open_positions(self) -> Sequence[int]:
         if not self.open or not self.verdicts:
             return self.positions if self.open else ()
-        found = refusals.search(self.positions, self.verdicts)
-        decided = found.bad.keys() | {position for sent in found.accepted for position in sent}
+        search = refusals.search(self.positions, self.verdicts)
+        decided = search.bad.keys() | {position for sent in search.accepted for position in sent}
         return [position for position in self.positions if position not in decided]
 
 
@@ -145,13 +145,13 @@ class Lane:
     waits: int = 0
     """Waits in a row, without progress between them."""
     expect_s: float = 5.0
-    """After how long an import is first asked for. Learnt: a question that came too early raises it, each that came in
-    time lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
+    """Seconds after which an import is first asked for. It is learned: asking too early raises it, asking in time
+    lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
     single contact took about 7 s (VCR of a real account, 2021-03-23)."""
 
     closed: bool = False
-    """Whether the run has ended with contacts of this lane that are not sent, and will not be. Only the outcomes of
-    imports may still come."""
+    """Whether the run has ended with contacts of this lane that will never be sent. Only outcomes of imports may still
+    arrive."""
 
     @property
     def done(self) -> bool:
@@ -159,7 +159,7 @@ class Lane:
         return self.closed or not (any(self.pending()) or any(self.accepted()))
 
     def pending(self) -> Iterable[Portion]:
-        """Yield the portions that are to be sent, in order."""
+        """Yield the portions that still have to be sent, in order."""
         return (p for p in self.portions.values() if p.status is not PortionStatus.SENT)
 
     def accepted(self) -> Iterable[BulkImport]:
@@ -167,16 +167,16 @@ class Lane:
         return (i for i in self.imports.values() if i.status is ImportStatus.ACCEPTED)
 
     def late(self) -> Iterable[BulkImport]:
-        """Yield the imports that were given up for the time alone: their outcome may still come."""
+        """Yield the imports that merely timed out: their outcome may still arrive."""
         late = Reason.NOT_CONFIRMED_IN_TIME
         return (i for i in self.imports.values() if i.status is ImportStatus.GIVEN_UP and i.reason == late)
 
     def held(self, stale_s: float) -> bool:
-        """Whether a living worker had the lane when it was read."""
+        """Whether a live worker had the lane when it was read."""
         return self.holder is not None and self.age_s < stale_s
 
     def idle_because(self, now: float, stale_s: float, *, halted: bool) -> str | None:
-        """Return why nobody has to work on the lane now: it is `done`, `held`, or `waits`; None when it has work."""
+        """Return why the lane needs no worker now (`done`, `held` or `waits`); None when it does."""
         if self.done:
             return "done"
         if self.held(stale_s):
@@ -184,7 +184,7 @@ class Lane:
         return "waits" if self.waiting and to_epoch(self.waiting["until"]) > now and not halted else None
 
     def apply(self, event: Event) -> None:
-        """Take one event in.
+        """Fold in one event.
 
         Raises `Stop` ("ledger_unreadable") for an event that cannot happen now, and `Wait` ("newer_release").
         """
@@ -197,10 +197,10 @@ class Lane:
                 raise _unreadable(f"{name!r} where it cannot happen, in batch {event['batch']}")
             self._apply_to_portion(name, event, portion, at)
         elif name in IMPORT_EVENTS:
-            found = self.imports.get(event["importId"])
-            if found is None or found.status not in IMPORT_EVENTS[name]:
+            bulk = self.imports.get(event["importId"])
+            if bulk is None or bulk.status not in IMPORT_EVENTS[name]:
                 raise _unreadable(f"{name!r} where it cannot happen, in import {event['importId']}")
-            self._apply_to_import(name, event, found, at)
+            self._apply_to_import(name, event, bulk, at)
         else:
             self._apply_to_lane(name, event, at)
 
@@ -224,7 +224,7 @@ class Lane:
                 raise _unreadable(f"the event {name!r}")
 
     def _portion_of(self, failed: BulkImport) -> Portion:
-        """Make a portion of what a failed import left over."""
+        """Return a portion with what a failed import left over."""
         number = sum(1 for batch, _ in self.portions if batch == failed.batch)
         failures = failed.failed_imports + 1
         return Portion(
@@ -255,9 +255,9 @@ class Lane:
     @staticmethod
     def _judge(portion: Portion, verdict: refusals.Verdict) -> None:
         portion.verdicts.append(verdict)
-        found = refusals.search(portion.positions, portion.verdicts)
-        portion.to_send, portion.refused = found.send, tuple(sorted(found.bad))
-        portion.status = PortionStatus.PENDING if found.send else PortionStatus.SENT
+        search = refusals.search(portion.positions, portion.verdicts)
+        portion.to_send, portion.refused = search.send, tuple(sorted(search.bad))
+        portion.status = PortionStatus.PENDING if search.send else PortionStatus.SENT
         portion.doubtful = False
 
     def _apply_to_import(self, name: str, event: Event, bulk: BulkImport, at: float) -> None:
@@ -285,7 +285,7 @@ class Lane:
 def _unreadable(what: str) -> Stop:
     return Stop(
         "ledger_unreadable",
-        f"A ledger holds {what}, which this release does not expect. It was left as it is; deploy the release that"
+        f"A ledger holds {what}, which this release does not expect. It was left unchanged; deploy the release that"
         " wrote it, or a newer one.",
         Culprit.SYSTEM,
     )
@@ -309,4 +309,4 @@ def fold(data: bytes, age_s: float = 0.0) -> Lane:
 
 FASTEST_ASK_S = 2.0
 SLOWEST_ASK_S = 60.0
-"""Bounds of the time between two questions for the same import, in seconds."""
+"""Bounds of the time between two requests about the same import, in seconds."""

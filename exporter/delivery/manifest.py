@@ -46,7 +46,7 @@ class FieldEntry(Value):
 
 
 class Manifest(Record):
-    """What a run sends, from which files, made with which mapping."""
+    """What a run sends, from which files, and with which mapping."""
 
     payload: str
     rejects: str

@@ -6,7 +6,7 @@ from exporter.model import Time, Value
 
 
 class Carried(Value):
-    """Contacts whose outcome another run already has: the run that this one resumes, and those that it resumed."""
+    """Contacts with an outcome from an earlier run: the one that this run resumes, or one that it resumed."""
 
     run_id: str
     confirmed: int
@@ -25,5 +25,5 @@ class Plan(Value):
     lanes: int
     warnings: tuple[str, ...] = ()
     carried: Carried | None = None
-    """Of a run that resumes another: the contacts that are not sent again."""
+    """In a run that resumes another: the contacts that are not sent again."""
     at: Time

@@ -24,7 +24,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No outcome came in time."""
+    """Abandon this import: no outcome came in time."""
 
     bulk: BulkImport
     reason: Reason
@@ -39,14 +39,14 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every contact has its outcome, or may not be sent any more."""
+    """Every contact has its outcome, or may no longer be sent."""
 
 
 type Step = Send | Ask | GiveUp | Pause | Finished
 
 
 def ask_at(bulk: BulkImport, expect_s: float) -> float:
-    """Return when to ask next (epoch seconds): first when the answer is likely, then less and less often."""
+    """Return when to ask next (epoch seconds): first when the answer is likely, then at growing intervals."""
     if bulk.asks == 0:
         return bulk.accepted_at + expect_s
     return bulk.asked_at + min(FASTEST_ASK_S * 2.0 ** min(bulk.asks - 1, 10), SLOWEST_ASK_S)
@@ -55,8 +55,8 @@ def ask_at(bulk: BulkImport, expect_s: float) -> float:
 def next_step(lane: Lane, now: float, *, may_send: bool, confirm_within_s: float, after_send: bool) -> Step:
     """Decide what a worker does next with its lane.
 
-    Sending goes before asking, except that after a request (`after_send`) one due question goes first, so that
-    confirmations keep pace with the uploads.
+    Sending comes before asking, except that after a request (`after_send`) one import that is due is asked for first,
+    so that confirmations keep pace with the uploads.
     """
     next_ask = min(lane.accepted(), key=lambda i: ask_at(i, lane.expect_s), default=None)
     if next_ask and now - next_ask.accepted_at > confirm_within_s:

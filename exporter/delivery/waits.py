@@ -1,4 +1,4 @@
-"""How long work that cannot go on waits before it is tried again."""
+"""How long blocked work waits before it is retried."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from exporter.errors import Wait
 PLAN_WAIT_S = 45.0
 """Before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 CREDENTIALS_WAIT_S = 45.0
-"""A refused key is tried again so often: with the sweep's minute, a new key works within two (promise P7)."""
+"""The interval at which a refused key is retried: with the sweep's minute, a new key works within two (promise P7)."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
-"""Waits in an outage grow from one to the other, so that work goes on within five minutes of its end."""
+"""Waits in an outage grow from the first to the second, so that work resumes within five minutes of its end."""
 
 
 def plan_wait_s(error: Wait) -> float:
-    """Return how long a run waits that is not planned yet, in seconds."""
+    """Return how long a run that is not planned yet waits, in seconds."""
     return max(PLAN_WAIT_S, _asked_s(error))
 
 
@@ -26,5 +26,5 @@ def lane_wait_s(error: Wait, waits: int) -> float:
 
 
 def _asked_s(error: Wait) -> float:
-    """Return how long the other side asked to wait, within reason."""
+    """Return how long the other side asked to wait, in seconds, up to MAX_WAIT_S."""
     return min(error.retry_after_s or 0.0, MAX_WAIT_S)

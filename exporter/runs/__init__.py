@@ -1,6 +1,6 @@
-"""A run: the facts that are recorded of it, and what follows from them.
+"""A run: the facts that are recorded about it, and what follows from them.
 
 run        the record, and the statuses that it goes through
-progress   how far a run is
-report     what is told of a run that is over
+progress   how far a run has come
+report     the report of a run that is over
 """

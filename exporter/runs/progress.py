@@ -1,4 +1,4 @@
-"""How far a run is that is not over."""
+"""How far a run that is not over has come."""
 
 from __future__ import annotations
 

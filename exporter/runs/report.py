@@ -17,7 +17,7 @@ class Report(Record):
     ended_utc: Time
     tally: Tally
     explanations: dict[str, str]
-    """A sentence for each reason code in the account."""
+    """A sentence for each reason code in the tally."""
     sources: tuple[SourceEntry, ...]
     warnings: tuple[str, ...]
     resends: int

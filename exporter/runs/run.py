@@ -1,6 +1,6 @@
 """The run: its record, its status and its accounting. No I/O.
 
-A run record holds facts only (requested, planned, waiting, cancel asked for, ended); the status is derived from them,
+A run record holds only facts (requested, planned, waiting, cancel asked for, ended); the status is derived from them,
 so the two cannot disagree. What happened to the batches is in the ledgers.
 """
 
@@ -25,17 +25,17 @@ RUN_ID = re.compile(r"[a-z0-9](-?[a-z0-9]){0,62}\.[0-9]{8}T[0-9]{6}Z\.[0-9a-f]{3
 
 
 class RunStatus(StrEnum):
-    """Where a run is; named as Customer Insights names it where it has a name."""
+    """The status of a run, with the name that Customer Insights uses where it has one."""
 
     QUEUED = "queued"  # recorded; planning has not begun
     PLANNING = "planning"  # reading the segments and cutting batches; nothing is sent yet
     RUNNING = "running"  # batches are being sent or confirmed
-    WAITING = "waiting"  # for something outside; `waiting` says for what, since when and until when
+    WAITING = "waiting"  # for something external; `waiting` says for what, since when and until when
     SUCCESSFUL = "successful"  # every row confirmed, or a duplicate
     COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows were rejected or are unconfirmed
     FAILED = "failed"  # over; `problem` says why and who has to act
-    CANCELED = "canceled"  # over; somebody asked for it
-    SKIPPED = "skipped"  # nothing to do, or another run of the export was going; `problem` says which
+    CANCELED = "canceled"  # over; someone asked for it
+    SKIPPED = "skipped"  # nothing to do, or another run of the export was in progress; `problem` says which
 
 
 _S = RunStatus
@@ -49,8 +49,8 @@ STEPS: dict[RunStatus, frozenset[RunStatus]] = {
     },
 }
 """Which status may follow which in a run's record; `Run.then` is the only way. A status followed by itself means that
-another fact was recorded: a sign of life, a request to cancel, an amendment. While all lanes of a run wait, the API
-shows a running one as waiting too."""
+another fact was recorded: a heartbeat, a request to cancel, an amendment. While all lanes of a running run wait, the
+API shows it as waiting too."""
 TERMINAL = frozenset(status for status, following in STEPS.items() if following == {status})
 
 
@@ -71,7 +71,7 @@ class Problem(Value):
 
     @classmethod
     def of(cls, error: ExporterError) -> Problem:
-        """Describe an error."""
+        """Return the problem for an error."""
         return cls(code=error.code, message=error.message, culprit=error.culprit)
 
 
@@ -83,18 +83,18 @@ class Waiting(Problem):
 
 
 class Claim(Value):
-    """Who plans a run, and the last sign of life."""
+    """Who plans a run, and the time of the last heartbeat."""
 
     by: str
     at: Time
 
 
 class Attempts(Value):
-    """How often in a row planning has begun and come neither to a plan nor to a wait, and since when."""
+    """How often in a row planning has begun without reaching a plan or a wait, and since when."""
 
     begun: int = 0
     errors: int = 0
-    """How many of them ended in an error that nobody foresaw; the others died, or are going on."""
+    """How many of them ended in an unexpected error; the rest died or are still in progress."""
     since: Time
 
 
@@ -108,18 +108,18 @@ class End(Value):
     resends: int = 0
     """Requests sent again because the outcome of the first was unknown (promise P4)."""
     instead: str | None = None
-    """The run that was going on when this one was asked for; then this one did nothing."""
+    """The run that was in progress when this one was requested; this one then did nothing."""
 
 
 class Amended(Value):
-    """What imports that had no outcome at the end came to afterwards. The status stays what it was."""
+    """The tally once imports without an outcome at the end have got one. The status does not change."""
 
     tally: Tally
     at: Time
 
 
 class Cancel(Value):
-    """Somebody asked to cancel."""
+    """Someone asked to cancel."""
 
     by: str
     at: Time
@@ -135,29 +135,29 @@ class Run(Record):
     requested_utc: Time
     force: bool = False
     export: ExportDefinition
-    """The export as it was when the run was requested; later edits do not touch a run."""
+    """The export as it was when the run was requested; later edits do not affect a run."""
     host: str
     secret_name: str
     resumes: str | None = None
-    """The run of the same export that ended before every contact had its outcome, and that this one goes on with."""
+    """The run of the same export that this one continues: it ended before every contact had its outcome."""
     claim: Claim | None = None
     attempts: Attempts | None = None
     plan: Plan | None = None
     waiting: Waiting | None = None
     cancel: Cancel | None = None
     stop: Problem | None = None
-    """Why no batch of this run can work any more; what is on its way is still confirmed, then the run fails."""
+    """Why no batch of this run can succeed any longer; what was sent is still confirmed, then the run fails."""
     end: End | None = None
     amended: Amended | None = None
 
     @property
     def tally(self) -> Tally | None:
-        """The tally of a run that is over, as it is known today."""
-        known = self.amended or self.end
-        return known.tally if known else None
+        """The latest tally of a run that is over."""
+        latest = self.amended or self.end
+        return latest.tally if latest else None
 
     def then(self, **facts: object) -> Self:
-        """Return the run with these facts recorded as well. Raises `ValueError` for a step that is not in `STEPS`."""
+        """Return the run with these facts added. Raises `ValueError` for a step that is not in `STEPS`."""
         after = self.model_copy(update=facts)
         if after.status not in STEPS[self.status]:
             raise ValueError(f"a run that is {self.status} cannot become {after.status}")
@@ -174,7 +174,7 @@ class Run(Record):
 
     @property
     def status(self) -> RunStatus:
-        """Derive the status as far as the record alone tells; `describe` knows about waiting lanes too."""
+        """Derive the status from the record alone; `progress.progress` considers waiting lanes too."""
         if self.end:
             return self.end.status
         if self.waiting:
@@ -185,12 +185,12 @@ class Run(Record):
 
 
 def new_run_id(export_id: str, now: float, random_hex: str) -> str:
-    """Make the id of a run that somebody asked for; `random_hex` holds 32 digits."""
+    """Make the id of a run that someone asked for; `random_hex` holds 32 digits."""
     return f"{export_id}.{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}.{random_hex}"
 
 
 def scheduled_run_id(export_id: str, occurrence: float, salt: str) -> str:
-    """Make the id of a scheduled run: the same occurrence gives the same id, so that a doubled timer starts one run.
+    """Make the id of a scheduled run: it depends on the occurrence, so a timer that fires twice starts one run.
 
     `salt` distinguishes an export from an earlier one of the same id (its creation time).
     """

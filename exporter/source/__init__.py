@@ -1,7 +1,7 @@
-"""Files where segments land become rows.
+"""The files where segments land become rows.
 
 files       the port: files, read only
-segments    which files a segment is now
+segments    which files a segment consists of now
 model_json  how a `model.json` describes them
 readers     rows out of a file, block by block
 rows        columns and rows, as values

@@ -24,7 +24,7 @@ class SegmentFiles(Protocol):
         """Yield the files whose path begins with `prefix`, in alphabetical order."""
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
-        """Return a small file (at most 64 MiB, else `Stop`) with what is known of it, or None when there is none."""
+        """Return a small file (at most 64 MiB, else `Stop`) and its properties, or None when there is none."""
 
     def open(self, file: SegmentFile) -> BinaryIO:
-        """Open exactly this version for buffered, seekable reading; a read raises `Changed` when it was replaced."""
+        """Open exactly this version for buffered, seekable reading; a read raises `Changed` if it was replaced."""

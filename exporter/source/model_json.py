@@ -19,7 +19,7 @@ class Listed:
 
     @classmethod
     def from_model(cls, partition: dict[str, Any]) -> Self:
-        """Read it; raises `ValueError`, `TypeError` or `KeyError` when it is not as specified."""
+        """Read a partition; raises `ValueError`, `TypeError` or `KeyError` when it is not as specified."""
         settings = partition.get("fileFormatSettings") or {}
         refreshed = partition.get("refreshTime")
         delimiter = settings.get("delimiter", ",")

@@ -1,4 +1,4 @@
-"""Rows out of the files of a segment: CSV, plain or gzip, and Parquet. Every row is accounted for.
+"""Read rows from the files of a segment: CSV, plain or gzip, and Parquet. Every row is accounted for.
 
 Rows come in blocks of bounded size. A block is either the wanted columns as Arrow arrays of text (null: empty or
 absent), or single rows: a tuple of the wanted texts, or the reason why the row could not be read. What is wrong with a
@@ -21,10 +21,12 @@ from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.formats.csv_records import MAX_ROW_BYTES, WINDOW_BYTES, CsvRecord, Syntax
 from exporter.source.rows import Column, Row, Rows
 
-READ_BYTES = 1 << 16  # of compressed data at a time: what follows a gzip member is copied, and a member can be tiny
-CHUNK_BYTES = MAX_ROW_BYTES - 2 * READ_BYTES  # with what is left over, most chunks make one block of MAX_ROW_BYTES
+READ_BYTES = (
+    1 << 16
+)  # of compressed data at a time, since what follows a gzip member is copied, and a member can be tiny
+CHUNK_BYTES = MAX_ROW_BYTES - 2 * READ_BYTES  # with what was left over, most chunks make one block of MAX_ROW_BYTES
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
-MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB and a hundred times its size
+MAX_INFLATED_BYTES, MAX_RATIO = 1 << 30, 100  # a gzip file may hold 1 GiB plus a hundred times its size
 DELIMITERS = ",;\t|"
 _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31  # a gzip header and checksum: https://docs.python.org/3/library/zlib.html#zlib.decompress
@@ -46,8 +48,8 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield the data rows of a file in blocks; a row holds the columns whose positions are in `wanted`.
 
-    Raises `Stop` for a file that is damaged or differs from what the segment says, `ports.Changed` for one that was
-    replaced meanwhile.
+    Raises `Stop` for a file that is damaged or does not match the segment, `ports.Changed` for one that was replaced
+    meanwhile.
     """
     with contextlib.closing(files.open(partition.file)) as stream:
         if partition.format == "parquet":
@@ -71,30 +73,30 @@ def read_head(
 ) -> Head | None:
     """Return the first row of a CSV file, or None when there is none or it cannot be read as text.
 
-    Without a `delimiter`, it is the one of `,` `;` tab `|` that splits the first row into the most fields.
+    Without a `delimiter`, the one of `,` `;` tab `|` that splits the first row into the most fields is used.
     """
     data = b""
     with contextlib.closing(files.open(file)) as stream:
         for chunk in _text(stream, file):
             data = (data + chunk).lstrip(b"\r\n")
-            found = [
+            results = [
                 (_first_record(data, Syntax(candidate, quoted=quoted), final=not chunk), candidate)
                 for candidate in delimiter or DELIMITERS
             ]
-            if all(first for first, _ in found):
+            if all(first for first, _ in results):
                 break
-    heads = [Head(names, candidate) for first, candidate in found if first and (names := _names(first[0]))]
+    heads = [Head(names, candidate) for first, candidate in results if first and (names := _names(first[0]))]
     return max(heads, key=lambda head: len(head.names), default=None)
 
 
 def _first_record(data: bytes, syntax: Syntax, *, final: bool) -> tuple[CsvRecord, int] | None:
-    """Return the first row and where the next one begins; None when `data` ends before, and more may follow."""
-    # More than a window is not looked at, so that a first row without an end does not fill the memory.
+    """Return the first row and where the next one begins; None when `data` ends earlier, and more may follow."""
+    # Only one window is examined, so that a first row without an end cannot fill the memory.
     return syntax.record_at(data, 0, final=final or len(data) > WINDOW_BYTES) if data else None
 
 
 def _names(record: CsvRecord) -> tuple[str, ...]:
-    """Return the fields of a row as names of columns; none when it cannot be read as text."""
+    """Return the fields of a row as column names; none when it cannot be read as text."""
     try:
         return () if isinstance(record, Reason) else tuple(field.decode().strip() for field in record)
     except UnicodeDecodeError:
@@ -102,7 +104,7 @@ def _names(record: CsvRecord) -> tuple[str, ...]:
 
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
-    """Return the columns of a Parquet file; one that holds more than single values has the type `nested`."""
+    """Return the columns of a Parquet file; one that does not hold single values has the type `nested`."""
     from exporter.source.formats import parquet  # noqa: PLC0415 - as above
 
     with contextlib.closing(files.open(file)) as stream:
@@ -131,7 +133,7 @@ def _csv_rows(
             data, syntax, len(columns), wanted, final=not chunk
         )
         yield from blocks
-        # What is left is longer than a window only within a line that is too large: the rest of it need not be kept.
+        # Only a line that is too large leaves more than a window: the rest of it need not be kept.
         data = data[end : end + WINDOW_BYTES]
 
 
@@ -163,16 +165,16 @@ def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Se
 def _check_header(record: CsvRecord, header: list[str], file: SegmentFile) -> None:
     found = [] if isinstance(record, Reason) else [field.decode(errors="replace").strip().lower() for field in record]
     if found != header:
-        # What was found is not shown: it may be a person.
+        # What was found is not shown: it may be personal data.
         raise Stop(
             "header_differs",
-            f"The first row of {file.path} was expected to hold the segment's {len(header)} column names in their"
-            " order, and does not. Export the segment again, or correct columnHeaders in model.json.",
+            f"Expected the first row of {file.path} to hold the segment's {len(header)} column names in their order; it"
+            " does not. Export the segment again, or correct columnHeaders in model.json.",
         )
 
 
 def _text(stream: BinaryIO, file: SegmentFile) -> Iterator[bytes]:
-    """Yield the text of a file as UTF-8, without byte order mark, in chunks; the last one is empty, and only that."""
+    """Yield the text of a file as UTF-8, without byte order mark, in chunks; only the last one is empty."""
     start = stream.read(READ_BYTES)
     compressed = start.startswith(_GZIP)
     pieces = itertools.chain([start], _pieces(stream, READ_BYTES if compressed else CHUNK_BYTES))
@@ -193,7 +195,7 @@ def _pieces(stream: BinaryIO, size_bytes: int) -> Iterator[bytes]:
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield pieces together where they are small: each chunk costs time, whatever its size."""
+    """Yield small pieces together: each chunk costs time, whatever its size."""
     gathered: list[bytes] = []
     size_bytes = 0
     for piece in filter(None, pieces):
@@ -208,29 +210,29 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _inflate(pieces: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
     """Yield what the members of a gzip file hold, bounded: https://www.rfc-editor.org/rfc/rfc1952."""
-    most_bytes = MAX_INFLATED_BYTES + MAX_RATIO * file.size_bytes
+    max_bytes = MAX_INFLATED_BYTES + MAX_RATIO * file.size_bytes
     inflated_bytes = 0
     member = zlib.decompressobj(wbits=_GZIP_WBITS)
     for piece in pieces:
         rest = piece
         while True:
             if member.eof:
-                rest = rest.lstrip(b"\0")  # zeros may fill up the space behind a member
+                rest = rest.lstrip(b"\0")  # a member may be padded with zeros
                 if not rest:
                     break
                 member = zlib.decompressobj(wbits=_GZIP_WBITS)
             try:
                 inflated = member.decompress(rest, READ_BYTES)
             except zlib.error as error:
-                message = f"{file.path} is not a sound gzip file. Export the segment again."
+                message = f"{file.path} is not a valid gzip file. Export the segment again."
                 raise Stop("gzip_damaged", message) from error
             yield inflated
             inflated_bytes += len(inflated)
-            if inflated_bytes > most_bytes:
+            if inflated_bytes > max_bytes:
                 raise Stop(
                     "gzip_too_dense",
-                    f"{file.path} has {file.size_bytes} bytes and holds more than {most_bytes}; at most {MAX_RATIO}"
-                    " times its size and 1 GiB are read. Export it uncompressed.",
+                    f"{file.path} has {file.size_bytes} bytes and expands to more than {max_bytes}; at most 1 GiB plus"
+                    f" {MAX_RATIO} times its size are read. Export it uncompressed.",
                 )
             rest = member.unused_data if member.eof else member.unconsumed_tail
             if not rest and len(inflated) < READ_BYTES:
@@ -240,7 +242,7 @@ def _inflate(pieces: Iterable[bytes], file: SegmentFile) -> Iterator[bytes]:
 
 
 def _from_utf16(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    # What is no UTF-16 becomes bytes that are no UTF-8, so that it rejects its row.
+    # Invalid UTF-16 becomes invalid UTF-8, so that its row is rejected.
     decoder = codecs.getincrementaldecoder("utf-16")(errors="surrogatepass")
     for chunk in chunks:
         for start in range(0, len(chunk), READ_BYTES):  # in pieces, since the text may be longer

@@ -1,7 +1,7 @@
-"""Rows out of files, as values: the columns of a segment, and blocks of rows.
+"""Rows of files as values: the columns of a segment, and blocks of rows.
 
-Rows come in blocks of bounded size: either a list of rows, each the wanted columns as text or the reason why there is
-none, or those columns as Arrow arrays of text (null: empty or absent).
+Rows come in blocks of bounded size: either a list of rows, each with the wanted columns as text or the reason why it
+could not be read, or those columns as Arrow arrays of text (null: empty or absent).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ type Rows = list[Row] | pa.RecordBatch
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a segment: its name and its type in the words of the Common Data Model."""
+    """A column of a segment: its name and its type in the terms of the Common Data Model."""
 
     name: str
     data_type: str
 
 
 def rows_at(rows: Rows, positions: Sequence[int], columns: Sequence[int]) -> list[Row]:
-    """Return some rows of a block one by one, and of them some columns."""
+    """Return some rows of a block one by one, with some of their columns."""
     if isinstance(rows, list):
         chosen = (rows[position] for position in positions)
         return [row if isinstance(row, Reason) else tuple(row[column] for column in columns) for row in chosen]

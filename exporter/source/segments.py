@@ -1,9 +1,9 @@
-"""What lies where segments land: which segments there are, and the newest complete refresh of one.
+"""The place where segments land: which segments there are, and the newest complete refresh of one.
 
 Layouts: a folder with a `model.json` (Common Data Model, as Customer Insights writes it:
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage); a plain folder of files; one
 file. Customer Insights documents no marker of completeness, so a refresh counts as complete when everything that
-`model.json` lists is there, in one folder, without a newer folder beside it, and unmodified for a while.
+`model.json` lists is there, in one folder, without a newer folder next to it, and unmodified for a while.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MODEL = "model.json"
 class Refresh:
     """One complete state of a segment, pinned: the files, their versions and how to read them.
 
-    `refreshed_at` is in epoch seconds; `fingerprint` is the same exactly when the files are.
+    `refreshed_at` is in epoch seconds; `fingerprint` is the same if and only if the files are.
     """
 
     segment: str
@@ -59,7 +59,7 @@ class SegmentInfo:
 
 
 def list_segments(files: SegmentFiles, prefix: str) -> list[SegmentInfo]:
-    """Return the segments below the folder `prefix`, by name; what cannot be read, or not now, is without columns."""
+    """Return the segments below the folder `prefix`, by name; those that cannot be read now have no columns."""
     landing = _Landing(files, prefix)
     return [landing.info(name) for name in landing.names()]
 
@@ -72,8 +72,8 @@ def find_refresh(files: SegmentFiles, prefix: str, name: str, now: float, quiet_
     files was modified in the last `quiet_s` seconds.
 
     Raises `NotReady` (`refresh_in_flight`) while the segment is being written, and `Stop`: `segment_not_found`,
-    `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ`; and what readers
-    say.
+    `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ`; and what `readers`
+    raises.
     """
     landing = _Landing(files, prefix)
     return landing.refresh(landing.resolve(name), now, quiet_s)
@@ -89,7 +89,7 @@ class _Table:
 
 
 class _Landing:
-    """What lies below the folder `prefix`: files, tables that a model.json describes, and plain segments."""
+    """The folder `prefix`: its files, the tables that a model.json describes, and plain segments."""
 
     def __init__(self, files: SegmentFiles, prefix: str) -> None:
         self._files = files
@@ -129,7 +129,7 @@ class _Landing:
         return name.rsplit("/", 1)[0] if "/" in name else name
 
     def info(self, name: str) -> SegmentInfo:
-        """Describe a segment without asking whether it is complete."""
+        """Describe a segment, whether or not it is complete."""
         try:
             refresh = self.refresh(name, now=math.inf, quiet_s=0)
         except (Stop, NotReady, Changed):
@@ -138,7 +138,7 @@ class _Landing:
         return SegmentInfo(name, refresh.refreshed_at, len(sizes), sum(sizes), refresh.columns)
 
     def resolve(self, name: str) -> str:
-        """Return the full name of the segment that `name` means."""
+        """Return the full name of the segment that `name` refers to."""
         wanted = name.strip("/")
         if wanted in self._tables or self._plain_files(wanted):
             return wanted
@@ -146,9 +146,7 @@ class _Landing:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise Stop(
-                "segment_ambiguous", f"There are several segments {wanted!r}. Name one of: {', '.join(matches)}."
-            )
+            raise Stop("segment_ambiguous", f"There are several segments {wanted!r}. Use one of: {', '.join(matches)}.")
         if self._unreadable:
             raise _unreadable(self._unreadable[0], "it has no list of entities")
         names = self.names()
@@ -170,7 +168,7 @@ class _Landing:
         ]
 
     def refresh(self, name: str, now: float, quiet_s: float) -> Refresh:
-        """Return the newest complete refresh of the segment of that full name."""
+        """Return the newest complete refresh of the segment with that full name."""
         if table := self._tables.get(name):
             return self._table_refresh(name, table, now, quiet_s)
         files = self._plain_files(name)
@@ -186,7 +184,7 @@ class _Landing:
             listed = [Listed.from_model(partition) for partition in table.entity.get("partitions") or ()]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(table.model, f"the entity {table.entity.get('name')} is not as expected") from error
-        paths = [self._path(one.location, table) for one in listed]
+        paths = [self._path(partition.location, table) for partition in listed]
         unlisted = self._check_complete(table, paths)
         files = [self._found[path] for path in paths]
         _check_quiet([table.model, *files, *unlisted], now, quiet_s)
@@ -197,42 +195,42 @@ class _Landing:
                 f" (first: {unlisted[0].path!r}). Export the segment again.",
             )
         partitions, warnings = [], []
-        for one, file in zip(listed, files, strict=True):
-            partition, recognised = self._partition(one, file, columns)
+        for entry, file in zip(listed, files, strict=True):
+            partition, recognized = self._partition(entry, file, columns)
             partitions.append(partition)
-            if recognised:
+            if recognized:
                 warnings.append(f"{file.path} begins with the column names although model.json does not say so.")
-        times = [one.refreshed_at for one in listed if one.refreshed_at is not None] or [
+        times = [entry.refreshed_at for entry in listed if entry.refreshed_at is not None] or [
             file.modified for file in files or [table.model]
         ]
         return _refresh(name, max(times), columns, partitions, warnings)
 
     def _path(self, location: str, table: _Table) -> str:
-        """Return the path within the container; only the path of a location is used, never its host."""
+        """Return the path within the container. Only the path of a location is used, never its host."""
         url = urlsplit(location)
         path = unquote(url.path).lstrip("/").partition("/")[2] if url.scheme else table.root + unquote(url.path)
         if not path.startswith(self._prefix) or not path.isprintable() or {"..", ".", ""} & set(path.split("/")):
             raise Stop(
                 "partition_outside",
-                f"{table.model.path} lists a partition outside of {self._prefix or 'the container'!r}."
+                f"{table.model.path} lists a partition outside {self._prefix or 'the container'!r}."
                 " Only files below the configured folder are read.",
             )
         return path
 
     def _check_complete(self, table: _Table, paths: list[str]) -> list[SegmentFile]:
-        """Return the other files of the refresh's folder; raises when the refresh is not complete."""
+        """Return the unlisted files of the refresh's folder. Raises when the refresh is not complete."""
         missing = [path for path in paths if path not in self._found]
         if missing:
             raise NotReady(
                 "refresh_in_flight",
-                f"{table.model.path} lists {len(paths)} files, of which {len(missing)} are not there (first:"
+                f"{table.model.path} lists {len(paths)} files, of which {len(missing)} are missing (first:"
                 f" {missing[0]!r}). The segment is being written, or its export has failed.",
             )
         if len({path.rpartition("/")[0] for path in paths}) > 1 or len(set(paths)) < len(paths):
             raise Stop(
                 "segment_mixed",
-                f"{table.model.path} was expected to list files of one folder, each once, for {table.entity['name']},"
-                " and lists files of several refreshes. Export the segment again.",
+                f"Expected {table.model.path} to list files of one folder, each once, for {table.entity['name']}; it"
+                " lists files of several refreshes. Export the segment again.",
             )
         dated = [match for path in paths[:1] if (match := _DATED.fullmatch(path))]
         return [] if not dated else self._check_newest(dated[0], paths)
@@ -253,16 +251,16 @@ class _Landing:
                 folder.append(file)
         return folder
 
-    def _partition(self, one: Listed, file: SegmentFile, columns: tuple[Column, ...]) -> tuple[Partition, bool]:
-        """Return how to read a file, and whether it begins with a header that nobody announced."""
+    def _partition(self, listed: Listed, file: SegmentFile, columns: tuple[Column, ...]) -> tuple[Partition, bool]:
+        """Return how to read a file, and whether it begins with a header that model.json does not mention."""
         if file.path.lower().endswith(".parquet"):
             return Partition(file, "parquet"), False
-        if one.has_header:
-            return Partition(file, "csv", one.delimiter, has_header=True, quoted=one.quoted), False
-        head = read_head(self._files, file, one.delimiter, quoted=one.quoted)
+        if listed.has_header:
+            return Partition(file, "csv", listed.delimiter, has_header=True, quoted=listed.quoted), False
+        head = read_head(self._files, file, listed.delimiter, quoted=listed.quoted)
         names = [column.name.lower() for column in columns]
-        recognised = head is not None and [name.lower() for name in head.names] == names
-        return Partition(file, "csv", one.delimiter, has_header=recognised, quoted=one.quoted), recognised
+        recognized = head is not None and [name.lower() for name in head.names] == names
+        return Partition(file, "csv", listed.delimiter, has_header=recognized, quoted=listed.quoted), recognized
 
 
 def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> Refresh:
@@ -279,7 +277,7 @@ def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> 
         if columns is not None and [column.name for column in of_file] != [column.name for column in columns]:
             raise Stop(
                 "columns_differ",
-                f"{file.path} was expected to have the columns of {partitions[0].file.path}, and has others."
+                f"Expected {file.path} to have the columns of {partitions[0].file.path}; it has others."
                 " Keep files of one kind in a folder, or export one of the files by its own path.",
             )
         columns = columns or of_file
@@ -290,11 +288,11 @@ def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> 
 def _with_header(files: SegmentFiles, file: SegmentFile) -> tuple[Partition, tuple[Column, ...]]:
     head = read_head(files, file)
     if head is None or not all(_is_column_name(name) for name in head.names):
-        # What was found is not shown: without a header it is a person.
+        # What was found is not shown: without a header it is personal data.
         raise Stop(
             "header_missing",
-            f"The first row of {file.path} was expected to hold column names, and does not (each needs a letter and no"
-            " @). Add a header row, or a model.json that names the columns.",
+            f"Expected the first row of {file.path} to hold column names (each needs a letter and no @); it does not."
+            " Add a header row, or a model.json that names the columns.",
         )
     columns = tuple(Column(name, "string") for name in head.names)
     return Partition(file, "csv", head.delimiter, has_header=True), columns
@@ -325,7 +323,7 @@ def _check_quiet(files: Iterable[SegmentFile], now: float, quiet_s: float) -> No
     if now < quiet_from:
         raise NotReady(
             "refresh_in_flight",
-            f"Files of the segment were modified within the last {quiet_s:g} seconds; it may still be being written.",
+            f"Files of the segment were modified within the last {quiet_s:g} seconds; it may not be complete yet.",
             retry_after_s=quiet_from - now,
         )
 
@@ -333,20 +331,20 @@ def _check_quiet(files: Iterable[SegmentFile], now: float, quiet_s: float) -> No
 def _unreadable(model: SegmentFile, why: str) -> Stop:
     return Stop(
         "model_unreadable",
-        f"{model.path} was expected to be a Common Data Model description of tables, but {why}. Run the export in"
-        " Customer Insights again.",
+        f"Expected {model.path} to be a Common Data Model description of tables, but {why}. Run the export in Customer"
+        " Insights again.",
     )
 
 
 STALE_S = 8 * 86_400.0
-"""A refresh that is older is pointed out: one that is scheduled comes every week at the least."""
+"""An older refresh gets a warning: a scheduled one comes at least every week."""
 
 
 def stale(refreshes: Sequence[Refresh], now: float) -> list[str]:
     """Return a warning for each refresh that is old."""
     return [
         f"The segment {r.segment} was last refreshed {(now - r.refreshed_at) / 86_400:.0f} days ago. Customer Insights"
-        " does not refresh static segments, and deactivates segments that nobody uses."
+        " does not refresh static segments, and deactivates unused segments."
         for r in refreshes
         if now - r.refreshed_at > STALE_S
     ]

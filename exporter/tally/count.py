@@ -63,9 +63,9 @@ def _count(found: Iterable[Fate], rows: Counter[Bucket], reasons: Counter[str]) 
 
 
 def carry_over(run_id: str, before: Carried | None, found: Collection[Fate]) -> tuple[frozenset[int], Carried]:
-    """Divide a run that ended too early: the batches with contacts without an outcome, and what the others came to.
+    """Divide a run that ended too early: the batches that have contacts without an outcome, and the tally of the rest.
 
-    `before`: what that run carried over itself; `found`: all its fates.
+    `before`: what that run itself carried over; `found`: all its fates.
     """
     left = frozenset(fate.batch for fate in found if fate.bucket is Bucket.UNCONFIRMED)
     rows, reasons = Counter[Bucket](), Counter(before.reasons if before else {})

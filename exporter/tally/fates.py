@@ -12,14 +12,14 @@ from exporter.reasons import BY_CODE, Group, Reason
 
 
 class Bucket(StrEnum):
-    """Where a row is in the account of its run."""
+    """Where a row is in the tally of its run."""
 
     CONFIRMED = "confirmed"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
     REJECTED_BY_ACTIVECAMPAIGN = "rejectedByActiveCampaign"
     UNCONFIRMED = "unconfirmed"
-    OPEN = "open"  # the run is going, and has no answer for this row yet
+    OPEN = "open"  # the run is in progress, and has no answer for this row yet
 
 
 BUCKETS = {
@@ -40,7 +40,7 @@ class Fate:
     reason: Reason | None
     """Why they did not arrive; None: they are confirmed."""
     open: bool = False
-    """Whether the run still works on them, if it is going. `reason` is then what holds if it ends now."""
+    """Whether the run, if in progress, still works on them. `reason` then applies if it ends now."""
     newest: BulkImport | None = None
     """The newest import that held them."""
 

@@ -37,7 +37,7 @@ class RejectRow(NamedTuple):
 def reject_rows(pieces: Iterable[bytes]) -> Iterator[RejectRow]:
     """Read a reject report, or some whole lines of one, from its bytes in pieces."""
     for path, row, _, email, reason, _ in csv.reader(_lines(pieces)):
-        if reason in BY_CODE:  # not so in the header
+        if reason in BY_CODE:  # the header has none
             yield RejectRow(path, int(row), email, BY_CODE[reason])
 
 
@@ -71,7 +71,7 @@ class Reject(NamedTuple):
 
 
 def lines(rejects: Iterable[Reject]) -> bytes:
-    """Return the lines of rejects."""
+    """Return rejects as lines of the report."""
     return "".join(
         f"{_cell(path)},{row},{_cell(customer_id)},{_cell(email)},{reason},{_cell(explanation)}\r\n"
         for path, row, customer_id, email, reason, explanation in rejects
@@ -79,9 +79,9 @@ def lines(rejects: Iterable[Reject]) -> bytes:
 
 
 def _cell(text: str) -> str:
-    """Return a text as it stands in the file: quoted where needed, and harmless.
+    """Return a text as a cell of the file: quoted where needed, and harmless.
 
-    What a spreadsheet would run gets an apostrophe before it: https://owasp.org/www-community/attacks/CSV_Injection.
+    What a spreadsheet would run as a formula gets a leading apostrophe: https://owasp.org/www-community/attacks/CSV_Injection.
     """
     if _PLAIN.fullmatch(text):
         return text

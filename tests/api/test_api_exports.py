@@ -95,7 +95,7 @@ def test_columns_fill_custom_fields_by_id_or_tag(api: Api) -> None:
         ({"listId": 0}, "listId: Input should be greater than or equal to 1"),
         ({"scheduled": "yes"}, "scheduled: Input should be a valid boolean"),
         ({"segments": []}, "segments: "),
-        ({"segments": ["people", "people"]}, "each segment is named once"),
+        ({"segments": ["people", "people"]}, "each segment must be named only once"),
         ({"displayName": ""}, "displayName: "),
         ({"displayName": "two\nlines"}, "displayName: "),
         ({"maxContacts": 1_000_001}, "maxContacts: "),

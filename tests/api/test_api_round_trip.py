@@ -162,8 +162,8 @@ def test_read_only_members_are_held_against_what_is_there_and_not_only_against_t
     [
         ({"stat": "active"}, "stat: unknown, did you mean state?"),
         ({"lastRun": {"status": "running"}}, "lastRun.runId: is required"),
-        ({"createdUtc": 5}, "createdUtc: a time is a text such as"),
-        ({"createdUtc": {}}, "createdUtc: a time is a text such as"),
+        ({"createdUtc": 5}, "createdUtc: a time must be a text such as"),
+        ({"createdUtc": {}}, "createdUtc: a time must be a text such as"),
         ({"createdUtc": "yesterday"}, "createdUtc: "),
         ({"version": "1"}, "version: Input should be a valid integer"),
     ],

@@ -21,10 +21,10 @@ def test_all_problems_are_reported_at_once_by_name_and_without_values() -> None:
     assert "4 unusable" in message
 
 
-def test_a_misspelt_name_is_recognised() -> None:
+def test_a_misspelled_name_is_recognized() -> None:
     wrong = SETTINGS | {"KEYVAULT_URI": "x"}
     del wrong["KEY_VAULT_URI"]
-    with pytest.raises(Stop, match="found KEYVAULT_URI: misspelt"):
+    with pytest.raises(Stop, match="found KEYVAULT_URI: misspelled"):
         Settings.from_environ(wrong)
 
 

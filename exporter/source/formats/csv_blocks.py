@@ -1,6 +1,6 @@
-"""Blocks of CSV text become columns, by Arrow: the fast way, for blocks in which nothing is unusual.
+"""Turn blocks of CSV text into columns with Arrow: the fast way, for blocks in which nothing is unusual.
 
-The result is that of csv_records, row by row, or none at all.
+The result is the same as that of csv_records, row by row, or there is none.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from exporter.source.formats.text_columns import without_empty
 from exporter.source.rows import Rows
 
 PARSED_BYTES = 1 << 19  # what is parsed, or searched for quotes, at a time stays in the processor's cache
-MOST_FLAWED_ROWS = 16  # in a block; more of them are read faster one by one
+MOST_FLAWED_ROWS = 16  # per block; with more, reading row by row is faster
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
 
 def rows_of(data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int]) -> tuple[list[Rows], int] | None:
     """Return the wanted columns of the rows at the beginning of `data`, and where the last complete one ends.
 
-    An empty field is null. None: something is unusual in `data`, as a row that may be too large, or no row is complete.
+    An empty field is null. None: something is unusual, such as a row that may be too large, or no row is complete.
     """
-    if len(data) > MAX_ROW_BYTES or data.startswith(codecs.BOM_UTF8):  # which Arrow would leave out
+    if len(data) > MAX_ROW_BYTES or data.startswith(codecs.BOM_UTF8):  # a mark that Arrow would drop
         return None
     end = _rows_end(data, syntax)
     if not end:
         return None
-    if b"\r" in data and data.count(b"\r", 0, end) != data.count(b"\r\n", 0, end):  # one ends a line
+    if b"\r" in data and data.count(b"\r", 0, end) != data.count(b"\r\n", 0, end):  # a CR alone ends a line
         return None
     block = pa.py_buffer(data).slice(0, end)
     names = [str(position) for position in range(column_count)]
@@ -43,7 +43,7 @@ def rows_of(data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int
         return "skip" if len(flawed) <= MOST_FLAWED_ROWS else "error"
 
     try:
-        # All of a row has to be UTF-8, not only what is wanted of it. As one text, the check takes the least time.
+        # The whole row has to be UTF-8, not just its wanted columns. Checking all rows as one text is fastest.
         pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, end], np.int32)), block).validate(full=True)
         table = arrow_csv.read_csv(
             pa.BufferReader(block),
@@ -80,7 +80,7 @@ def _with_flawed(batch: pa.RecordBatch, flawed: list[int]) -> Iterator[Rows]:
 
 
 def _rows_end(data: bytes, syntax: Syntax) -> int:
-    """Return where the last complete row ends; 0 when there is none, or when a quote is where it may not be."""
+    """Return where the last complete row ends; 0 when there is none, or when a quote is in the wrong place."""
     end = data.rfind(b"\n") + 1
     if not syntax.quoted or data.find(b'"', 0, end) < 0:
         return end
@@ -96,7 +96,7 @@ def _rows_end(data: bytes, syntax: Syntax) -> int:
         end = data.rfind(b"\n", 0, int(quotes[before - 1])) + 1
         before = int(np.searchsorted(quotes, end))
     delimiter = syntax.delimiter[0]
-    # Of a doubled quote, the first half is counted as a closing one and the second half as an opening one.
+    # The first half of a doubled quote counts as a closing one, the second half as an opening one.
     opening, closing = quotes[:before:2], quotes[1:before:2]
     ahead, behind = text[opening - 1], text[closing + 1]
     opens = (opening == 0) | (ahead == delimiter) | (ahead == _NEWLINE) | (ahead == _QUOTE)

@@ -1,11 +1,11 @@
-"""CSV text becomes rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and what to do where it is not kept.
+"""Turn CSV text into rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and how to treat deviations from it.
 
-- A line ends with LF, CRLF or CR; a line without any character is no row, nor is what is between CR and LF.
+- A line ends with LF, CRLF or CR; an empty line is not a row, nor is what is between CR and LF.
 - A quote inside an unquoted field is text, as long as the row ends on the same line.
-- A row whose quotes do not come out right costs its first line only: reading goes on at the next line, so that a
-  forgotten quote cannot swallow the rows that follow.
+- A row with misplaced quotes costs only its first line: reading continues at the next line, so that a forgotten quote
+  cannot swallow the rows that follow.
 
-This is the way that is always right, one row at a time; csv_blocks is the fast one for blocks without surprises.
+This way is always right, one row at a time; csv_blocks is the fast way for blocks without surprises.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ _NEAR_BYTES = 4_096
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
-CsvRecord = (
-    list[bytes] | Reason
-)  # the fields of a row as bytes, or why it is none; lines without any character have none
+CsvRecord = list[bytes] | Reason
+"""The fields of a row as bytes, or why it cannot be read; empty lines have no fields."""
 
 
 class Syntax:
-    """How the records and fields of a CSV file are told apart."""
+    """How the records and fields of a CSV file are separated."""
 
     def __init__(self, delimiter: str, *, quoted: bool) -> None:
         """`quoted`: whether a quote at the beginning of a field has a meaning."""
@@ -48,7 +47,7 @@ class Syntax:
             start = end
 
     def record_at(self, data: bytes, start: int, *, final: bool) -> tuple[CsvRecord, int] | None:
-        """Return the record that begins at `start`, or why it is none, and where the next one begins.
+        """Return the record that begins at `start`, or why it cannot be read, and where the next one begins.
 
         None: `data` ends before the record does, and more may follow (`final` is False).
         """
@@ -75,7 +74,7 @@ class Syntax:
         return record, min(end + 1, len(data))
 
     def _parse(self, data: bytes, start: int, limit: int) -> tuple[CsvRecord, int]:
-        """Return the record that begins at `start` and where its last field ends; `limit` when that came first."""
+        """Return the record that begins at `start` and where its last field ends; `limit` if that comes first."""
         fields: list[bytes] = []
         position = start
         quote_in_text = False
@@ -107,15 +106,15 @@ def _first_line(data: bytes, start: int, reason: Reason, *, final: bool) -> tupl
     return reason, line_end + 1
 
 
-def _line_end(data: bytes, start: int, most_bytes: int) -> int:
-    """Return where the line that begins at `start` ends; -1 when it has more than `most_bytes`."""
-    # Not all of it at once: of LF and CR, most files have only one, and each line would be a search to the end.
+def _line_end(data: bytes, start: int, max_bytes: int) -> int:
+    """Return where the line that begins at `start` ends; -1 when it has more than `max_bytes`."""
+    # In growing steps: most files have only LF or only CR, so a search for the other would go to the end at each line.
     size_bytes = _NEAR_BYTES
     while True:
-        limit = start + min(size_bytes, most_bytes)
+        limit = start + min(size_bytes, max_bytes)
         newline = data.find(b"\n", start, limit)
         carriage_return = data.find(b"\r", start, limit if newline < 0 else newline)
         end = newline if carriage_return < 0 else carriage_return
-        if end >= 0 or size_bytes >= most_bytes:
+        if end >= 0 or size_bytes >= max_bytes:
             return end
         size_bytes *= 16

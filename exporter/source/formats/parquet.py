@@ -1,4 +1,4 @@
-"""Parquet files become columns of text. Only what is wanted is read, in pieces whose size is bounded."""
+"""Turn Parquet files into columns of text. Only what is wanted is read, in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ MOST_DECODED_BYTES = 4 << 30  # of a row group whose texts are too large to be s
 PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
 NESTED = "nested"
-_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last one: in the name of a column
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last one: in a column name
 
-# Arrow's types in the words of the Common Data Model; a type that is not here holds no single value.
+# Arrow's types in the terms of the Common Data Model; any other type does not hold single values.
 _TYPES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
     ("string", (is_.is_string, is_.is_large_string, is_.is_string_view, is_.is_null)),
     ("string", (is_.is_binary, is_.is_large_binary, is_.is_binary_view, is_.is_fixed_size_binary)),
@@ -44,7 +44,7 @@ _TYPES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
 
 
 def columns_of(stream: BinaryIO, file: SegmentFile) -> list[tuple[str, str]]:
-    """Return name and type of each column; `nested` for what holds more than a single value.
+    """Return name and type of each column; `nested` for one that does not hold single values.
 
     Raises `Stop` (`parquet_damaged`).
     """
@@ -62,8 +62,8 @@ def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterat
         if types.get(name, NESTED) == NESTED:
             raise Stop(
                 "column_unreadable",
-                f"The column {name} of {file.path} was expected to hold texts, numbers, dates or true/false, and is"
-                " missing or nested. Map another column, or export the segment again.",
+                f"Expected the column {name} of {file.path} to hold texts, numbers, dates or true/false; it is missing"
+                " or nested. Map another column, or export the segment again.",
             )
     try:
         for group in range(parquet.num_row_groups):
@@ -93,7 +93,7 @@ def _open(
 
 
 def _damaged(file: SegmentFile) -> Stop:
-    return Stop("parquet_damaged", f"{file.path} is not a sound Parquet file. Export the segment again.")
+    return Stop("parquet_damaged", f"{file.path} is not a valid Parquet file. Export the segment again.")
 
 
 def _data_type(arrow: pa.DataType) -> str:
@@ -107,8 +107,8 @@ def _rows_at_once(
 ) -> int:
     """Return how many rows of a row group may be decoded at once.
 
-    A dictionary can hold one text of 10 MB that a million rows refer to: what decoding takes depends on the longest
-    texts of the dictionaries, which come complete with the first row.
+    A dictionary can hold one text of 10 MB that a million rows refer to: the memory that decoding takes depends on the
+    longest texts of the dictionaries, which are complete with the first row.
     """
     metadata = parquet.metadata.row_group(group)
     chunks = [metadata.column(number) for number in range(metadata.num_columns)]
@@ -117,12 +117,12 @@ def _rows_at_once(
     if max(sizes) * ROWS_AT_ONCE > BYTES_AT_ONCE:
         probe = _open(stream, file, parquet.metadata, names)
         first = next(probe.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False))
-        found = [column.dictionary for column in first.columns if is_.is_dictionary(column.type)]
-        longest = sum(pc.max(pc.binary_length(texts)).as_py() or 0 for texts in found)
+        dictionaries = [column.dictionary for column in first.columns if is_.is_dictionary(column.type)]
+        longest = sum(pc.max(pc.binary_length(texts)).as_py() or 0 for texts in dictionaries)
         if longest > MAX_ROW_BYTES and longest * metadata.num_rows > MOST_DECODED_BYTES:
             raise Stop(
                 "texts_too_large",
-                f"The mapped columns of {file.path} hold texts of {longest} bytes for {metadata.num_rows} rows, and a"
+                f"The mapped columns of {file.path} hold texts of {longest} bytes for {metadata.num_rows} rows, but a"
                 " contact has at most 399,999 bytes. Map other columns.",
             )
         row_bytes = max(row_bytes, longest)
@@ -130,10 +130,10 @@ def _rows_at_once(
 
 
 def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
-    """Yield rows as columns of text in pieces of bounded size or, where one cannot be sent as it is, row by row."""
+    """Yield rows as columns of text in pieces of bounded size or, if one cannot be sent unchanged, row by row."""
     try:
         texts = [_text(column) for column in columns]
-    except (ValueError, OverflowError):  # Arrow's are ValueErrors, too
+    except (ValueError, OverflowError):  # Arrow's errors are ValueErrors, too
         texts = []
     ends = np.cumsum(np.sum([lengths(text) for text in texts], axis=0)) if texts else np.empty(0)
     if not texts or np.diff(ends, prepend=0).max(initial=0) > MAX_ROW_BYTES:
@@ -198,7 +198,7 @@ def _row(values: tuple[object, ...]) -> Row:
 
 
 def _text_of(value: object) -> str | None:
-    """Return a number, date or truth value as text: ISO 8601 for dates and times, in UTC with a Z."""
+    """Return a number, date or Boolean as text: ISO 8601 for dates and times, in UTC with a Z."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):

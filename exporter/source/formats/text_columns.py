@@ -13,7 +13,7 @@ def bounds(column: pa.StringArray) -> npt.NDArray[np.int32]:
 
 
 def content(column: pa.StringArray) -> npt.NDArray[np.uint8]:
-    """Return the bytes that `bounds` speaks of."""
+    """Return the bytes that `bounds` refers to."""
     return np.frombuffer(column.buffers()[2] or b"", np.uint8)
 
 
@@ -26,7 +26,7 @@ def lengths(column: pa.StringArray) -> npt.NDArray[np.int32]:
 def without_empty(column: pa.StringArray) -> pa.StringArray:
     """Return the column with nulls in place of empty texts. The bytes are shared, not copied.
 
-    A null has no bytes either, in columns that come from Arrow's readers.
+    In columns from Arrow's readers, a null has no bytes either.
     """
     filled = lengths(column) > 0
     nulls = len(column) - int(np.count_nonzero(filled))

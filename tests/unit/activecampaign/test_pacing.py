@@ -393,7 +393,7 @@ def test_a_budget_is_stored_in_this_form() -> None:
 
 def test_a_budget_of_an_unknown_version_is_refused() -> None:
     record = orjson.loads(Budget().to_json()) | {"schemaVersion": VERSION + 1}
-    with pytest.raises(Wait, match="Expected a rate budget of schema version 2 at most, found 3"):
+    with pytest.raises(Wait, match="Expected a rate budget of schema version 2 or lower, found 3"):
         Budget.from_json(orjson.dumps(record))
 
 

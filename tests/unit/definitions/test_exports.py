@@ -91,5 +91,5 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
 
 
 def test_a_segment_that_is_named_twice_is_pointed_out() -> None:
-    with pytest.raises(ValidationError, match="each segment is named once"):
+    with pytest.raises(ValidationError, match="each segment must be named only once"):
         export(segments=["a", "b", "a"])

@@ -68,7 +68,7 @@ def test_a_newer_folder_of_another_table_does_not_matter(landing: Landing) -> No
 def test_a_refresh_with_missing_files_is_waited_for(landing: Landing) -> None:
     landing.export()
     del landing.files.files[f"{FOLDER}/{TABLE}_2.csv"]
-    assert f"lists 3 files, of which 1 are not there (first: '{FOLDER}/{TABLE}_2.csv')" in landing.not_ready().message
+    assert f"lists 3 files, of which 1 are missing (first: '{FOLDER}/{TABLE}_2.csv')" in landing.not_ready().message
 
 
 def test_a_refresh_is_left_alone_until_nothing_was_modified_for_a_while(landing: Landing) -> None:
