@@ -38,7 +38,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler gets besides the parts of the path and what was sent."""
+    """What a handler gets, besides the parts of the path and the inputs."""
 
     services: Services
     request: HttpRequest
@@ -46,11 +46,12 @@ class Context:
 
 
 def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller:
-    """Find out who is calling. Raises `Refusal` ("not_signed_in", "no_role").
+    """Return who is calling. Raises `Refusal` ("not_signed_in", "no_role").
 
-    Without App Service authentication the host has checked a function key, and whoever holds one administers the app.
-    With it, the platform's principal header names the user and the app roles; without it, that header is anybody's
-    invention and is not looked at. https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+    Without App Service authentication, the host has already checked a function key, and anyone who holds one is an
+    administrator. With it, the platform's principal header names the user and their app roles; without it, anyone could
+    forge that header, so it is ignored.
+    https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
     if not signed_in_by_platform:
         return Caller("function key", Role.ADMIN)
@@ -60,7 +61,7 @@ def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller
         role_type = str(principal.get("role_typ") or "roles")
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
         raise Refusal(
-            401, "not_signed_in", "Expected a signed-in user; the platform named none. Sign in again."
+            401, "not_signed_in", "Expected a signed-in user; the platform reported none. Sign in again."
         ) from None
     names = {value.upper() for kind, value in claims if kind in (role_type, "roles")}
     roles = [role for role in Role if role.name in names]
@@ -77,11 +78,11 @@ def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller
 
 
 def came_from(headers: Mapping[str, str]) -> str | None:
-    """Return the address that the call came from, None when it is not known.
+    """Return the address that the call came from, or None if it is unknown.
 
-    The platform's front end appends the address that it saw to X-Forwarded-For; what stands before that is the
-    caller's own claim. https://learn.microsoft.com/azure/app-service/overview-inbound-outbound-ips
+    The platform's front end appends the address that it saw to X-Forwarded-For; anything before that is the caller's
+    own claim. https://learn.microsoft.com/azure/app-service/overview-inbound-outbound-ips
     """
     last = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    found = _ADDRESS.fullmatch(last)
-    return found[1] if found else None
+    match = _ADDRESS.fullmatch(last)
+    return match[1] if match else None

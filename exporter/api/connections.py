@@ -1,4 +1,4 @@
-"""Connections: who may use which ActiveCampaign account. Saving one tests it; nobody reads an API key."""
+"""Connections: who may use which ActiveCampaign account. Saving one tests it; an API key is never shown."""
 
 from __future__ import annotations
 
@@ -28,55 +28,55 @@ class ConnectionBody(Value):
     """A connection as an administrator defines it."""
 
     display_name: DisplayName
-    """A name for people: one line, no blanks around it."""
+    """A display name: one line, no leading or trailing spaces."""
     host: str = Field(min_length=1, max_length=300)
-    """The API host of the account, from ActiveCampaign's Settings, Developer; `https://` before it may stay."""
+    """The account's API host, from Settings > Developer in ActiveCampaign; a leading `https://` is accepted."""
     api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
-    """Goes to Key Vault and is never returned. Leave it out to keep the one that is stored for this host."""
+    """Goes to Key Vault and is never returned. Omit it to keep the key that is stored for this host."""
     secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
-    """Instead of `apiKey`: the name of an existing secret in the app's Key Vault."""
+    """The name of an existing secret in the app's Key Vault, as an alternative to `apiKey`."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
     """Who may use the connection in exports."""
     consent: bool | Consent = False
-    """Has to be true: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign. A
-    consent that is shown may stay: it is valid for its host."""
+    """Must be true: you agree that personal data of customers leaves your compliance boundary for ActiveCampaign. You
+    may also send the consent back as GET showed it; it is valid for its host only."""
 
 
 class ConnectionView(History):
-    """A connection as shown; contributors see id, name and type only."""
+    """A connection as returned; contributors see only id, name and type."""
 
     id: str
     """As in the path."""
     display_name: str
-    """A name for people."""
+    """A display name."""
     type: Literal["ActiveCampaign"] = "ActiveCampaign"
-    """The kind of destination; there is one."""
+    """The kind of destination; there is only one."""
     host: str | None = None
-    """The API host of the account."""
+    """The account's API host."""
     account_name: str | None = None
-    """The account's name as ActiveCampaign gave it; absent where only keys of administrators may ask."""
+    """The account's name in ActiveCampaign; absent if the API key is not an administrator's, which cannot read it."""
     secret_name: str | None = None
     """The secret in Key Vault that holds the API key."""
     usable_by: UsableBy | None = None
     """Who may use the connection in exports."""
     consent: Consent | None = None
-    """Who agreed that personal data leaves for this account, and when."""
+    """Who agreed that personal data is sent to this account, and when."""
 
 
 class DeleteQuery(Value):
-    """How to remove a connection that exports use."""
+    """How to remove a connection that is in use."""
 
     detach: Switch = False
-    """True: those exports keep their definition and have no connection; their runs are canceled."""
+    """True: exports that use it keep their definition but lose the connection, and their runs are canceled."""
 
 
 class Removed(Value):
-    """What the removal of a connection came to."""
+    """The result of removing a connection."""
 
     detached_exports: tuple[str, ...]
     canceled_runs: tuple[str, ...]
     secret_name: str
-    """Still in Key Vault, since runs that end have to ask for the outcome of what they sent. Delete it there."""
+    """Still in Key Vault, because canceled runs must still confirm what they sent. Delete it there afterwards."""
 
 
 class ListView(Value):
@@ -85,7 +85,7 @@ class ListView(Value):
     id: int
     name: str
     channel: str
-    """Exports need `email`."""
+    """Exports require `email`."""
 
 
 class FieldView(Value):
@@ -99,7 +99,7 @@ class FieldView(Value):
 
 
 def list_all(context: Context, query: PageQuery) -> Json[Page[ConnectionView]]:
-    """List connections: administrators see all, contributors id, name and type of the shared ones."""
+    """List connections. Administrators see all of them; contributors see id, name and type of shared ones."""
     blobs = context.services.blobs
 
     def show(connection_id: str) -> ConnectionView | None:
@@ -116,7 +116,7 @@ def get(context: Context, connection_id: str) -> Json[ConnectionView]:
 
 
 def put(context: Context, connection_id: str, body: ConnectionBody, headers: MatchHeaders) -> Json[ConnectionView]:
-    """Create or change a connection. It is tested against ActiveCampaign before it is saved."""
+    """Create or change a connection, after testing it against ActiveCampaign."""
     services = context.services
     resources.check_id(connection_id)
     existing = resources.read(services.blobs, Connection, paths.CONNECTIONS, connection_id)
@@ -131,7 +131,7 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
             422,
             "consent_missing",
             "Expected consent: true. With it you agree that personal data of customers leaves your compliance boundary"
-            " for ActiveCampaign; without it there is no connection. A consent that is shown is for its host alone.",
+            " for ActiveCampaign; a connection cannot exist without it. An earlier consent is valid for its host only.",
         )
     secret_name = _secret_name(connection_id, host, body, same_account)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
@@ -155,7 +155,7 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
 
 
 def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> ConnectionBody:
-    """Return the body without a `secretName` that is as shown: it says no more than one that is left out."""
+    """Return the body without an unchanged `secretName`, which means the same as an omitted one."""
     if existing and body.secret_name == existing.secret_name:
         return body.model_copy(update={"secret_name": None})
     if body.api_key and body.secret_name:
@@ -170,16 +170,17 @@ def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_accou
         return connections.own_secret_name(connection_id, host)
     if same_account:
         return same_account.secret_name
-    # A stored key is never tried on another host than the one it was given for.
+    # A stored key is never tried on any host other than the one it was given for.
     raise Refusal(
         422,
         "api_key_missing",
-        "Expected apiKey (it goes to Key Vault) or the secretName of another secret: connection or host is new.",
+        "Expected apiKey (it goes to Key Vault) or the secretName of another secret, because the connection or its host"
+        " is new.",
     )
 
 
 def delete(context: Context, connection_id: str, query: DeleteQuery, headers: MatchHeaders) -> Json[Removed]:
-    """Remove a connection. Refused while exports use it, unless they are to be detached."""
+    """Remove a connection. Refused while exports use it, unless `detach` is true."""
     services = context.services
     connection = find(context, connection_id)
     resources.check_match(headers, connection)
@@ -189,8 +190,8 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
         raise Refusal(
             409,
             "connection_in_use",
-            "Exports use this connection. Give them another, remove them, or repeat with ?detach=true: then they keep"
-            " their definition without a connection, and their runs are canceled.",
+            "Exports use this connection. Give them another, remove them, or repeat with ?detach=true: they then keep"
+            " their definition but lose the connection, and their runs are canceled.",
             exports=users,
             runs=running,
         )
@@ -206,36 +207,36 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
 
 
 def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
-    """List the lists of the account, to choose one for an export."""
-    found = session.all_lists(account_calls(context, find(context, connection_id)))
-    return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in found)))
+    """List the account's lists, to choose one for an export."""
+    all_lists = session.all_lists(account_calls(context, find(context, connection_id)))
+    return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in all_lists)))
 
 
 def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
-    """List the custom fields of the account, to fill them from columns."""
-    found = session.all_fields(account_calls(context, find(context, connection_id)))
-    return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in found)))
+    """List the account's custom fields, to match columns to them."""
+    all_fields = session.all_fields(account_calls(context, find(context, connection_id)))
+    return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in all_fields)))
 
 
 def find(context: Context, connection_id: str) -> Connection:
-    """Return a connection that the caller may use; any other is not found."""
+    """Return a connection that the caller may use. Raises `Refusal` ("no_such_connection") for any other."""
     connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
     if connection is None or not may_use(context, connection):
         raise Refusal(
             404,
             "no_such_connection",
-            "There is no connection of this id that you may use. GET /connections lists them.",
+            "There is no connection with this id that you may use. GET /connections lists them.",
         )
     return connection
 
 
 def may_use(context: Context, connection: Connection) -> bool:
-    """Whether the caller may use the connection."""
+    """Return whether the caller may use the connection."""
     return context.caller.role is Role.ADMIN or connection.usable_by is UsableBy.CONTRIBUTORS
 
 
 def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
-    """Whether the caller may change and run exports on the connection of this id; anybody may where there is none."""
+    """Return whether the caller may change and run exports on this connection; anyone may if it is None."""
     if context.caller.role is Role.ADMIN or connection_id is None:
         return True
     connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
@@ -243,13 +244,13 @@ def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
 
 
 def account_calls(context: Context, connection: Connection) -> Session:
-    """Return the calls to a connection's account. A person waits: the key is that of now, not that of a cache."""
+    """Return a session with the connection's account. Its key is read from Key Vault, not from the cache."""
     key = context.services.secrets.get(connection.secret_name, fresh=True)
     return Session(context.services, connection.host, key)
 
 
 def detach(context: Context, export_id: str) -> Export | None:
-    """Take the connection from an export; returns the export, None when there is none."""
+    """Remove the connection from an export; return the export, or None if there is none."""
     now = context.services.clock.now()
 
     def without(export: Export) -> Export | None:

@@ -25,10 +25,10 @@ from exporter.runs.run import RunStatus, Trigger
 
 
 class State(StrEnum):
-    """Whether an export runs by itself."""
+    """Whether an export runs automatically."""
 
-    ACTIVE = "active"  # it runs with the schedule
-    INACTIVE = "inactive"  # it runs on demand only
+    ACTIVE = "active"  # it runs on the schedule
+    INACTIVE = "inactive"  # it runs only on demand
     NO_CONNECTION = "noConnection"  # it does not run until it has a connection again
 
 
@@ -40,41 +40,41 @@ class LastRun(Value):
     trigger: Trigger
     """What started it."""
     status: RunStatus
-    """Where it is."""
+    """Its current status."""
     requested_utc: Time
-    """When it was asked for."""
+    """When it was requested."""
     ended_utc: Time | None = None
-    """When it ended; absent while it is going."""
+    """When it ended; absent while it is in progress."""
 
 
 class ExportView(History, ExportDefinition):
-    """An export as shown."""
+    """An export as returned."""
 
     id: str
     """As in the path."""
     state: State
-    """Whether it runs with the schedule (`active`), on demand only, or not at all, without a connection."""
+    """Whether it runs on the schedule (`active`), only on demand (`inactive`), or not at all (`noConnection`)."""
     last_run: LastRun | None = None
-    """Its newest run. Changes on its own, so that it is not compared when it is sent back."""
+    """Its newest run. It changes independently, so it is ignored when sent back."""
 
 
 class SaveQuery(Value):
     """How to save an export."""
 
     validated: Switch = Field(default=True, alias="validate")
-    """False: save without looking at segments and ActiveCampaign, to define an export ahead of time."""
+    """False: save without checking segments and ActiveCampaign, to define an export ahead of time."""
 
 
 class DuplicateBody(Value):
-    """What the copy of an export is called."""
+    """Id and name for the copy of an export."""
 
     id: str = Field(pattern=ID_PATTERN)
     display_name: DisplayName | None = None
-    """Without it, the original's name with "(copy)" behind it."""
+    """Defaults to the original's name followed by "(copy)"."""
 
 
 def list_all(context: Context, query: PageQuery) -> Json[Page[ExportView]]:
-    """List exports with their state and their newest run."""
+    """List exports with their state and newest run."""
     blobs = context.services.blobs
 
     def show(export_id: str) -> ExportView | None:
@@ -92,16 +92,16 @@ def get(context: Context, export_id: str) -> Json[ExportView]:
 def put(
     context: Context, export_id: str, body: ExportDefinition, query: SaveQuery, headers: MatchHeaders
 ) -> Json[ExportView]:
-    """Create or change an export. Runs nothing. It is checked against its segments and ActiveCampaign.
+    """Create or change an export, after checking it against its segments and ActiveCampaign. Starts no run.
 
-    Segments are listed for four callers at a time in a worker process; 429 asks to come back.
+    Each worker process lists segments for at most four callers at a time; 429 means: try again shortly.
     """
     resources.check_id(export_id)
     existing = resources.read(context.services.blobs, Export, paths.EXPORTS, export_id)
     if existing:
         check_usable(context, existing)
     resources.check_match(headers, existing, required=True)
-    # Where nothing is stored, only the id can differ: what was shown once restores what has been removed.
+    # If nothing is stored, only the id is compared, so that a removed export can be restored from what GET once showed.
     shown = _view(existing) if existing else ExportView.model_construct(id=export_id)
     resources.check_read_only(body, ExportDefinition, shown)
     if body.connection_id is not None:
@@ -117,12 +117,12 @@ def put(
 
 
 def check(context: Context, export: ExportDefinition) -> None:
-    """Check that the export makes sense now: its list and fields exist, and its columns in each of its segments."""
+    """Check that the export's list and fields exist, and its columns in each of its segments."""
     if export.connection_id is None:
         raise Refusal(
             422,
             "connection_missing",
-            "Expected connectionId; GET /connections lists those that you may use. To define the export ahead of time,"
+            "Expected connectionId; GET /connections lists those that you may use. To define the export without one,"
             " repeat with ?validate=false.",
         )
     connection = connections.find(context, export.connection_id)
@@ -134,7 +134,7 @@ def check(context: Context, export: ExportDefinition) -> None:
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:
-    """Remove an export. Its runs and their records stay; a run that is going ends as usual."""
+    """Remove an export. Its runs and their records are kept; a run in progress continues normally."""
     export = find_usable(context, export_id)
     resources.check_match(headers, export)
     context.services.blobs.delete(paths.export_path(export_id))
@@ -143,7 +143,7 @@ def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:
 
 
 def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[ExportView]:
-    """Copy an export under a new id. The copy has no active schedule."""
+    """Copy an export under a new id. The copy's schedule is not active."""
     original = find_usable(context, export_id)
     suffix = " (copy)"
     name = body.display_name or original.display_name[: 200 - len(suffix)] + suffix
@@ -151,7 +151,7 @@ def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[Exp
     changes = {"id": body.id, "display_name": name, "scheduled": False}
     copy = original.model_copy(update=changes | resources.next_history(None, context.caller.name, now))
     if resources.read(context.services.blobs, Export, paths.EXPORTS, body.id):
-        raise Refusal(409, "exists_already", f"There is an export {body.id!r} already. Choose another id.")
+        raise Refusal(409, "exists_already", f"An export {body.id!r} already exists. Choose another id.")
     resources.save(context.services.blobs, paths.export_path(copy.id), copy, None)
     log.event("export_saved", exportId=copy.id)
     answer = _answer(context, copy, 201)
@@ -159,7 +159,7 @@ def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[Exp
 
 
 def detach(context: Context, export_id: str) -> Json[ExportView]:
-    """Take the connection from an export: it keeps its definition and does not run until it has one again."""
+    """Remove the connection from an export. It keeps its definition and does not run until it has a connection."""
     find_usable(context, export_id)
     return _changed(context, connections.detach(context, export_id))
 
@@ -172,7 +172,7 @@ def activate(context: Context, export_id: str) -> Json[ExportView]:
 
 
 def deactivate(context: Context, export_id: str) -> Json[ExportView]:
-    """Let the export run on demand only. A run that is going ends as usual."""
+    """Let the export run only on demand. A run in progress continues normally."""
     find_usable(context, export_id)
     return _schedule(context, export_id, scheduled=False)
 
@@ -191,7 +191,7 @@ def _schedule(context: Context, export_id: str, *, scheduled: bool) -> Json[Expo
 
 
 def find(context: Context, export_id: str) -> Export:
-    """Return an export; raises `Refusal` when there is none."""
+    """Return an export. Raises `Refusal` ("export_not_found")."""
     export = resources.read(context.services.blobs, Export, paths.EXPORTS, export_id)
     if export is None:
         raise _no_export()
@@ -199,31 +199,35 @@ def find(context: Context, export_id: str) -> Export:
 
 
 def find_usable(context: Context, export_id: str) -> Export:
-    """Return an export that the caller may change and run; raises `Refusal` when there is none."""
+    """Return an export that the caller may change and run. Raises what `find` and `check_usable` raise."""
     export = find(context, export_id)
     check_usable(context, export)
     return export
 
 
 def check_usable(context: Context, export: ExportDefinition) -> None:
-    """Refuse who may not change and run what uses the export's connection."""
+    """Refuse a caller who may not change or run exports on this connection.
+
+    Raises `Refusal` ("connection_not_shared").
+    """
     if not connections.may_use_exports_on(context, export.connection_id):
         raise Refusal(
             403,
             "connection_not_shared",
-            "The export's connection is for administrators only. Ask one of them, or ask them to share the connection.",
+            "Only administrators may use the export's connection. Ask one of them to do this, or to share the"
+            " connection.",
         )
 
 
 def no_connection() -> Refusal:
-    """Return the refusal of what takes a connection."""
+    """Return the refusal of an operation that needs a connection."""
     return Refusal(
         409, "no_connection", "The export has no connection, so it cannot run. Give it one with PUT /exports/{id}."
     )
 
 
 def _no_export() -> Refusal:
-    return Refusal(404, "export_not_found", "There is no export of this id. GET /exports lists them.")
+    return Refusal(404, "export_not_found", "There is no export with this id. GET /exports lists them.")
 
 
 def _changed(context: Context, export: Export | None) -> Json[ExportView]:

@@ -1,4 +1,4 @@
-"""GET /health: is the app live and configured? No details to strangers."""
+"""GET /health: is the app live and configured? It needs no sign-in, so it shows no details."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from exporter.services import Services
 
 
 class Health(Value):
-    """Whether the app can work at all; what is wrong is in the log and in other answers."""
+    """Whether the app can work; the log and other answers say what is wrong."""
 
     status: Literal["ok", "unusable"]
     code: str | None = None
 
 
 def get(services: Callable[[], Services]) -> Json[Health]:
-    """Say whether the app is live and its settings are usable."""
+    """Report whether the app is live and its settings are usable."""
     try:
         services()
     except Stop as error:

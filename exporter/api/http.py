@@ -15,9 +15,9 @@ from exporter.model import Value
 
 DEFAULT_RETRY_S = 30
 MAX_PROBLEMS = 20
-"""What is wrong with an input is told up to here; a request of 64 KiB could name thousands of unknown members."""
+"""At most this many problems of an input are reported; a 64 KiB request could name thousands of unknown members."""
 NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""On every answer: what is shown here changes, and no browser should guess what it is."""
+"""On every answer: the content changes, and browsers should not guess its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,16 @@ class Response:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)  # may hold personal data
     code: str | None = None
-    """Of a problem."""
+    """The problem code, if the answer is a problem."""
 
     def without_body(self) -> Response:
-        """Return the answer to HEAD: the headers tell the length of what GET would get."""
+        """Return the answer to HEAD; Content-Length is that of the answer to GET."""
         return replace(self, headers={**self.headers, "Content-Length": str(len(self.body))}, body=b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Json[T: BaseModel]:
-    """An answer in JSON; what handlers return. Members that are None are left out."""
+    """A JSON answer, as handlers return it. Members that are None are omitted."""
 
     value: T
     status: int = 200
@@ -62,7 +62,7 @@ class Json[T: BaseModel]:
 
 
 class Refusal(Exception):
-    """The request cannot be served as it is: becomes a problem answer."""
+    """The request cannot be served; it becomes a problem answer."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class Refusal(Exception):
         culprit: Culprit = Culprit.USER,
         **members: Any,  # noqa: ANN401 - further members of the problem
     ) -> None:
-        """`code` is stable; `detail` says what was expected, what was found and what to do."""
+        """Keep what the answer shows. `code` is stable; `detail` says what was expected, what was found, what to do."""
         super().__init__(detail)
         self.status, self.code, self.detail, self.culprit = status, code, detail, culprit
         self.headers, self.members = headers or {}, members
 
 
 def unfit(problems: Sequence[str], *, code: str, more: int = 0) -> Refusal:
-    """Return the refusal of an input by what is wrong with it; `more` is how many further problems are not told."""
+    """Return the refusal of an input with its problems; `more` is the number of further problems not listed."""
     rest = (f"and {more} more",) if more else ()
     return Refusal(422, code, f"{'; '.join([*problems, *rest])}.", members=[*problems, *rest])
 
@@ -94,7 +94,7 @@ class ProblemAnswer(Value):
     title: str
     status: int
     code: str
-    """Stable; docs/reference/problem-codes.md has all of them."""
+    """Stable; docs/reference/problem-codes.md lists all of them."""
     detail: str
     """What was expected, what was found, what to do."""
     culprit: Culprit
@@ -120,7 +120,7 @@ TITLES = {
 STATUS_OF = {
     "no_connection": 409,
     "connection_not_found": 409,
-    "credentials_refused": 422,  # these two are a wait for a run, but no caller should repeat the same request
+    "credentials_refused": 422,  # a run waits on these two, but a caller should not repeat the same request
     "secret_not_found": 422,
     "segment_not_found": 404,
     "run_not_planned": 409,
@@ -137,7 +137,7 @@ STATUS_OF = {
 
 
 def answer_error(error: ExporterError) -> Response:
-    """Answer with what an error means to the caller."""
+    """Return the problem answer for an error."""
     status = STATUS_OF.get(error.code, 503 if isinstance(error, Wait) else 422)
     headers = {}
     if isinstance(error, Wait) and status in (429, 503):
@@ -146,7 +146,7 @@ def answer_error(error: ExporterError) -> Response:
 
 
 def answer_refusal(refusal: Refusal) -> Response:
-    """Answer with a problem."""
+    """Return the problem answer for a refusal."""
     problem = ProblemAnswer(
         title=TITLES[refusal.status],
         status=refusal.status,

@@ -1,4 +1,4 @@
-"""Bodies, queries and headers become models. Strict: what is not known is refused, with the nearest known name."""
+"""Parse bodies, queries and headers into models, strictly: unknown names are refused, with the nearest known one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporter.api.http import MAX_PROBLEMS, HttpRequest, Refusal, unfit
 from exporter.model import Value
 
 MAX_BODY_BYTES = 64 * 1024
-"""An export with all its mapped columns is a few kilobytes."""
+"""An export with all its matched columns takes a few kilobytes."""
 NOT_OURS = frozenset({"code", "clientId"})
 """Query parameters that Azure Functions reads: the function key and its name."""
 _SHOWN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -28,10 +28,10 @@ class NoQuery(Value):
 
 
 def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | None = None) -> M:
-    """Read a JSON body; `default` is what no body means.
+    """Read a JSON body; an empty one means `default`.
 
-    Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body") that names the members
-    that do not fit; values are not repeated.
+    Raises `Refusal` ("body_too_large", "wrong_content_type", "malformed_body", "invalid_body"). It names the invalid
+    members but does not repeat their values.
     """
     if len(request.body) > MAX_BODY_BYTES:
         raise Refusal(413, "body_too_large", f"Expected at most {MAX_BODY_BYTES} bytes, found {len(request.body)}.")
@@ -54,7 +54,7 @@ def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | No
 
 
 def read_no_body(request: HttpRequest) -> None:
-    """Refuse a body where the operation takes none."""
+    """Refuse a body if the operation takes none. Raises `Refusal` ("invalid_body")."""
     if request.body:
         raise unfit(["the whole: this operation does not accept a request body"], code="invalid_body")
 
@@ -82,9 +82,9 @@ def read_headers[M: BaseModel](kind: type[M], request: HttpRequest) -> M:
 
 @cache
 def with_read_only[M: BaseModel](kind: type[M], shown: type[BaseModel]) -> type[M]:
-    """Return `kind` with the members that only `shown` has: what GET shows can be edited and sent back as a whole.
+    """Return `kind` plus the members that only `shown` has, so that what GET shows can be edited and sent back whole.
 
-    `resources.check_read_only` refuses those that are not as shown.
+    `resources.check_read_only` refuses those that were changed.
     """
     further: dict[str, Any] = {}
     for name, field in shown.model_fields.items():
@@ -96,30 +96,30 @@ def with_read_only[M: BaseModel](kind: type[M], shown: type[BaseModel]) -> type[
 
 
 def _check_once(objects: Iterable[Sequence[str]], *, code: str) -> None:
-    """Refuse names that an object has more than once: readers disagree on which value counts."""
+    """Refuse names that occur more than once in an object: parsers disagree on which value counts."""
     repeated = {name for names in objects for name in names if names.count(name) > 1}
     if repeated:
         raise unfit([f"{name}: is given more than once" for name in sorted(repeated)], code=code)
 
 
 def _names_in(body: bytes) -> list[list[str]]:
-    """Return the names of the members of each object in a body that has been found valid."""
-    found: list[list[str]] = []
-    json.loads(body, object_pairs_hook=lambda members: found.append([name for name, _ in members]))
-    return found
+    """Return the member names of each object in a valid body."""
+    names: list[list[str]] = []
+    json.loads(body, object_pairs_hook=lambda members: names.append([name for name, _ in members]))
+    return names
 
 
 def _refusal(code: str, kind: type[BaseModel], error: ValidationError) -> Refusal:
-    found = error.errors(include_url=False, include_input=False)
-    told = found[:MAX_PROBLEMS]
-    problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in told]
-    return unfit(problems, code=code, more=len(found) - len(told))
+    errors = error.errors(include_url=False, include_input=False)
+    listed = errors[:MAX_PROBLEMS]
+    problems = [_problem(kind, e["loc"], e["type"], e["msg"]) for e in listed]
+    return unfit(problems, code=code, more=len(errors) - len(listed))
 
 
 def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, message: str) -> str:
     if problem == "extra_forbidden":
         names, owner = _walk(kind, where[:-1])
-        # The name comes from the caller and is repeated only where it looks like a name: it could be anything.
+        # The name comes from the caller and could be anything, so it is repeated only if it looks like a name.
         unknown = str(where[-1]) if _SHOWN_NAME.fullmatch(str(where[-1])) else "(a name)"
         known = [str(field.alias or name) for name, field in owner.model_fields.items()]
         near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
@@ -131,7 +131,7 @@ def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, me
 
 
 def _walk(kind: type[BaseModel], where: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
-    """Return the names on the way to a place, without the choices of unions, and the model of the object there."""
+    """Return the names on the path to a place, without the choices of unions, and the model of the object there."""
     names: list[str] = []
     for part in where:
         if isinstance(part, int):

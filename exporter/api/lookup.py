@@ -1,4 +1,4 @@
-"""Why is this person not on the list? The address comes in the body, never in a URL, and is never sent back."""
+"""Why is this person not on the list? The address comes in the body, never in a URL, and is never returned."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from exporter.queries import lookup
 from exporter.tally.fates import Bucket
 
 PARTIAL = (
-    "Not every row could be looked at: the files that the run read are no longer the newest ones, or its reject report"
-    " was deleted after its retention. A row that is not shown here was confirmed, was not in the segment, or is among"
-    " those that could not be looked at."
+    "Not every row could be checked: the files that the run read are no longer the newest ones, or its reject report"
+    " was deleted after its retention. A row that is not shown was confirmed, was not in the segments, or is one of"
+    " those that could not be checked."
 )
 
 NOBODY = (
-    "No row of the segments that the run read holds this address. Check its spelling. If it is right, the person was"
+    "No row of the segments that the run read has this address. Check the spelling. If it is correct, the person was"
     " not in the segments; the first run after they join one sends them."
 )
 
@@ -29,11 +29,11 @@ class LookupBody(Value):
     """Whom to look for."""
 
     email: str = Field(min_length=1, max_length=1000, pattern=r"\S", repr=False)
-    """The address; its case and blanks around it do not matter."""
+    """The address; case and surrounding spaces do not matter."""
 
 
 class ImportView(Value):
-    """ActiveCampaign's answer on the newest import that held the contact; `importId` is its `batchId`."""
+    """ActiveCampaign's answer about the newest import that held the contact; `importId` is its `batchId`."""
 
     import_id: str
     status: ImportStatus
@@ -48,9 +48,9 @@ class RowView(Value):
     reason: str | None = None
     explanation: str | None = None
     batch: int | None = None
-    """The number of the request that holds the contact, from 0, as in the ledgers."""
+    """The number of the batch that holds the contact, from 0, as in the ledgers."""
     run_id: str | None = None
-    """The run that sent it, which may be one that this one resumes."""
+    """The run that sent it; it may be one that this run resumes."""
     active_campaign: ImportView | None = None
 
 
@@ -59,15 +59,15 @@ class LookupView(Value):
 
     rows: tuple[RowView, ...]
     complete: bool
-    """Whether every row was looked at: then no row means that the address was not in the segments."""
+    """Whether every row was checked. If so, an empty result means that the address was not in the segments."""
     note: str | None = None
-    """Where no row was found, or where not every row could be looked at: what that means, and what to do."""
+    """If no row was found or not every row could be checked: what that means and what to do."""
 
 
 def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]:
-    """Say what became of a person in a run: source row, bucket, reason, request, and ActiveCampaign's answer.
+    """Return what happened to a person in a run: source row, bucket, reason, request, and ActiveCampaign's answer.
 
-    One preview or lookup at a time in a worker process; 429 asks to come back.
+    Each worker process serves one preview or lookup at a time; 429 means: try again shortly.
     """
     run = find_run(context, run_id)
     check_usable(context, run.export)

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the table of routes and the signatures of its handlers.
+"""The OpenAPI document, generated from the table of routes and the signatures of its handlers.
 
 https://spec.openapis.org/oas/v3.1.1
 """
@@ -34,14 +34,14 @@ type Refs = Mapping[type[Any], Schema]
 _REF = "#/components/schemas/{model}"
 _REFERENCE = re.compile(r"#/components/schemas/([^\"]+)")
 _PARAMETER = re.compile(r"<(?:path:)?(\w+)>")
-DESCRIPTION = """Customer segments onto an ActiveCampaign list: connections, exports, runs.
+DESCRIPTION = """Export customer segments to an ActiveCampaign list: connections, exports, runs.
 
 Times are RFC 3339 in UTC. Errors are `application/problem+json` with a stable `code`. Unknown members and parameters
-are refused. HEAD answers as GET without the body; OPTIONS names the methods of a path in `Allow`."""
+are refused. HEAD answers like GET without the body; OPTIONS lists the methods of a path in `Allow`."""
 
 
 class _Described(GenerateJsonSchema):
-    """Schemas with the sentences that stand below the members of a model, and without titles made of names."""
+    """Schemas with the sentences below the members of a model as descriptions, and without titles made from names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - as in pydantic
         return False
@@ -57,8 +57,8 @@ class _Described(GenerateJsonSchema):
 
 
 def _sentences(kind: type) -> dict[str, str]:
-    """Return the sentence below each member of a class, those of its base classes included."""
-    found: dict[str, str] = {}
+    """Return the sentence below each member of a class, including its base classes."""
+    sentences: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if not base.__module__.startswith("exporter.") or "__firstlineno__" not in vars(base):
             continue  # pydantic's own, or a generic model with its types filled in
@@ -67,18 +67,18 @@ def _sentences(kind: type) -> dict[str, str]:
         for member, below in itertools.pairwise(members):
             match member, below:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(sentence))):
-                    found[name] = inspect.cleandoc(sentence)
-    return found
+                    sentences[name] = inspect.cleandoc(sentence)
+    return sentences
 
 
 def answer(routes: Iterable[Route]) -> Response:
-    """Answer with the document."""
+    """Return the answer with the document."""
     headers = {"Content-Type": "application/json", **NEVER_KEPT}
     return Response(200, headers, orjson.dumps(document(routes)))
 
 
 def document(routes: Iterable[Route]) -> Schema:
-    """Return the document."""
+    """Return the OpenAPI document of these routes."""
     routes = tuple(routes)
     bodies = [kind for route in routes if (kind := inputs_of(route).get("body"))]
     answers = [kind for route in routes if (kind := answer_of(route))]
@@ -86,9 +86,9 @@ def document(routes: Iterable[Route]) -> Schema:
         **dict.fromkeys(bodies, "validation"),
         **dict.fromkeys([*answers, ProblemAnswer], "serialization"),
     }
-    found, definitions = models_json_schema(list(modes.items()), ref_template=_REF, schema_generator=_Described)
+    references, definitions = models_json_schema(list(modes.items()), ref_template=_REF, schema_generator=_Described)
     schemas = definitions["$defs"]
-    refs: Refs = {kind: schema for (kind, _), schema in found.items()}
+    refs: Refs = {kind: schema for (kind, _), schema in references.items()}
     for kind in bodies:
         _refuse_unknown(refs[kind], schemas)
     for route in routes:
@@ -136,7 +136,7 @@ def _operation(route: Route, refs: Refs) -> Schema:
     if route.role is None:
         operation["security"] = []
     else:
-        operation["responses"]["401"] = {"description": "No valid function key (empty body), or nobody signed in"}
+        operation["responses"]["401"] = {"description": "No valid function key (empty body), or not signed in"}
     if body := inputs.get("body"):
         required = route.signature.parameters["body"].default is inspect.Parameter.empty
         content = {"application/json": {"schema": refs[body]}}
@@ -167,11 +167,11 @@ def _parameters(where: str, kind: type[BaseModel] | None) -> list[Schema]:
 
 
 def _not_null(schema: Schema) -> Schema:
-    """Return the schema of a parameter, which is there or not, but never null."""
+    """Return the schema of a parameter, which may be absent but is never null."""
     if "anyOf" not in schema:
         return schema
-    (there,) = (option for option in schema["anyOf"] if option != {"type": "null"})
-    return dict(there)
+    (not_null,) = (option for option in schema["anyOf"] if option != {"type": "null"})
+    return dict(not_null)
 
 
 def _success(route: Route, status: int, refs: Refs) -> Schema:
@@ -190,19 +190,19 @@ def _success(route: Route, status: int, refs: Refs) -> Schema:
 
 
 def _add_read_only(body: Schema, shown: Schema) -> None:
-    """Say of a body that what GET shows may stay in it."""
+    """Add to a body the read-only members that GET shows."""
     for name, member in shown["properties"].items():
         body["properties"].setdefault(name, {**member, "readOnly": True})
 
 
 def _resolved(ref: Schema, schemas: Schema) -> Schema:
-    found: Schema = schemas[ref["$ref"].rpartition("/")[2]]
-    return found
+    schema: Schema = schemas[ref["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def _refuse_unknown(schema: Schema, schemas: Schema) -> None:
-    """Say of each object in a body that it has no other members."""
-    for found in _REFERENCE.findall(orjson.dumps(schema).decode()):
-        if "additionalProperties" not in schemas[found] and "properties" in schemas[found]:
-            schemas[found]["additionalProperties"] = False
-            _refuse_unknown(schemas[found], schemas)
+    """Declare for each object in a body that it has no other members."""
+    for name in _REFERENCE.findall(orjson.dumps(schema).decode()):
+        if "additionalProperties" not in schemas[name] and "properties" in schemas[name]:
+            schemas[name]["additionalProperties"] = False
+            _refuse_unknown(schemas[name], schemas)

@@ -1,4 +1,4 @@
-"""An operation of the API: its name, where it is, who may call it, how it succeeds."""
+"""An operation of the API: its name, its path, who may call it, and its success statuses."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ type Handler = Callable[..., Json[Any] | Response]
 
 @dataclass(frozen=True)
 class Route:
-    """An operation: its name (also in the audit trail), where it is, who may call it and how it succeeds."""
+    """An operation: its name (also in the audit trail), its path, who may call it, and its success statuses."""
 
     name: str
     method: str
     path: str
     handler: Handler
     role: Role | None
-    """None: anybody, even when the settings are unusable."""
+    """None: anyone, even if the settings are unusable."""
     statuses: tuple[int, ...] = (200,)
     personal_data: bool = False
-    """Whether the answer holds personal data of customers: such calls are audited even when they change nothing."""
+    """Whether the answer holds personal data of customers; such calls are audited even if they change nothing."""
 
     media_type: str = "application/json"
-    """Of an answer that is not made from a model."""
+    """The media type of an answer that is not made from a model."""
 
     @property
     def audited(self) -> bool:
-        """Whether a call leaves an entry in the audit trail."""
+        """Whether a call is recorded in the audit trail."""
         return self.personal_data or self.method != "GET"
 
     @cached_property
@@ -45,13 +45,16 @@ class Route:
 
 
 def inputs_of(route: Route) -> dict[str, type[BaseModel]]:
-    """Return the models of `body`, `query` and `headers` that the handler takes."""
+    """Return the models of the inputs that the handler takes: "body", "query" and "headers"."""
     parameters = route.signature.parameters
     return {name: parameters[name].annotation for name in ("body", "query", "headers") if name in parameters}
 
 
 def shown_beside(route: Route) -> type[BaseModel] | None:
-    """Return the model whose further members a body may have, too: what GET shows can be edited and PUT back."""
+    """Return the model whose other members a body may have as well, so that what GET shows can be edited and PUT back.
+
+    None for operations other than PUT.
+    """
     return answer_of(route) if route.method == "PUT" else None
 
 

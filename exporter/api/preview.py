@@ -1,4 +1,4 @@
-"""A dry run of an export: what would be sent, what would be set aside, and what would stop it."""
+"""A dry run of an export: what it would send, what it would set aside, and what would stop it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReasonExamples(Value):
 
 
 class ContactRoom(Value):
-    """What the plan of the ActiveCampaign account allows."""
+    """How many contacts the ActiveCampaign account's plan allows, and how many it has."""
 
     contact_limit: int | None = None
     contacts: int | None = None
@@ -47,16 +47,16 @@ class PreviewView(Value):
     segments: tuple[SegmentRead, ...]
     rows_read: int
     contacts: int
-    """How many would be sent; with duplicates and rejected rows, they are the rows read."""
+    """How many would be sent. Contacts, duplicates and rejected rows add up to the rows read."""
     duplicates: int
     rejected_by_reason: dict[str, int]
     """Rows by reason code."""
     examples: tuple[ReasonExamples, ...]
     requests: int
     seconds_needed: int
-    """At the rate limit, when nothing else is sent to the account."""
+    """At the rate limit, if nothing else is sent to the account."""
     contact_room: ContactRoom | None = None
-    """Absent where the API key is not that of an administrator: then the contact limit cannot be checked."""
+    """Absent if the API key is not an administrator's: the contact limit cannot be checked then."""
     problems: tuple[Problem, ...]
     """What would stop a run before anything is sent."""
     warnings: tuple[str, ...]
@@ -65,7 +65,8 @@ class PreviewView(Value):
 def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
     """Read and check everything that a run would, and send nothing.
 
-    Takes 10 to 30 s for a million rows. One preview or lookup at a time in a worker process; 429 asks to come back.
+    Takes 10 to 30 s for a million rows. Each worker process serves one preview or lookup at a time; 429 means: try
+    again shortly.
     """
     export = find(context, export_id)
     check_usable(context, export)

@@ -1,4 +1,4 @@
-"""What connections and exports have in common: ids, ETags, If-Match, history, lists in pages."""
+"""What connections and exports have in common: ids, ETags, If-Match, history, paged lists."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ def _switch(value: object) -> bool:
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
-"""A boolean of a query: as in JSON, and nothing else that may be meant."""
+"""A boolean in a query: `true` or `false`, as in JSON, and nothing else."""
 
 
 class Page[T](Value):
-    """A page of a list. Where `nextLink` is given, there may be more."""
+    """A page of a list. If `nextLink` is present, there may be more."""
 
     value: tuple[T, ...]
     next_link: str | None = None
 
 
 class PageQuery(Value):
-    """Which part of a list."""
+    """Which part of a list to return."""
 
     top: int = Field(default=MAX_PAGE, ge=1, le=MAX_PAGE)
-    """How many at most."""
+    """The maximum number of items."""
     after: str | None = Field(default=None, max_length=600)
-    """What follows this id; `nextLink` has it."""
+    """Return the items after this id; `nextLink` contains it."""
 
 
 class MatchHeaders(Value):
-    """Conditions: the change is made only to what the caller has seen."""
+    """Conditions that keep a caller from overwriting changes they have not seen."""
 
     if_match: str | None = Field(default=None, alias="If-Match", max_length=1000)
-    """The ETag that was read, or `*` for whatever is there."""
+    """The ETag that was read, or `*` to replace any version."""
     if_none_match: Literal["*"] | None = Field(default=None, alias="If-None-Match")
-    """`*`: only if nothing is there yet."""
+    """`*`: only if it does not exist yet."""
 
 
 class History(Value):
-    """Who made and who last changed a resource, and when; absent for those who may not see it."""
+    """Who created and who last changed a resource, and when; absent for callers who may not see it."""
 
     version: int | None = None
-    """1 at first, and one more with each change."""
+    """Starts at 1 and increases by one with each change."""
     created_by: str | None = None
-    """Who made it."""
+    """Who created it."""
     created_utc: Time | None = None
-    """When."""
+    """When it was created."""
     updated_by: str | None = None
-    """Who changed it last."""
+    """Who last changed it."""
     updated_utc: Time | None = None
-    """When."""
+    """When it was last changed."""
 
 
 def page[T: BaseModel](
@@ -78,9 +78,9 @@ def page[T: BaseModel](
     *,
     newest_first: bool = False,
 ) -> Page[T]:
-    """Show a page of the items of these ids, in their order or in the reverse one.
+    """Return a page of the items with these ids, sorted by id, or in reverse with `newest_first`.
 
-    An item for which `show` returns None is left out: it vanished meanwhile, or is not for the caller.
+    An item for which `show` returns None is omitted: it has vanished since, or the caller may not see it.
     """
     following = sorted(ids, reverse=newest_first)
     if (after := query.after) is not None:
@@ -96,37 +96,39 @@ def page[T: BaseModel](
 
 
 def ids_below(blobs: Blobs, prefix: str) -> list[str]:
-    """Return the ids of the resources that are kept below `prefix`."""
+    """Return the ids of the resources stored below `prefix`."""
     return [path.removeprefix(prefix).removesuffix(".json") for path in blobs.names(prefix)]
 
 
 def read[R: Versioned](blobs: Blobs, kind: type[R], prefix: str, resource_id: str) -> R | None:
-    """Return the resource, or None when there is none or there cannot be any of this id."""
+    """Return the resource, or None if there is none or the id is invalid."""
     return store.get(blobs, kind, f"{prefix}{resource_id}.json") if re.fullmatch(ID_PATTERN, resource_id) else None
 
 
 def check_id(resource_id: str) -> None:
-    """Refuse an id that no resource may have."""
+    """Refuse an invalid id. Raises `Refusal` ("invalid_id")."""
     if not re.fullmatch(ID_PATTERN, resource_id):
         raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
 
 
 def etag(resource: Versioned) -> str:
-    """Return the ETag of a resource: it names exactly what is stored."""
+    """Return the ETag of a resource, a hash of what is stored."""
     return f'"{hashlib.sha256(resource.to_json()).hexdigest()[:16]}"'
 
 
 def check_match(headers: MatchHeaders, existing: Versioned | None, *, required: bool = False) -> None:
-    """Refuse a change of something else than what the caller has seen.
+    """Refuse a change to anything other than the version that the caller has seen.
 
-    With `required`, what exists is changed only for a caller who says what was seen: a change that somebody else made
-    in between would be lost otherwise (https://www.rfc-editor.org/rfc/rfc6585#section-3).
+    With `required`, a caller must name the version of an existing resource; otherwise, a change that someone else made
+    in between would be lost (https://www.rfc-editor.org/rfc/rfc6585#section-3).
+
+    Raises `Refusal` ("changed_meanwhile", "exists_already", "if_match_missing").
     """
     wanted = headers.if_match
     if existing is None:
         if wanted is not None:
             raise Refusal(
-                412, "changed_meanwhile", "Expected what If-Match names, found nothing. It may have been removed."
+                412, "changed_meanwhile", "Expected the version in If-Match, found nothing. It may have been removed."
             )
         return
     if headers.if_none_match:
@@ -135,22 +137,22 @@ def check_match(headers: MatchHeaders, existing: Versioned | None, *, required: 
         raise Refusal(
             428,
             "if_match_missing",
-            f"Version {existing.version} exists. Expected If-Match with the ETag of what you have read, so that no"
-            " change is lost, or If-Match: * to replace whatever is there.",
+            f"Version {existing.version} exists. Expected If-Match with the ETag that you have read, so that no change"
+            " is lost, or If-Match: * to replace any version.",
         )
     if wanted not in (None, "*") and etag(existing) not in [w.strip() for w in str(wanted).split(",")]:
         raise Refusal(
             412,
             "changed_meanwhile",
-            f"Expected the state that If-Match names, found version {existing.version}, changed by"
-            f" {existing.updated_by}. Read it again, then change it.",
+            f"Expected the version in If-Match, found version {existing.version}, changed by {existing.updated_by}."
+            " Read it again, then change it.",
         )
 
 
 def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseModel) -> None:
-    """Refuse a body in which members that are not of the definition differ from what is shown.
+    """Refuse a body whose read-only members, those outside `definition`, differ from what is shown.
 
-    They are compared where `shown` was given them, and may be left out.
+    Members that `shown` does not set are not compared, and any may be omitted. Raises `Refusal` ("invalid_body").
     """
     names = shown.model_fields_set - definition.model_fields.keys()
     changed = sorted(
@@ -164,7 +166,10 @@ def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseMod
 
 
 def save(blobs: Blobs, path: str, resource: Versioned, existing: Versioned | None) -> None:
-    """Store the next version of a resource; a change in between is refused, never overwritten."""
+    """Store the next version of a resource, without overwriting a change made in between.
+
+    Raises `Refusal` ("changed_meanwhile").
+    """
     try:
         if existing is None:
             blobs.create(path, resource.to_json())
@@ -175,12 +180,12 @@ def save(blobs: Blobs, path: str, resource: Versioned, existing: Versioned | Non
         blobs.replace(path, resource.to_json(), blob.etag)
     except Changed:
         raise Refusal(
-            412, "changed_meanwhile", "Somebody else changed it meanwhile. Read it again, then change it."
+            412, "changed_meanwhile", "Someone else has changed it in the meantime. Read it again, then change it."
         ) from None
 
 
 def next_history(existing: Versioned | None, by: str, now: float) -> dict[str, Any]:
-    """Return the members of `connections.Audited` for the next version."""
+    """Return the `Versioned` members of the next version."""
     if existing is None:
         return {"version": 1, "created_by": by, "created_utc": now, "updated_by": by, "updated_utc": now}
     return {
@@ -193,5 +198,5 @@ def next_history(existing: Versioned | None, by: str, now: float) -> dict[str, A
 
 
 def history(resource: Versioned) -> dict[str, Any]:
-    """Return the members of `History`."""
+    """Return the members of `History` for a resource."""
     return resource.model_dump(include=set(History.model_fields))

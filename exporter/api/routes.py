@@ -1,7 +1,7 @@
-"""Every operation in one table, and how a request gets to its handler.
+"""Every operation in one table, and how a request reaches its handler.
 
-A handler's signature is its contract: `body`, `query` and `headers` are read into the models that it names there, and
-the OpenAPI document is made from the same signatures.
+A handler's signature is its contract: body, query and headers are parsed into the models that it declares, and the
+OpenAPI document is generated from the same signatures.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
 
 
 def answer(services: Callable[[], Services], request: HttpRequest) -> Response:
-    """Answer a request. Never raises: what goes wrong is a problem answer, and a defect is logged without its data."""
+    """Answer a request. Never raises: an error becomes a problem answer, and a defect is logged without its data."""
     response = _rendered(lambda: _serve(services, request))
     return response.without_body() if request.method == "HEAD" else response
 
 
 def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] | Response:
-    if request.method == "OPTIONS":  # takes no role: the methods of a path are in the documentation
+    if request.method == "OPTIONS":  # needs no role: the documentation lists the methods of a path anyway
         return Response(204, {"Allow": _allowed(request.path), **NEVER_KEPT}, b"")
     route, parts = _find(request)
     if route.role is None:
@@ -89,12 +89,12 @@ def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] 
     available = services()
     who = _admitted(available, request, route.name, route.role)
     call = partial(route.handler, Context(available, request, who), **parts, **_inputs(route, request))
-    audited = route.audited and request.method != "HEAD"  # which changes nothing and shows nobody
+    audited = route.audited and request.method != "HEAD"  # HEAD changes nothing and shows no personal data
     return _audited(available, request, who, route, call) if audited else call()
 
 
 def _admitted(services: Services, request: HttpRequest, operation: str, role: Role) -> Caller:
-    """Return the caller, who has the role at least. Raises `Refusal`; the log says so, since the trail does not."""
+    """Return the caller, who has at least this role. Raises `Refusal`, and logs it, as the audit trail does not."""
     try:
         who = caller(request.headers, signed_in_by_platform=services.settings.signed_in_by_platform)
         if who.role < role:
@@ -108,7 +108,7 @@ def _admitted(services: Services, request: HttpRequest, operation: str, role: Ro
 
 
 def _find(request: HttpRequest) -> tuple[Route, dict[str, str]]:
-    """Find the operation; HEAD finds that of GET."""
+    """Return the operation and the parts of its path; HEAD finds the operation of GET."""
     try:
         route, parts = _URLS.match(request.path, request.method)
     except MethodNotAllowed:
@@ -120,7 +120,7 @@ def _find(request: HttpRequest) -> tuple[Route, dict[str, str]]:
 
 
 def _allowed(path: str) -> str:
-    """Return the methods of a path, as in `Allow`."""
+    """Return the methods of a path, as in the header Allow."""
     methods = _URLS.allowed_methods(path)
     if not methods:
         raise _no_such_path()
@@ -128,11 +128,11 @@ def _allowed(path: str) -> str:
 
 
 def _no_such_path() -> Refusal:
-    return Refusal(404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists what there is.")
+    return Refusal(404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists all paths.")
 
 
 def _inputs(route: Route, request: HttpRequest) -> dict[str, Any]:
-    """Read what the handler's signature names, and refuse what it does not take."""
+    """Read the inputs that the handler's signature declares, and refuse any others."""
     inputs: dict[str, Any] = {}
     parameters = route.signature.parameters
     if body := parameters.get("body"):
@@ -143,9 +143,9 @@ def _inputs(route: Route, request: HttpRequest) -> dict[str, Any]:
     else:
         read_no_body(request)
     query = parameters.get("query")
-    found = read_query(query.annotation if query else NoQuery, request)
+    values = read_query(query.annotation if query else NoQuery, request)
     if query:
-        inputs["query"] = found
+        inputs["query"] = values
     if headers := parameters.get("headers"):
         inputs["headers"] = read_headers(headers.annotation, request)
     return inputs
@@ -157,7 +157,7 @@ def _audited(
     asked = audit.Asked(
         at=services.clock.now(),
         action=route.name,
-        # What is no id may be anything, personal data included.
+        # A path that is not made of ids may hold anything, including personal data.
         resource=request.path if _PLAIN_PATH.fullmatch(request.path) else "(not an id)",
         by=who.name,
         by_id=who.id,
@@ -185,7 +185,7 @@ def _rendered(call: Callable[[], Json[Any] | Response]) -> Response:
         return answer_refusal(refusal)
     except ExporterError as error:
         return answer_error(error)
-    except Exception as error:  # noqa: BLE001 - the last resort: the caller gets an answer, the log the kind of defect
+    except Exception as error:  # noqa: BLE001 - the last resort: the caller gets an answer, the log gets the defect
         what = log.defect(error)
         return answer_refusal(
             Refusal(

@@ -1,4 +1,4 @@
-"""Runs: start, watch, cancel, and read what was set aside."""
+"""Runs: start, watch, cancel and resume them, and read their reject reports."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from exporter.tally.count import Tally
 
 POLL_S = 5
 MAX_PLAIN_BYTES = 32 * 1024 * 1024
-"""The largest answer, which is held in memory: compressed, it is the report on some three million rows."""
+"""The largest answer, as it is held in memory. Compressed, this is the reject report of about three million rows."""
 
 
 class StartBody(Value):
     """How to run."""
 
     force: bool = False
-    """True: run although the segment is empty or of very different size than last time."""
+    """True: run even if the segment is empty or its size is very different from last time."""
 
 
 NOT_FORCED = StartBody()
@@ -49,22 +49,22 @@ class KeyHeaders(Value):
     """What makes a repeated request harmless."""
 
     idempotency_key: str | None = Field(default=None, alias="Idempotency-Key", min_length=1, max_length=200)
-    """Any text of yours, new for each run that you want. The same text again answers with the same run, for a week."""
+    """Any text, new for each run that you want. For a week, repeating it returns the same run."""
 
 
 class Progress(Value):
-    """How far a run is, in contacts."""
+    """How far a run has come, in contacts."""
 
     contacts: int
     sent: int
     confirmed: int
     rejected_by_active_campaign: int
     seconds_left: int
-    """An estimate from the rate limit; what a run waits for is not in it."""
+    """An estimate from the rate limit; it does not include waits."""
 
 
 class RunSummary(Value):
-    """A run as its record tells it."""
+    """A run as recorded."""
 
     run_id: str
     export_id: str
@@ -75,13 +75,13 @@ class RunSummary(Value):
     ended_utc: Time | None = None
     duration_s: int | None = None
     tally: Tally | None = None
-    """Of a run that is over: every row read is in exactly one bucket."""
+    """Present once the run is over: every row read is in exactly one bucket."""
     amended_utc: Time | None = None
-    """When the tally was brought up to date, after the end: imports that were late had an outcome after all."""
+    """When the tally was updated after the end, because late imports had an outcome after all."""
     resends: int | None = None
     """Requests that were sent again because the outcome of the first was unknown."""
     resumes: str | None = None
-    """The run that this one goes on with."""
+    """The run that this one resumes."""
     plan: Plan | None = None
     waiting: Waiting | None = None
     cancel: Cancel | None = None
@@ -93,18 +93,18 @@ class RunView(RunSummary):
     """A run with its progress."""
 
     progress: Progress | None = None
-    """Of a run that is going."""
+    """Present while the run is in progress."""
 
 
 class StartedRun(RunView):
-    """The run that answers a request to start."""
+    """The run that a request to start returns."""
 
     outcome: Outcome
-    """`started`; `joined`: another run of the export is going, this one; `known`: this very request came before."""
+    """`started`: a new run. `joined`: a run of the export was already in progress. `known`: the request is a repeat."""
 
 
 class RunAllItem(Value):
-    """What became of one export."""
+    """The result for one export."""
 
     export_id: str
     run_id: str | None = None
@@ -114,27 +114,27 @@ class RunAllItem(Value):
 
 
 class AllStarted(Value):
-    """What became of each export that has an active schedule."""
+    """The result for each export that has an active schedule."""
 
     value: tuple[RunAllItem, ...]
     note: str | None = None
-    """Where there is no such export: what that means, and what to do."""
+    """If there is no such export: what that means and what to do."""
 
 
 NONE_ACTIVE = (
-    "No export has an active schedule and a connection, so nothing was started. POST /exports/{id}/activate lets the"
-    " schedule start an export; POST /exports/{id}/runs runs one now."
+    "No export has both an active schedule and a connection, so nothing was started. POST /exports/{id}/activate lets"
+    " the schedule start an export; POST /exports/{id}/runs runs one now."
 )
 
 
 def start_run(context: Context, export_id: str, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[StartedRun]:
-    """Run an export now. While a run of the export is going, that one is the answer."""
+    """Run an export now. If a run of the export is in progress, return that one."""
     export = find_usable(context, export_id)
     return _started(context, _start(context, export, Trigger.ON_DEMAND, headers, body))
 
 
 def start_all(context: Context, headers: KeyHeaders, body: StartBody = NOT_FORCED) -> Json[AllStarted]:
-    """Run all exports that have an active schedule. One export's trouble does not keep the others from starting."""
+    """Run all exports that have an active schedule. A failure of one does not keep the others from starting."""
     items = []
     for export_id, result in start.start_each(
         context.services, lambda export: _start(context, export, Trigger.RUN_ALL, headers, body)
@@ -155,14 +155,14 @@ def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeade
 
 
 def get(context: Context, run_id: str) -> Json[RunView]:
-    """Show a run: status, progress and time left while it is going, the tally of its rows when it is over."""
+    """Show a run: status; progress and time left while it is in progress; the tally of its rows once it is over."""
     run = find_run(context, run_id)
     view = RunView.model_validate(_described(context, run))
     return Json(view, headers={} if run.end else {"Retry-After": str(POLL_S)})
 
 
 def history(context: Context, export_id: str, query: PageQuery) -> Json[Page[RunSummary]]:
-    """List the runs of an export, the newest first."""
+    """List the runs of an export, newest first."""
     blobs = context.services.blobs
     prefix = f"records/runs/{find(context, export_id).id}."
     paths = blobs.names(prefix)
@@ -176,7 +176,7 @@ def history(context: Context, export_id: str, query: PageQuery) -> Json[Page[Run
 
 
 def cancel(context: Context, run_id: str) -> Json[RunView]:
-    """Cancel a run: nothing is sent after a minute; what was sent is still confirmed and counted."""
+    """Cancel a run: sending stops within a minute; what was sent is still confirmed and counted."""
     check_usable(context, find_run(context, run_id).export)
     run = cancel_run(context.services, run_id, context.caller.name)
     if run is None:
@@ -187,21 +187,21 @@ def cancel(context: Context, run_id: str) -> Json[RunView]:
 
 
 def resume(context: Context, run_id: str) -> Json[StartedRun]:
-    """Go on with a run that ended before every contact had its outcome: a new run sends what is left.
+    """Resume a run that ended before every contact had its outcome: a new run sends what is left.
 
-    A request of which any contact has no outcome is sent again as a whole. Only the newest run of an export can be
-    resumed, and only while the segments are the same. Segments are listed for four callers at a time in a worker
-    process; 429 asks to come back.
+    A batch in which any contact has no outcome is sent again as a whole. Only the newest run of an export can be
+    resumed, and only while its segments are unchanged. Each worker process lists segments for at most four callers at a
+    time; 429 means: try again shortly.
     """
     services = context.services
     run = find_run(context, run_id)
     export = find_usable(context, run.export_id)
     if run.end is None:
         raise Refusal(
-            409, "run_is_going", "The run is still going; if it waits for something, it continues automatically."
+            409, "run_is_going", "The run is still in progress; if it is waiting, it continues automatically."
         )
     if run.tally and not run.tally.unconfirmed:
-        raise Refusal(409, "nothing_to_resume", "Every contact of the run has its outcome. Start the export instead.")
+        raise Refusal(409, "nothing_to_resume", "Every contact of the run has an outcome. Start the export instead.")
     slot = read_slot(services, export.id)
     if slot and slot.run.run_id != run_id:
         raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
@@ -216,7 +216,7 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
 def rejects(context: Context, run_id: str) -> Response:
     """Return every row that did not become a confirmed contact, with its reason, as CSV.
 
-    Of a run that is going: the rows that were set aside before anything was sent.
+    While the run is in progress, only the rows that were set aside before anything was sent.
     """
     run = find_run(context, run_id)
     check_usable(context, run.export)
@@ -234,9 +234,9 @@ def rejects(context: Context, run_id: str) -> Response:
 def _no_rejects(context: Context, run: Run) -> str:
     if run.plan:
         days = context.services.settings.rejects_retention_days
-        return f"The reject report is gone: it holds addresses, and is deleted {days} days after the run."
+        return f"The reject report has been deleted: it holds addresses, so it is kept for only {days} days."
     if run.end is None:
-        return "There is no reject report yet: the run has not read its segments. Try again when it is running."
+        return "There is no reject report yet: the run has not read its segments. Try again once its status is running."
     why = f" {run.end.problem.message}" if run.end.problem else ""
     return f"There is no reject report: the run ended before any contact was sent ({run.status}).{why}"
 
@@ -256,7 +256,7 @@ def _joined(pieces: Iterator[bytes]) -> bytes:
             raise Refusal(
                 413,
                 "rejects_too_large",
-                f"The report is larger than the {MAX_PLAIN_BYTES} bytes of an answer. Repeat with Accept-Encoding: gzip"
+                f"Expected a report of at most {MAX_PLAIN_BYTES} bytes; it is larger. Repeat with Accept-Encoding: gzip"
                 " (curl --compressed), or read it from the container `rejects`.",
             )
     return bytes(data)
@@ -304,7 +304,7 @@ def _watch(run: Run) -> dict[str, str]:
 
 
 def find_run(context: Context, run_id: str) -> Run:
-    """Return a run; raises `Refusal` when there is none."""
+    """Return a run. Raises `Refusal` ("run_not_found")."""
     run = read_run(context.services, run_id) if RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise _no_run()
@@ -312,4 +312,4 @@ def find_run(context: Context, run_id: str) -> Run:
 
 
 def _no_run() -> Refusal:
-    return Refusal(404, "run_not_found", "There is no run of this id. GET /exports/{id}/runs lists an export's runs.")
+    return Refusal(404, "run_not_found", "There is no run with this id. GET /exports/{id}/runs lists an export's runs.")

@@ -1,4 +1,4 @@
-"""Segments: what lies in storage, ready to be exported."""
+"""Segments: what is in storage, ready to be exported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from exporter.queries.reading import all_segments, newest
 
 
 class ColumnView(Value):
-    """A column of a segment, with the type that model.json names."""
+    """A column of a segment, with its type from model.json."""
 
     name: str
     data_type: str
 
 
 class MatchingSuggestion(Value):
-    """The columns that look like members of a contact. Customer Insights fixes no names: a person has to confirm."""
+    """The columns that look like members of a contact. Customer Insights prescribes no column names: check them."""
 
     email: str | None = None
     first_name: str | None = None
@@ -47,9 +47,9 @@ class SegmentDetails(SegmentView):
 def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
     """List the segments in storage, each with its newest refresh.
 
-    Four callers at a time in a worker process; 429 asks to come back.
+    Each worker process serves at most four callers at a time; 429 means: try again shortly.
     """
-    found = {
+    views = {
         s.name: SegmentView(
             name=s.name,
             refreshed_utc=s.refreshed_at,
@@ -59,13 +59,13 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
         )
         for s in all_segments(context.services)
     }
-    return Json(resources.page(context, found, query, found.get))
+    return Json(resources.page(context, views, query, views.get))
 
 
 def get(context: Context, name: str) -> Json[SegmentDetails]:
     """Show a segment's newest complete refresh, with a suggestion for the data matching.
 
-    Four callers at a time in a worker process; 429 asks to come back.
+    Each worker process serves at most four callers at a time; 429 means: try again shortly.
     """
     refresh = newest(context.services, name)
     return Json(

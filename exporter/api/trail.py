@@ -1,4 +1,4 @@
-"""The audit trail, for administrators to read."""
+"""The audit trail, which administrators may read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exporter.records import audit
 
 
 class AuditEntry(Value):
-    """Who asked for what, and what came of it."""
+    """Who requested what, and the result."""
 
     at: Time
     action: str
@@ -25,13 +25,13 @@ class AuditEntry(Value):
     role: str
     from_address: str | None = None
     status: int | None = None
-    """Of the answer; absent where the app died before it, so that the outcome is not known."""
+    """The status of the answer; absent if the app died before answering, so that the outcome is unknown."""
     code: str | None = None
     location: str | None = None
 
 
 def list_day(context: Context, day: str, query: PageQuery) -> Json[Page[AuditEntry]]:
-    """List the entries of a day (UTC, such as 2026-11-23), in order of time."""
+    """List the entries of a day (UTC, such as 2026-11-23) in chronological order."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII):
         raise Refusal(404, "no_such_day", "Expected a day such as 2026-11-23.")
     blobs = context.services.blobs

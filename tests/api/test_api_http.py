@@ -43,7 +43,7 @@ def test_a_problem_has_the_members_of_rfc_9457_and_a_stable_code(api: Api) -> No
         "title": "Not found",
         "status": 404,
         "code": "export_not_found",
-        "detail": "There is no export of this id. GET /exports lists them.",
+        "detail": "There is no export with this id. GET /exports lists them.",
         "culprit": "user",
     }
 

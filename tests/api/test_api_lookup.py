@@ -89,7 +89,7 @@ def test_an_address_that_a_spreadsheet_would_run_is_found(api: Api) -> None:
 def test_who_was_not_in_the_segment_is_not_found_and_that_is_sure(api: Api) -> None:
     found = look_up(api, finished(api), "nobody@example.com")
     assert (found["rows"], found["complete"]) == ([], True)
-    assert "Check its spelling" in found["note"]
+    assert "Check the spelling" in found["note"]
     assert "nobody@example.com" not in str(found)
 
 
