@@ -1,4 +1,4 @@
-"""Every row of the segments becomes a contact in a batch, or a reject."""
+"""Turn every row of the segments into a contact in a batch, or a reject."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEARTBEAT_ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class SourceCount:
-    """A file that was read, its version, and how many data rows it had."""
+    """A file that was read, its version, and its number of data rows."""
 
     path: str
     etag: str
@@ -39,7 +39,7 @@ class SourceCount:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What was read and what is to be sent.
+    """What was read, and the batches to send.
 
     `rows_read` = `contacts` + `duplicates` + the sum of `rejected_by_reason`.
     """
@@ -55,9 +55,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be read, and what becomes of a row. With more than `max_contacts`, nothing does.
+    """What to read, and how rows become batches. Planning fails with more than `max_contacts` contacts.
 
-    `secret` is of this task alone: nobody can choose addresses that are taken for equal.
+    `secret` is new for each task, so that nobody can choose addresses that would be mistaken for duplicates.
     """
 
     refreshes: Sequence[Refresh]
@@ -69,25 +69,25 @@ class Task:
 
 
 class Sink(Protocol):
-    """Takes what the rows become, in their order."""
+    """Receives what the rows become, in order."""
 
     def add_batch(self, body: bytes, references: bytes) -> None:
-        """Take the next batch: the body of its request, and a JSON array with a reference for each contact."""
+        """Receive the next batch: its request body, and a JSON array with one reference per contact."""
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
-        """Take rows that are in no batch."""
+        """Receive rows that are in no batch."""
 
 
 def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callable[[], None]) -> Planned:
-    """Read every row of the refreshes; hand batches of contacts and all other rows to the sink.
+    """Read every row of the refreshes; pass batches of contacts, and all other rows, to the sink.
 
-    The first row of an address wins. `heartbeat` is called about every 65,536 rows; what it raises ends the plan. The
-    same files and mapping give the same bytes.
+    The first row with an address wins. `heartbeat` is called about every 65,536 rows; anything it raises ends planning.
+    The same files and mapping produce the same bytes.
 
-    Raises `Stop` for a mapping or a file that cannot be used and for more than `max_contacts` (`too_many_contacts`),
-    `ports.Changed` when a file was replaced meanwhile.
+    Raises `Stop` for an unusable mapping or file, and for more than `max_contacts` ("too_many_contacts");
+    `ports.Changed` if a file was replaced in the meantime.
     """
-    # Arrow and numpy take 0.3 s to import; of all steps, only this one needs them.
+    # Arrow and numpy take 0.3 s to import, and only this step needs them.
     from exporter.contacts.blocks import check  # noqa: PLC0415
     from exporter.contacts.distinct import FirstRows  # noqa: PLC0415
 
@@ -112,17 +112,17 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep up to 62 MiB of freed memory for the next block of rows; with other allocators, nothing happens.
+    """Make glibc keep up to 62 MiB of freed memory for the next block of rows; other allocators are unaffected.
 
-    By default it returns the megabytes of each block to the system, which hands them out again page by page: a seventh
-    of the plan's time. Its thresholds rise when a larger block is freed: M_MMAP_THRESHOLD in
+    By default, it returns the megabytes of each block to the system and gets them back page by page, which takes a
+    seventh of the planning time. Its thresholds rise when a larger block is freed: M_MMAP_THRESHOLD in
     https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
-    bytearray(31 << 20)  # below the 32 MiB up to which they rise; it is not touched, so it takes no memory
+    bytearray(31 << 20)  # the thresholds rise up to 32 MiB; untouched, this takes no memory
 
 
 class _Planner:
-    """The state of a plan while rows come in."""
+    """The state of planning while rows come in."""
 
     def __init__(self, cutter: Cutter, sink: Sink, first_rows: FirstRows, max_contacts: int | None) -> None:
         self.rows_read = 0
@@ -138,22 +138,22 @@ class _Planner:
         self._warnings: dict[str, None] = {}
 
     def warn(self, *warnings: str) -> None:
-        """Report each of these once."""
+        """Add these warnings, each once."""
         self._warnings.update(dict.fromkeys(warnings))
 
     def begin(self, file: SegmentFile) -> None:
-        """Take the rows that follow as rows of this file."""
+        """Count the following rows as rows of this file."""
         self._files.append(file)
         self._starts.append(self.rows_read)
 
     def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
-        """Take a block of rows."""
+        """Add a block of rows."""
         own_rows = checked.positions + (self.rows_read + 1)
         first_rows = self._first_rows.add(checked.addresses, own_rows)
         again = first_rows != own_rows
         duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
         self._contacts += len(again) - len(duplicates)
-        if self._max_contacts is None or self._contacts <= self._max_contacts:  # beyond it, they are only counted
+        if self._max_contacts is None or self._contacts <= self._max_contacts:  # beyond that, they are only counted
             self._cutter.add(Block.of(checked.contacts(~again)))
         for position, notices in checked.notices.items():
             self._notices.update(notices if position not in duplicates else ())
@@ -161,10 +161,10 @@ class _Planner:
         self.rows_read += len(rows) if isinstance(rows, list) else rows.num_rows
 
     def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
-        """Report rows of a block by their positions: why they were refused, or the rows that they repeat."""
+        """Report rows of a block by position: the reason why each was refused, or the row that it repeats."""
         positions = sorted((*refused, *duplicates))
         labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
-        found = []
+        rejects = []
         for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
             email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
             reason = refused.get(position, Reason.DUPLICATE_EMAIL)
@@ -172,18 +172,18 @@ class _Planner:
             if position in duplicates:
                 explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
             path, number = self._place(self.rows_read + 1 + position)
-            found.append(Reject(path, number, customer_id, email, reason, explanation))
+            rejects.append(Reject(path, number, customer_id, email, reason, explanation))
             self._counts[reason] += 1
-        if found:
-            self._sink.add_rejects(found)
+        if rejects:
+            self._sink.add_rejects(rejects)
 
     def _place(self, row: int) -> tuple[str, int]:
-        """Return the file of a row and its number in that file."""
+        """Return the path of a row's file, and the row's number in that file."""
         source = bisect_left(self._starts, row) - 1
         return self._files[source].path, row - self._starts[source]
 
     def finish(self) -> Planned:
-        """Write what is left and return the totals."""
+        """Write what is left and return the totals. Raises `Stop` ("too_many_contacts")."""
         if self._max_contacts is not None:
             check_contacts(self._contacts, self._max_contacts)
         batches = self._cutter.finish()

@@ -10,7 +10,7 @@ from exporter.services import Services
 
 
 def cancel_run(services: Services, run_id: str, by: str) -> Run | None:
-    """Ask a run to stop; returns it, None when there is none. A run that is over stays as it is."""
+    """Ask a run to stop; return the run, or None if there is none. A run that is over stays as it is."""
     asked = Cancel(by=by, at=services.clock.now())
     run = change_run(
         services,

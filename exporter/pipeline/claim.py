@@ -7,7 +7,7 @@ from exporter.runs.run import Attempts, Claim, Run
 from exporter.services import Services
 
 CLAIM_S = 90.0
-"""A planner that gave no sign of life for so long counts as dead. It gives one about every 64,000 rows."""
+"""A planner without a heartbeat for this long counts as dead. It sends one about every 64,000 rows."""
 
 
 class ClaimLostError(Exception):
@@ -15,7 +15,7 @@ class ClaimLostError(Exception):
 
 
 def claim(services: Services, run_id: str, planner: str) -> Attempts | None:
-    """Claim the run for this planner; return which attempt in a row this is, None when another planner is at it."""
+    """Claim the run for this planner; return its attempts so far, or None if another planner is working on it."""
     now = services.clock.now()
 
     def take(run: Run) -> Run | None:
@@ -30,7 +30,7 @@ def claim(services: Services, run_id: str, planner: str) -> Attempts | None:
 
 
 def renew(services: Services, run_id: str, planner: str) -> None:
-    """Give a sign of life. Raises `ClaimLostError` when the run is somebody else's by now, or was canceled."""
+    """Record a heartbeat. Raises `ClaimLostError` if another planner has taken the run, or it was canceled."""
 
     def renew(run: Run) -> Run | None:
         return run.then(claim=Claim(by=planner, at=services.clock.now())) if run.claimed_by(planner) else None

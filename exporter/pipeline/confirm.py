@@ -1,4 +1,4 @@
-"""Ask what became of imports: beside the uploads, and after the run for those that had no outcome in time."""
+"""Ask for the outcomes of imports: during uploads, and after the run for those that had no outcome in time."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from exporter.services import Services
 
 MAX_FAILED_IMPORTS = 3
 ASK_LATE_EVERY_S = 900.0
-"""How often a late import is asked for."""
+"""How often a late import is checked."""
 LATE_QUESTIONS = 20
-"""Late imports that one sweep asks for: with a turn each, it is back well before the next one."""
+"""Late imports that one sweep checks: with one turn each, it is done well before the next sweep."""
 
 
 @dataclass(slots=True)
@@ -40,9 +40,9 @@ class Inquiry:
     _exclusions: tuple[Exclusion, ...] | None = field(default=None, init=False, repr=False)
 
     def ask(self, bulk: BulkImport) -> Event | outcomes.ErrorOutcome:
-        """Ask for an import once; return the event to append to the ledger, or why there was no answer.
+        """Ask for the outcome of an import once; return the event for the ledger, or why there was no answer.
 
-        Raises `Wait` and `Stop` as `AccountCalls.call` and `read_batch` do.
+        Raises `Wait` and `Stop` as `Session.call` and `read_batch` do.
         """
         outcome = imports.import_outcome(self.session.call(wire.import_info(bulk.import_id)))
         now = self.services.clock.now()
@@ -63,17 +63,17 @@ class Inquiry:
                 return outcome
 
     def _failed(self, bulk: BulkImport, failed_emails: tuple[str, ...]) -> tuple[dict[str, str], int]:
-        """Return the reason code by position of those who failed, and how many failed addresses were not sent."""
+        """Return the reason code of each failed contact by position, and how many failed addresses were never sent."""
         if not failed_emails:
             return {}, 0
         body, _ = read_batch(self.services, self.manifest.payload, self.manifest.batches[bulk.batch])
-        everybody = bodies.addresses(body)
-        found, unmatched = bodies.failed_positions(failed_emails, [everybody[p] for p in bulk.positions])
-        positions = [bulk.positions[i] for i in found]
-        return {str(position): self._why_failed(everybody[position]).value for position in positions}, unmatched
+        addresses = bodies.addresses(body)
+        indexes, unmatched = bodies.failed_positions(failed_emails, [addresses[p] for p in bulk.positions])
+        positions = [bulk.positions[i] for i in indexes]
+        return {str(position): self._why_failed(addresses[position]).value for position in positions}, unmatched
 
     def _why_failed(self, email: str) -> Reason:
-        """ActiveCampaign gives no reason for a failure; the exclusion list, where it may be read, tells some."""
+        """Return why a contact failed: ActiveCampaign gives no reason, but a readable exclusion list explains some."""
         if self._exclusions is None:
             self._exclusions = exclusions(self.session)
         excluded = any(entry.matches(email) for entry in self._exclusions)
@@ -81,10 +81,10 @@ class Inquiry:
 
 
 def ask_late(services: Services, run: Run) -> None:
-    """Ask for the late imports of a run that is over, and bring its tally up to date with what they came to.
+    """Ask for the late imports of a run that is over, and update its tally with their outcomes.
 
-    The working copy says whose addresses failed; when it is deleted, nobody asks any more. Raises `Unavailable` of the
-    app's own storage.
+    The working copy shows whose addresses failed; once it is deleted, asking stops. Raises `Unavailable` for the app's
+    own storage.
     """
     manifest = read_manifest(services, run.run_id) if run.plan else None
     if manifest is None:
@@ -107,7 +107,7 @@ def ask_late(services: Services, run: Run) -> None:
 def _ask_each(
     services: Services, run: Run, manifest: Manifest, lanes: dict[int, Lane], due: list[tuple[int, BulkImport]]
 ) -> None:
-    session = session_of(services, run, fresh=True)  # it is asked seldom, and must not miss a new key for minutes
+    session = session_of(services, run, fresh=True)  # questions are rare, and must not miss a new key for minutes
     inquiry = Inquiry(services, session, manifest)
     for number, bulk in due:
         outcome = inquiry.ask(bulk)

@@ -12,16 +12,16 @@ from exporter.records.runs import change_run
 from exporter.services import Services
 
 BATCHES_A_LANE = 5
-"""A lane has work for at least about this many batches; smaller runs need fewer lanes."""
+"""A lane gets at least about this many batches; smaller runs need fewer lanes."""
 
 
-def lanes_for(batches: int, most: int) -> int:
-    """Return how many lanes a run of so many batches gets."""
-    return min(most, -(-batches // BATCHES_A_LANE))
+def lanes_for(batches: int, max_lanes: int) -> int:
+    """Return how many lanes a run with this many batches gets."""
+    return min(max_lanes, -(-batches // BATCHES_A_LANE))
 
 
 def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
-    """Open the ledgers, record the plan, and send a message for each lane; each of these only if it is still to do."""
+    """Open the ledgers, record the plan, and send a message for each lane, skipping what is already done."""
     plan = manifest.plan
     now = services.clock.now()
     for lane in range(plan.lanes):

@@ -1,4 +1,4 @@
-"""End a run: when every batch has its outcome, or when nothing can be sent any more."""
+"""End a run once every batch has its outcome, or nothing more can be sent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from exporter.tally.rejects import contact_rejects, lines
 
 
 def _is_over(run: Run, lane: Lane, stale_s: float) -> bool:
-    """Whether nothing more will happen in the lane: all outcomes known, or halted with nothing on its way."""
+    """Return whether nothing more will happen in the lane: all outcomes known, or halted with nothing in flight."""
     return lane.done or (run.halted and not any(lane.accepted()) and not lane.held(stale_s))
 
 
 def finish(services: Services, run_id: str) -> None:
-    """End the run if it is over; nothing otherwise. Any number of workers may try at once.
+    """End the run if it is over; otherwise, do nothing. Any number of workers may try at once.
 
     Raises `Stop` ("manifest_missing", "ledger_unreadable").
     """
@@ -45,7 +45,7 @@ def finish(services: Services, run_id: str) -> None:
         after_end(services, run)
         return
     if run.plan is None:
-        if run.halted:  # nothing was sent; somebody may record the plan right now, though: then this is not the end
+        if run.halted:  # nothing was sent; but if someone records the plan just now, this is not the end
             _end_after_sending(services, run, Tally(), 0, lambda r: r.plan is None)
         return
     if not _close_lanes(services, run):
@@ -60,7 +60,7 @@ def finish(services: Services, run_id: str) -> None:
 
 
 def _close_lanes(services: Services, run: Run) -> bool:
-    """Whether all lanes are over; if so, it is seen to that they stay so."""
+    """Return whether all lanes are over; if so, make sure that they stay so."""
     lanes = read_lanes(services, run)
     if len(lanes) < (run.plan.lanes if run.plan else 0):
         return False
@@ -69,7 +69,7 @@ def _close_lanes(services: Services, run: Run) -> bool:
     for number, lane in lanes.items():
         if lane.done:
             continue
-        # A worker that does not know of the halt yet, or stood still, fails its next append, and so sends nothing.
+        # A worker that has not noticed the halt, or was suspended, fails its next append, and so sends nothing.
         try:
             append_events(services, run.run_id, number, lane, events.closed(services.clock.now()))
         except Changed:
@@ -78,11 +78,11 @@ def _close_lanes(services: Services, run: Run) -> bool:
 
 
 def amend(services: Services, run_id: str) -> None:
-    """Bring the tally of a run that is over up to date with its ledgers, and do what follows."""
+    """Update the tally of a run that is over from its ledgers, and do what follows from it."""
     run = read_run(services, run_id)
     manifest = read_manifest(services, run_id)
     if run and run.plan and manifest:
-        # The ledgers are read after the record: whoever amended it in the meantime may know more.
+        # The ledgers are read after the record, because whoever amended it in the meantime may have read newer ones.
         before, folded = run.amended, [*read_lanes(services, run).values()]
         if tally_of(run.plan, folded) != run.tally:
             tally = tally_of(run.plan, _list_rejects(services, run, manifest))
@@ -98,10 +98,10 @@ def amend(services: Services, run_id: str) -> None:
 
 
 def _list_rejects(services: Services, run: Run, manifest: Manifest) -> list[Lane]:
-    """Write the part of the reject report that the ledgers tell; return the lanes that it was written from.
+    """Write the part of the reject report that follows from the ledgers; return the lanes that it was written from.
 
-    The ledgers are read after the report: who stood still in between with older ones does not overwrite a newer report,
-    but reads again. Raises `Unavailable` ("storage_contention").
+    The ledgers are read after the report: a worker that was suspended in between, with older ledgers, does not
+    overwrite a newer report but reads again. Raises `Unavailable` ("storage_contention").
     """
     for _ in range(store.MAX_TRIES):
         report = services.blobs.extension(manifest.rejects)
@@ -113,7 +113,7 @@ def _list_rejects(services: Services, run: Run, manifest: Manifest) -> list[Lane
         except Changed:
             continue
         except Stop as error:
-            # Without its working copy, a run can still be counted, but the people in it have no names any more.
+            # Without its working copy, a run can still be counted, but its people can no longer be named.
             log.event("rejects_not_listed", level=logging.ERROR, runId=run.run_id, code=error.code)
         return folded
     raise store.contention()
@@ -136,13 +136,13 @@ def _end_after_sending(
 
 
 def end_before_sending(services: Services, run_id: str, planner: str, status: RunStatus, problem: Problem) -> None:
-    """End a run of which nothing was sent; nothing when `planner` has lost its claim, or somebody asked to cancel."""
+    """End a run before anything is sent; do nothing if `planner` has lost its claim, or the run is being canceled."""
     end = End(status=status, at=services.clock.now(), tally=Tally(), problem=problem)
     record_end(services, run_id, end, lambda r: r.claimed_by(planner))
 
 
 def record_end(services: Services, run_id: str, end: End, may_end: Callable[[Run], bool]) -> None:
-    """Write the run's end, once and if it `may_end`; then do what follows from it."""
+    """Write the run's end once, if `may_end` allows it; then do what follows from it."""
     run = change_run(
         services,
         run_id,
@@ -163,12 +163,12 @@ def record_end(services: Services, run_id: str, end: End, may_end: Callable[[Run
 
 
 def after_end(services: Services, run: Run) -> None:
-    """Do what follows from the end: the report, what the next run compares with, and no working copy any more.
+    """Do what follows from the end: write the report and what the next run compares with; delete the working copy.
 
-    It follows from the records alone, so it may be done again. The working copy goes last, and only when no import is
-    late and the tally is up to date: as long as there is one, the sweep knows that something is left to do.
+    All of it follows from the records alone, so it is safe to repeat. The working copy is deleted last, and only if no
+    import is late and the tally is up to date: as long as it exists, the sweep knows that something is left to do.
     """
-    # The report is read before the record: who is late with an old record does not overwrite a newer report.
+    # The report is read before the record, so that a slow worker with an old record does not overwrite a newer report.
     previous = services.blobs.read(report_path(run.run_id))
     run = read_run(services, run.run_id) or run
     if run.end is None or run.tally is None:
@@ -202,7 +202,7 @@ def _report(run: Run, end: End, tally: Tally, manifest: Manifest | None) -> Repo
 
 
 def _write_report(services: Services, report: Report, previous: Blob | None) -> None:
-    """Write the report if it is news. Raises `Changed` when somebody has written one since `previous` was read."""
+    """Write the report if it differs. Raises `Changed` if someone has written one since `previous` was read."""
     path = report_path(report.run_id)
     if previous is None:
         services.blobs.create(path, report.to_json())
@@ -211,7 +211,7 @@ def _write_report(services: Services, report: Report, previous: Blob | None) -> 
 
 
 def _remember(services: Services, run: Run, end: End, manifest: Manifest) -> None:
-    """Keep what the next run of the export compares with, unless a newer run did."""
+    """Store what the export's next run compares with, unless a newer run already has."""
     success = LastSuccess(
         run_id=run.run_id,
         fingerprint=manifest.fingerprint,
@@ -230,7 +230,7 @@ def _remember(services: Services, run: Run, end: End, manifest: Manifest) -> Non
 
 
 def _write_rejects(services: Services, manifest: Manifest, folded: list[Lane], report: BlobWriter) -> None:
-    """Write every contact of the run's batches that is not confirmed, with its reason."""
+    """Write every unconfirmed contact in the run's batches to the report, with its reason."""
     reasons: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
     for fate in fates(folded):
         if fate.reason:

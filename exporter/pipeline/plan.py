@@ -1,4 +1,4 @@
-"""Plan a run: check everything, read the segments, cut batches, commit the manifest. Nothing is sent before that."""
+"""Plan a run: check everything, read the segments, cut batches, commit the manifest. Only then is anything sent."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
 
 PLANNING_TRIES = 5
-"""How often in a row planning may end in an error that nobody foresaw. It is repeated once the claim of the planner
-that failed has run out, so these take about eight minutes; what is amiss outside is a wait, and is not counted."""
+"""How many times in a row planning may fail with an unexpected error. A retry comes when the failed planner's claim
+expires, so they take about eight minutes in all. A problem outside the app is a wait and does not count."""
 
 
 def plan_run(services: Services, run_id: str) -> None:
-    """Plan the run and send a message for each lane. Does nothing when that has been done, or is being done.
+    """Plan the run and send a message for each lane, unless that is done or in progress.
 
-    A wait or a failure is recorded in the run; only `errors.Unavailable` of the app's own storage is raised.
+    A wait or a failure is recorded in the run; only `errors.Unavailable`, for the app's own storage, is raised.
     """
     run = read_run(services, run_id)
     if run is None or run.end:
@@ -50,7 +50,7 @@ def plan_run(services: Services, run_id: str) -> None:
 
 
 def _plan(services: Services, run: Run) -> Manifest | None:
-    """Claim the run and make its manifest; None when another planner is at it, or when the run waits or has ended."""
+    """Claim the run and make its manifest; None if another planner is working on it, or the run waits or has ended."""
     run_id, planner = run.run_id, services.ids.new()
     attempts = claim(services, run_id, planner)
     if attempts is None:
@@ -70,13 +70,13 @@ def _plan(services: Services, run: Run) -> Manifest | None:
         finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, Problem.of(error))
     except ClaimLostError:
         log.event("plan_claim_lost", runId=run_id)
-    except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever
+    except Exception as error:  # noqa: BLE001 - a defect must not be repeated forever
         _failed(services, run_id, planner, log.defect(error, runId=run_id))
     return None
 
 
 class _Skip(Exception):
-    """There is nothing to do."""
+    """The run has nothing to do."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -103,7 +103,7 @@ def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) 
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
     raise NotReady(
         "source_changing",
-        "The segment's files were replaced while they were read, twice. The run tries again in a minute.",
+        "The segment's files were replaced twice while they were being read. The run tries again in a minute.",
     )
 
 
@@ -115,8 +115,8 @@ def _guard_unchanged(services: Services, run: Run, refreshes: list[Refresh]) -> 
         raise _Skip(
             Problem(
                 code="segment_unchanged",
-                message=f"The segments are the same as those that the run {last.run_id} sent. Start the export by hand,"
-                " or switch off skipUnchanged, to send them again.",
+                message=f"Expected segments that differ from those that the run {last.run_id} sent; they are unchanged."
+                " To send them again, start the export on demand, or turn off skipUnchanged.",
                 culprit=Culprit.SYSTEM,
             )
         )
@@ -139,11 +139,11 @@ def _read(
     payload_path, rejects_path = paths.payload_path(run.run_id, attempt), paths.rejects_path(run.run_id, attempt)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
     writer = PlanWriter(payload, rejects)
-    around = envelope(run.export.list_id, run_automations=run.export.run_automations)
+    request_envelope = envelope(run.export.list_id, run_automations=run.export.run_automations)
     task = Task(
         refreshes=refreshes,
         mapping=mapping_of(run.export, fields),
-        envelope=around,
+        envelope=request_envelope,
         secret=services.ids.new(),
         size=RequestSize(),
         max_contacts=run.export.max_contacts,
@@ -161,7 +161,11 @@ def _read(
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
         fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
-        envelope=(around.prefix.decode(), around.contact_tail.decode(), around.suffix.decode()),
+        envelope=(
+            request_envelope.prefix.decode(),
+            request_envelope.contact_tail.decode(),
+            request_envelope.suffix.decode(),
+        ),
         batches=tuple(map(_entry, left.batches)),
         plan=Plan(
             rows_read=planned.rows_read,
@@ -183,7 +187,10 @@ def _read(
 
 
 def _brake(services: Services, run: Run, planned: Planned, limits: AccountLimits | None, carried: int) -> None:
-    """Hold the run where what was read is implausible, or does not fit into the account. Raises `Stop`."""
+    """Stop the run if what was read is implausible or does not fit into the account.
+
+    Raises `Stop` ("contact_limit", "segment_empty", "size_changed").
+    """
     last = _last_success(services, run)
     known = max(last.known_to(run.host) if last else 0, carried)
     brakes.check_contact_limit(limits, planned.contacts, known)
@@ -193,7 +200,7 @@ def _brake(services: Services, run: Run, planned: Planned, limits: AccountLimits
 
 
 def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
-    """Create the manifest, or return that of a planner who was faster: then these copies are useless."""
+    """Create the manifest; or, if another planner was faster, return its manifest and delete these copies."""
     kept = store.create_or_get(services.blobs, manifest_path(run_id), manifest)
     if kept.payload != manifest.payload:
         services.blobs.delete(manifest.payload)
@@ -215,7 +222,7 @@ def _entry(batch: Batch) -> BatchEntry:
 
 
 def _failed(services: Services, run_id: str, planner: str, what: str) -> None:
-    """Count an error that nobody foresaw; end the run when it comes each time. Until then the sweep tries again."""
+    """Count an unexpected error; end the run after `PLANNING_TRIES` of them. Until then, the sweep tries again."""
 
     def count(run: Run) -> Run | None:
         if run.attempts is None or not run.claimed_by(planner):

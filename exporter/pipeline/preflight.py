@@ -1,4 +1,4 @@
-"""Check the account before the first contact is sent: the key works, the list and the mapped fields exist."""
+"""Check the account before the first contact is sent: the key works, the list and the matched fields exist."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from exporter.pipeline.session import Session, account_limits, all_fields, ask, 
 
 
 def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
-    """Check that the export can work; return its mapped custom fields with their numeric ids.
+    """Check that the export can work; return its matched custom fields with their numeric ids.
 
-    Raises what `answers.as_error` makes of ActiveCampaign's answer, and `Stop` ("list_not_found", "list_not_email",
-    "field_not_found", "field_mapped_twice").
+    Raises what `session.ask` raises, and `Stop` ("list_not_found", "list_not_email", "field_not_found",
+    "field_mapped_twice").
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
-    found = ask(
+    contact_list = ask(
         session,
         wire.get_list(export.list_id),
         account.read_list,
         f"list {export.list_id}",
         not_found="list_not_found",
     )
-    if found.channel not in (None, "email"):
+    if contact_list.channel not in (None, "email"):
         raise Stop(
             "list_not_email",
-            f"Expected list {export.list_id} to be for e-mail; it is for {found.channel}. Choose another.",
+            f"Expected list {export.list_id} to be for e-mail; it is for {contact_list.channel}. Choose another.",
         )
     if not export.data_matching.fields:
         return ()
@@ -36,9 +36,9 @@ def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...
 
 
 def test_connection(session: Session) -> str | None:
-    """Check that the key works and may see lists and custom fields, which exports need.
+    """Check that the key works and may read lists and custom fields, which exports need.
 
-    Returns the account's own name, None where ActiveCampaign does not tell. Raises what `ask` raises.
+    Returns the account's name, or None if the key may not read it. Raises what `session.ask` raises.
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
     ask_page(session, wire.lists, account.read_lists_page, "the lists")
@@ -48,7 +48,10 @@ def test_connection(session: Session) -> str | None:
 
 
 def resolve_fields(export: ExportDefinition, fields: list[account.CustomField]) -> tuple[FieldMapping, ...]:
-    """Find the custom fields that the export names by id or personalization tag."""
+    """Return the custom fields that the export names by id or personalization tag.
+
+    Raises `Stop` ("field_not_found", "field_mapped_twice").
+    """
     by_id = {str(f.id): f for f in fields}
     by_tag = {f.tag.upper(): f for f in fields if f.tag}
     mapped: list[FieldMapping] = []

@@ -1,4 +1,4 @@
-"""What a run still has to send that resumes another."""
+"""What a run that resumes another still has to send."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def refreshes_of(services: Services, export: ExportDefinition) -> list[Refresh]:
 
 
 def fingerprint(refreshes: list[Refresh]) -> str:
-    """Name the exact data of several refreshes together."""
+    """Return a text that identifies the exact data of several refreshes together."""
     return "+".join(sorted(r.fingerprint for r in refreshes))
 
 
 def identity(host: str, export: ExportDefinition, refreshes: list[Refresh]) -> str:
-    """Name what a run sends: which data, where to, and how."""
+    """Return a text that identifies what a run sends: which data, where to, and how."""
     # The same files sent to another list, or with another data matching, are not the same export.
     definition = export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
     return f"{fingerprint(refreshes)}|{host}|{definition}"
 
 
 def check_resumable(services: Services, run: Run, host: str, export: ExportDefinition) -> None:
-    """Check that the export would send today what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
+    """Check that the export would now send what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
     manifest = read_manifest(services, run.run_id)
     try:
         now = identity(host, export, refreshes_of(services, export))
@@ -58,15 +58,15 @@ def _not_resumable() -> Stop:
     return Stop(
         "not_resumable",
         "Expected the segments and the export as they were when the run was planned; they have changed since. Start the"
-        " export instead: that sends what the segments hold now.",
+        " export instead: that sends the current segments.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run sends of what it planned. `carried` and `refused` are of the run that it resumes, if it does.
+    """What a run sends of what it planned. `carried` and `refused` come from the run that it resumes, if any.
 
-    `refused`: the other batches with contacts that did not arrive for good, with the reasons by position.
+    `refused`: batches that are not sent again, with the reasons, by position, of contacts that were finally refused.
     """
 
     batches: tuple[Batch, ...]
@@ -75,7 +75,7 @@ class Left:
 
 
 def what_is_left(services: Services, run: Run, planned: Planned, identity: str) -> Left:
-    """Return all batches, or those of which the run that is resumed has no outcome."""
+    """Return all batches, or those for which the resumed run has no outcome. Raises `Stop` ("not_resumable")."""
     if run.resumes is None:
         return Left(planned.batches)
     earlier = read_run(services, run.resumes)
@@ -84,17 +84,17 @@ def what_is_left(services: Services, run: Run, planned: Planned, identity: str) 
     if earlier is None or manifest is None or manifest.fingerprint != identity:
         raise _not_resumable()
     if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
-        raise _not_resumable()  # a release in between reads the same files in another way
-    found = list(fates(read_lanes(services, earlier).values()))
-    left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, found)
-    here = [by_content[batch.sha256] for batch in manifest.batches]
+        raise _not_resumable()  # a release since then reads the same files differently
+    earlier_fates = list(fates(read_lanes(services, earlier).values()))
+    left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, earlier_fates)
+    batches = [by_content[batch.sha256] for batch in manifest.batches]
     refused: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
-    for fate in found:
+    for fate in earlier_fates:
         if fate.reason and fate.batch not in left:
             refused[fate.batch].update(dict.fromkeys(fate.positions, fate.reason))
     before = what_is_left(services, earlier, planned, identity).refused
     return Left(
-        tuple(here[number] for number in sorted(left)),
+        tuple(batches[number] for number in sorted(left)),
         carried,
-        (*before, *((here[number], reasons) for number, reasons in sorted(refused.items()))),
+        (*before, *((batches[number], reasons) for number, reasons in sorted(refused.items()))),
     )

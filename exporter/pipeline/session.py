@@ -1,4 +1,4 @@
-"""Calls to an ActiveCampaign account, each at its turn in the account's shared rate budget (promise P6)."""
+"""Calls to an ActiveCampaign account, each in its turn in the account's shared rate budget (promise P6)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from exporter.runs.run import Run
 from exporter.services import Services
 
 PATIENCE_S = 20.0
-"""A turn further away than this is not waited for in place: the caller hands over and comes back."""
+"""A caller does not wait in place for a turn that is further away than this: it hands over and comes back later."""
 CALLED_OFF = NotSent("called_off")
 
 
 def session_of(services: Services, run: Run, *, fresh: bool = False) -> Session:
-    """Return the calls to a run's account, with the key that its connection names today. `fresh`: not from the cache.
+    """Return a session with a run's account, using its connection's current key. `fresh` skips the cache.
 
-    The account is the one with which the run began. Its connection may name another secret since then, as it does when
-    the key is rotated by giving `apiKey` in place of `secretName`; if it leads elsewhere or is gone, the run keeps the
-    secret that it began with. Raises what `ports.Secrets.get` raises.
+    The account is the one that the run started with. Its connection may name another secret by now, for example if the
+    key was rotated by giving `apiKey` instead of `secretName`. If the connection now has another host or is gone, the
+    run keeps the secret that it started with. Raises what `ports.Secrets.get` raises.
     """
     connection_id = run.export.connection_id
     connection = read_connection(services, connection_id) if connection_id else None
@@ -47,8 +47,8 @@ class Session:
     def call(self, request: Request, before: Callable[[], bool] | None = None) -> Reply:
         """Wait for a turn and send; `before` runs right before the request leaves, and may call it off.
 
-        Returns `CALLED_OFF` then, and when the turn is over after `before`: what it saw is out of date by now. Raises
-        `Throttled` when the next turn is more than `PATIENCE_S` away.
+        Returns `CALLED_OFF` in that case, and if the turn is over after `before`, because what it checked may be out of
+        date. Raises `Throttled` if the next turn is more than `PATIENCE_S` away.
         """
         clock = self.services.clock
         while True:
@@ -56,14 +56,14 @@ class Session:
             clock.sleep(max(0.0, at - clock.now()))
             if before and not before():
                 return CALLED_OFF
-            # A turn that was missed is not made up for: the limit counts when requests arrive.
+            # A missed turn is lost, because the limit counts when requests arrive.
             if clock.now() <= at + pacing.VALID_S:
                 return self.services.activecampaign.call(self.host, self.api_key, request)
             if before:
                 return CALLED_OFF
 
     def slow_down(self, retry_after_s: float) -> None:
-        """ActiveCampaign refused a request for its rate: nobody sends to this account for a while."""
+        """Hold back every sender to this account for a while: ActiveCampaign refused a request for its rate."""
         log.event("throttled", host=self.host, retryAfterS=retry_after_s)
         now = self.services.clock.now()
         self._change(lambda budget: (pacing.penalise(budget, now, retry_after_s), None))
@@ -75,7 +75,7 @@ class Session:
             if at - now > PATIENCE_S:
                 raise Throttled(
                     "throttled",
-                    "ActiveCampaign wants fewer requests; the run goes on by itself.",
+                    "ActiveCampaign wants fewer requests. The run continues automatically.",
                     retry_after_s=at - now,
                 )
             return budget, at
@@ -104,18 +104,18 @@ class Session:
         blob = self.services.blobs.read(path)
         if blob:
             return pacing.Budget.from_json(blob.data), blob.etag
-        # Created empty, as two who create the same content both succeed; only one of them can replace it.
+        # Created empty: two workers that create the same content both succeed, but only one of them can replace it.
         return pacing.Budget(), self.services.blobs.create(path, pacing.Budget().to_json())
 
 
 # --- Questions ---
 
 MAX_EXCLUSIONS = 1_000
-"""Ten requests; a longer list leaves some failures without this reason."""
+"""Ten requests. With a longer list, some failures do not get this reason."""
 
 
 def account_limits(session: Session) -> account.AccountLimits | None:
-    """Return name and contact limit of the account, or None: only keys of administrators may ask."""
+    """Return the account's name and contact limit, or None if the key is not an administrator's."""
     try:
         return ask(session, wire.account_limits(), account.read_account, "the account's limits")
     except Stop as error:
@@ -131,13 +131,13 @@ def ask[T](
     what: str,
     not_found: str = "not_found",
 ) -> T:
-    """Send a request that only reads; return what was read, or raise what `answers.as_error` makes of it."""
+    """Send a read-only request; return what was read, or raise what `outcomes.as_error` makes of the outcome."""
     value = read(session.call(request))
     if isinstance(value, outcomes.ErrorOutcome):
         if isinstance(value, outcomes.RateLimited):
             session.slow_down(value.retry_after_s)
         if isinstance(value, outcomes.KeyRefused) and request != wire.who_am_i():
-            # Every check first asks whose key it is, so this is a matter of permission, unless the key was replaced.
+            # Every check first asks whose key it is, so this is a missing permission, unless the key was replaced.
             ask(session, wire.who_am_i(), account.read_user, "the API key's user")
         raise outcomes.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
     return value
@@ -154,9 +154,9 @@ def all_lists(session: Session) -> list[account.ContactList]:
 
 
 def exclusions(session: Session) -> tuple[account.Exclusion, ...]:
-    """Return the account's e-mail exclusion list, its first `MAX_EXCLUSIONS` entries; empty where it cannot be read.
+    """Return the first `MAX_EXCLUSIONS` entries of the account's e-mail exclusion list; none if it cannot be read.
 
-    It only explains why somebody was not imported, so nothing waits for it.
+    The list only explains why someone was not imported, so nothing waits for it.
     """
     pages = _pages(session, wire.exclusions, account.read_exclusions_page, "the exclusion list")
     try:
@@ -172,7 +172,7 @@ def ask_page[T](
     what: str,
     offset: int = 0,
 ) -> account.ListingPage[T]:
-    """Ask for a page of a listing, as `ask` does."""
+    """Return a page of a listing. Raises what `ask` raises."""
     return ask(session, request(offset), lambda reply: read(reply, offset), what)
 
 

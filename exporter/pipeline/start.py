@@ -1,4 +1,4 @@
-"""Start a run: at most one at a time for an export, however often and from wherever it is asked for."""
+"""Start a run: at most one at a time per export, however often and from wherever it is requested."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from exporter.tally.count import Tally
 
 
 class Outcome(StrEnum):
-    """What became of a request to start."""
+    """The result of a request to start."""
 
     STARTED = "started"
-    JOINED = "joined"  # another run of the export is going; that one is returned
-    KNOWN = "known"  # this very run had been started before
+    JOINED = "joined"  # another run of the export is in progress; that one is returned
+    KNOWN = "known"  # this run was started before
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run that answers the request, and how it came about."""
+    """The run that answers the request, and whether the request started it."""
 
     run: Run
     outcome: Outcome
@@ -43,9 +43,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What is asked for.
+    """What to start.
 
-    `force`: whatever the size of the segments; `resumes`: only for the contacts of which that run has no outcome.
+    `force`: whatever the size of the segments. `resumes`: only the contacts for which that run has no outcome.
     """
 
     export: Export
@@ -85,7 +85,7 @@ def start(services: Services, request: StartRequest, run_id: str) -> Started:
 
 
 def _known(services: Services, run: Run) -> Started:
-    """Return the run that answers a request which was seen before."""
+    """Return the run that answers a repeated request."""
     instead = read_run(services, run.end.instead) if run.end and run.end.instead else None
     return Started(instead, Outcome.JOINED) if instead else Started(run, Outcome.KNOWN)
 
@@ -117,20 +117,20 @@ def connection_of(services: Services, export: Export) -> Connection:
         raise Stop(
             "connection_not_found",
             f"The export {export.id!r} uses the connection {export.connection_id!r}, which does not exist. Give it"
-            " another.",
+            f" another with PUT /exports/{export.id}.",
         )
     return connection
 
 
 def start_on_demand(services: Services, request: StartRequest) -> Started:
-    """Start a run that a person asked for; the run that is going on, if there is one, answers the request too."""
+    """Start a run that a person requested; if a run is already in progress, return that one. Raises as `start` does."""
     return start(services, request, new_run_id(request.export.id, services.clock.now(), services.ids.new()))
 
 
 def start_once(services: Services, request: StartRequest, key: str, body: bytes) -> Started:
-    """Start a run at most once for an idempotency key; a repetition gets the same run, finished or not.
+    """Start a run at most once per idempotency key; a repeated request gets the same run, finished or not.
 
-    Raises `Stop` ("idempotency_key_reused") when the key came with another `body` before.
+    Raises `Stop` ("idempotency_key_reused") if the key came with another `body` before, and what `start` raises.
     """
     export_id = request.export.id
     path, digest = key_path(export_id, key), hashlib.sha256(body).hexdigest()
@@ -139,19 +139,20 @@ def start_once(services: Services, request: StartRequest, key: str, body: bytes)
     if kept.request_sha256 != digest:
         raise Stop(
             "idempotency_key_reused",
-            "This Idempotency-Key came with a different request before. Use a new key for a new request.",
+            "Expected the request that this Idempotency-Key first came with, found another. Use a new key for a new"
+            " request.",
         )
     started = start(services, request, kept.run_id)
     if started.outcome is Outcome.JOINED:
-        # A repetition may come when that run is over: it gets the same answer, and does not start another.
+        # A repeated request may come after that run is over. It gets the same answer and does not start another.
         return _known(services, _stand_aside(services, request, kept.run_id, started.run))
     return started
 
 
 def start_each[T](services: Services, begin: Callable[[Export], T]) -> Iterator[tuple[str, T | ExporterError]]:
-    """Begin every export that has an active schedule; yield its id with what came of it.
+    """Call `begin` for every export that has an active schedule; yield the export's id and the result or error.
 
-    One export's trouble, even if nobody foresaw it, does not keep the others from starting.
+    A failure of one export, even an unexpected one, does not keep the others from starting.
     """
     for path in list(services.blobs.names(EXPORTS)):
         export_id = path.removeprefix(EXPORTS).removesuffix(".json")
@@ -169,10 +170,10 @@ def start_each[T](services: Services, begin: Callable[[Export], T]) -> Iterator[
 
 
 def start_scheduled(services: Services, occurrence: float) -> list[Started]:
-    """Start every export with an active schedule for the occurrence of the timer at `occurrence` (epoch seconds).
+    """Start every export with an active schedule for the timer's occurrence at `occurrence` (epoch seconds).
 
-    An export whose previous run is still going gets the record of a skipped run. Raises the last `Wait` when all have
-    been tried: the same call may start the others later.
+    An export whose previous run is still in progress gets the record of a skipped run. Raises the last `Wait` after all
+    exports have been tried: the same call may start the rest later.
     """
 
     def begin(export: Export) -> Started:
@@ -197,10 +198,11 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
 
 
 def _stand_aside(services: Services, request: StartRequest, run_id: str, previous: Run) -> Run:
-    """Record a run that does nothing because another one is going; return the record of `run_id`, whoever made it."""
+    """Record a run that does nothing because another is in progress; return the record of `run_id`, whoever made it."""
     problem = Problem(
         code="previous_run_active",
-        message=f"The run {previous.run_id} of this export was still going. The next request or occurrence starts one.",
+        message=f"The run {previous.run_id} of this export was still in progress. The next request or occurrence starts"
+        " one.",
         culprit=Culprit.SYSTEM,
     )
     now = services.clock.now()

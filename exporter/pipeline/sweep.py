@@ -26,16 +26,16 @@ from exporter.runs.run import Problem, Run
 from exporter.services import Services
 
 GRACE_S = 30.0
-"""A message that was just sent gets this long to arrive before another is sent."""
+"""How long a message that was just sent has to arrive before another is sent."""
 SILENT_S = 900.0
-"""A lane that should work and has been silent for so long is worth an alert; the sweep has tried to wake it by then."""
+"""A lane that has work but is silent for this long is worth an alert; the sweep has tried to wake it by then."""
 _RUN_TIME = re.compile(r"\.(\d{8}T\d{6})Z\.")
 
 
 def sweep(services: Services) -> None:
-    """Wake what waits, re-seed what stopped, end what is over, delete what is past its time.
+    """Wake what waits, restart what has stopped, end what is over, delete what has expired.
 
-    One export's trouble is logged and does not keep the others from being swept.
+    A failure of one export is logged and does not keep the others from being swept.
     """
     for path in list(services.blobs.names(SLOTS)):
         with _alone(path):
@@ -48,12 +48,12 @@ def sweep(services: Services) -> None:
 
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
-    """Keep the trouble with one thing from the others."""
+    """Log a failure, so that it does not affect the rest of the sweep."""
     try:
         yield
     except ExporterError as error:
         log.event("sweep_failed", level=logging.ERROR, path=path, code=error.code)
-    except Exception as error:  # noqa: BLE001 - as above, also when nobody foresaw it
+    except Exception as error:  # noqa: BLE001 - an unexpected failure must not affect the rest either
         log.defect(error, path=path)
 
 
@@ -89,7 +89,7 @@ def _drive(services: Services, run: Run) -> None:
 
 
 def _stop(services: Services, run: Run) -> Run:
-    """Stop a run that has contacts left to send; the cause is what it waits for, if it does."""
+    """Stop a run that has contacts left to send; the problem is what it waits for, if anything."""
     left = [lane for lane in read_lanes(services, run).values() if any(lane.pending())]
     if not left:
         return run
@@ -98,7 +98,7 @@ def _stop(services: Services, run: Run) -> Run:
     else:
         problem = Problem(
             code="run_too_long",
-            message=f"Expected all contacts to be sent within {LAST_CALL_S / 3_600:.0f} hours, since the working copy"
+            message=f"Expected all contacts to be sent within {LAST_CALL_S / 3_600:.0f} hours, because the working copy"
             " with their data is deleted after a day; some are left. Resume the run, or start the export again. If this"
             " keeps happening, check whether other exports or integrations are using up the account's rate limit.",
             culprit=Culprit.EXTERNAL,
@@ -126,7 +126,7 @@ def _expire(services: Services) -> None:
 
 
 def _copied_at(run: Run) -> float:
-    """Return when the run's working copy was written, or may have been at the latest."""
+    """Return when the run's working copy was written, or the latest time when it may have been."""
     return run.plan.at if run.plan else run.claim.at if run.claim else run.requested_utc
 
 
@@ -137,6 +137,6 @@ def _delete(services: Services, path: str) -> None:
 
 
 def _requested_at(path: str) -> float:
-    """Return when the run of a blob was requested (epoch seconds); never, so to speak, for a blob of no run."""
+    """Return when the run of a blob was requested, in epoch seconds; infinity for a blob that belongs to no run."""
     requested = _RUN_TIME.search(path)
     return datetime.strptime(requested.group(1), "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp() if requested else inf

@@ -1,7 +1,7 @@
-"""Work on a lane: send its batches, one request at its turn, and ask for the outcomes, until the time is used up.
+"""Work on a lane until its time is up: send its batches, each request in its turn, and ask for the outcomes.
 
-Every request is preceded by an append to the lane's ledger. The append fails for a worker that lost the lane, so that
-it sends nothing; and what it recorded tells the next worker where to go on.
+Every request is preceded by an append to the lane's ledger. The append fails for a worker that has lost the lane, so it
+sends nothing; and the ledger shows the next worker where to continue.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from exporter.runs.run import Problem, Run
 from exporter.services import Services
 
 CHECK_CANCEL_S = 10.0
-"""How often a worker looks whether the run was canceled. With a turn of at most 20 s and a request of at most 60 s to
+"""How often a worker checks whether the run was canceled. With a turn of at most 20 s and a request of at most 60 s to
 finish, no new request begins later than 60 s after a cancel (promise P8)."""
 NAP_S = 10.0
 PATIENT_WAITS = 3
-"""How many waits without progress a refusal of the request as such is given before the run stops."""
+"""After this many waits without progress, a refusal of the whole request stops the run."""
 
 
 def upload_lane(services: Services, run_id: str, number: int) -> None:
-    """Work on the lane if it has work and no living worker; then pass it on, or end the run.
+    """Work on the lane if it has work and no live worker; then pass it on, or end the run.
 
-    Only `errors.Unavailable` of the app's own storage is raised; the sweep finds the lane again.
+    Raises only `errors.Unavailable`, for the app's own storage; the sweep finds the lane again.
     """
     now = services.clock.now()
     run = read_run(services, run_id)
@@ -64,7 +64,7 @@ def upload_lane(services: Services, run_id: str, number: int) -> None:
     try:
         worker.work()
     except Changed:
-        log.event("lane_lost", runId=run_id, lane=number, by=worker.me)
+        log.event("lane_lost", runId=run_id, lane=number, by=worker.worker_id)
 
 
 @dataclass(slots=True)
@@ -74,19 +74,19 @@ class _Worker:
     services: Services
     run: Run
     run_read_at: float
-    """When `run` was read, in epoch seconds; cancels since then are not known yet."""
+    """When `run` was read, in epoch seconds; a cancel since then has not been noticed yet."""
     number: int
     manifest: Manifest
     lane: Lane
-    me: str
+    worker_id: str
     _account: Session = field(init=False)
     _inquiry: Inquiry = field(init=False)
 
     def work(self) -> None:
-        """Claim the lane, work until its end or the end of the time, hand over. Raises `Changed` when it is lost."""
+        """Claim the lane, work until it is over or time is up, then hand over. Raises `Changed` if the lane is lost."""
         clock = self.services.clock
         credentials_before = self.lane.waiting is not None and self.lane.waiting["code"] == "credentials_refused"
-        self._append(events.claimed(clock.now(), self.me))
+        self._append(events.claimed(clock.now(), self.worker_id))
         deadline = clock.now() + self.services.settings.lane_time_budget_s
         try:
             self._account = session_of(self.services, self.run, fresh=credentials_before)
@@ -96,12 +96,13 @@ class _Worker:
             self._stop(error)
             resume_at = clock.now()
         except Wait as error:
-            return self._wait(error)
+            self._wait(error)
+            return
         except Changed:
             raise
-        except Exception as error:  # noqa: BLE001 - a defect must not be repeated for ever; a wait ends after a day
+        except Exception as error:  # noqa: BLE001 - a defect must not be repeated forever; a wait ends after a day
             what = log.defect(error, runId=self.run.run_id, lane=self.number)
-            return self._wait(
+            self._wait(
                 Wait(
                     "defect",
                     f"Uploading failed with an unexpected error ({what}). Please report it. It will be retried"
@@ -109,12 +110,12 @@ class _Worker:
                     Culprit.SYSTEM,
                 )
             )
+            return
         self._append(events.released(clock.now()))
         if resume_at is None:
             finish.finish(self.services, self.run.run_id)
         else:
             self._pass_on(resume_at)
-        return None
 
     @property
     def _last_answer_at(self) -> float:
@@ -125,7 +126,7 @@ class _Worker:
         send_hint(self.services, UPLOAD_QUEUE, {"runId": self.run.run_id, "lane": self.number}, delay_s)
 
     def _until(self, deadline: float) -> float | None:
-        """Take steps until the deadline; return when to go on (epoch seconds), or None when the lane is over."""
+        """Take steps until the deadline; return when to continue (epoch seconds), or None if the lane is over."""
         clock, settings = self.services.clock, self.services.settings
         after_send = False
         while (now := clock.now()) < deadline:
@@ -160,7 +161,7 @@ class _Worker:
         reply = self._account.call(wire.bulk_import(body, count), before=lambda: self._may_send(portion))
         now = self.services.clock.now()
         if reply is CALLED_OFF:
-            if not self.run.halted:  # recorded, and then the turn was over
+            if not self.run.halted:  # the turn ended after "sending" was recorded
                 self._append(events.not_queued(now, *portion.key, CALLED_OFF.reason))
             return
         outcome = imports.bulk_outcome(reply)
@@ -168,15 +169,15 @@ class _Worker:
             case outcomes.Accepted(import_id, queued):
                 self._append(events.accepted(now, *portion.key, import_id, queued))
             case outcomes.ContactsRefused():
-                named, faults = outcome.positions, outcome.reasons
-                self._append(events.refused(now, *portion.key, named, faults))
+                self._append(events.refused(now, *portion.key, outcome.positions, outcome.reasons))
             case outcomes.Ambiguous(reason, retry_after_s):
-                # The portion stays "sending": its outcome is unknown, and sending it again will count as a repeat.
+                # The portion stays "sending": its outcome is unknown, and sending it again counts as a resend.
                 if retry_after_s is not None:
                     self._account.slow_down(retry_after_s)
                 raise Unavailable(
                     "activecampaign_unavailable",
-                    f"ActiveCampaign's answer to a bulk import did not arrive ({reason}). It is sent again by itself.",
+                    f"ActiveCampaign's answer to a bulk import did not arrive ({reason}). The request is sent again"
+                    " automatically.",
                     retry_after_s=retry_after_s,
                 )
             case _:
@@ -184,7 +185,7 @@ class _Worker:
                 self._react(outcome)
 
     def _may_send(self, portion: Portion) -> bool:
-        """Look for a cancel, then pass the fence: the append fails for a worker that lost the lane."""
+        """Check for a cancel, then pass the fence: the append fails for a worker that has lost the lane."""
         now = self.services.clock.now()
         self._look_for_cancel(now)
         if self.run.halted:
@@ -202,14 +203,15 @@ class _Worker:
     def _react(self, outcome: outcomes.ErrorOutcome) -> None:
         match outcome:
             case outcomes.RateLimited(retry_after_s):
-                return self._account.slow_down(retry_after_s)
+                self._account.slow_down(retry_after_s)
+                return
             case outcomes.NoAnswer(retry_after_s=float(retry_after_s)):
                 self._account.slow_down(retry_after_s)
             case outcomes.RequestRefused(reason) if self.lane.waits < PATIENT_WAITS:
-                # A limit may be worded in a new way: only a refusal that stays is one that a person has to look at.
+                # It may be a limit in unfamiliar words, so only a refusal that persists needs a person.
                 raise Unavailable(
                     "activecampaign_unavailable",
-                    f"ActiveCampaign rejected the whole request ({reason}). It will be retried a few times.",
+                    f"ActiveCampaign refused the whole request ({reason}). It is retried a few times.",
                 )
         raise outcomes.as_error(outcome, "a bulk import")
 
@@ -229,7 +231,7 @@ class _Worker:
             self.run = read_run(self.services, self.run.run_id) or self.run
 
     def _wait(self, error: Wait) -> None:
-        """Record what the lane waits for and until when. A message wakes it, or else the sweep; no attempt is burnt."""
+        """Record what the lane waits for and until when; a message or the sweep wakes it."""
         now = self.services.clock.now()
         since = self.lane.waiting_since or now
         if now - since > self.services.settings.retry_for_s:
@@ -240,7 +242,7 @@ class _Worker:
         self._pass_on(until)
 
     def _stop(self, error: Stop) -> None:
-        """Record that no batch of this run can work any more; every lane sees it."""
+        """Stop the whole run: no further batch can succeed. Every lane sees it in the run's record."""
         problem = Problem.of(error)
         log.event("run_stopped", level=logging.ERROR, runId=self.run.run_id, code=error.code)
         stopped = change_run(

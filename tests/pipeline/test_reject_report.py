@@ -192,7 +192,7 @@ def test_the_report_of_a_run_that_resumes_names_those_whom_the_run_before_could_
 @pytest.mark.parametrize(
     ("then", "status", "sentence"),
     [
-        ("size", RunStatus.FAILED, "The segments hold 5 rows; the last successful run read 1002."),
+        ("size", RunStatus.FAILED, "rows than the 1002 of the last successful run, found 5."),
         ("cancel", RunStatus.CANCELED, "the run ended before any contact was sent (canceled)."),
     ],
 )

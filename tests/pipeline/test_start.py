@@ -95,7 +95,7 @@ def test_the_same_idempotency_key_gets_the_same_run_even_when_it_is_over(fakes: 
 def test_an_idempotency_key_is_good_for_one_request_only(fakes: Fakes) -> None:
     export = make_export(fakes)
     start_once(fakes.services, export, "ada", "key", b"{}")
-    with pytest.raises(Stop, match="different request"):
+    with pytest.raises(Stop, match="first came with, found another"):
         start_once(fakes.services, export, "ada", "key", b'{"force":true}')
 
 
