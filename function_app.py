@@ -1,4 +1,4 @@
-"""The triggers: turn a timer, a request or a message into one call of a step. Nothing is connected at import."""
+"""The triggers: turn a timer, a request or a message into one call of a step. Importing this connects to nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import azure.functions as func
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 ANY_METHOD = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
-"""Every HTTP function takes every method, so that a wrong one is answered with a problem and not by the host's 404."""
+"""Every HTTP function accepts every method, so that a wrong one gets a problem answer instead of the host's 404."""
 
 
 @app.timer_trigger(arg_name="timer", schedule="%EXPORT_SCHEDULE%")
@@ -20,7 +20,7 @@ def scheduled_start(timer: func.TimerRequest) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger needs an argument
-    """Look for work that stopped, and make it go on."""
+    """Look for work that has stopped, and restart it."""
     from exporter import triggers
 
     triggers.sweep()
@@ -36,7 +36,7 @@ def plan_run(message: func.QueueMessage) -> None:
 
 @app.queue_trigger(arg_name="message", queue_name="upload-lane", connection="ExportStorage")
 def upload_lane(message: func.QueueMessage) -> None:
-    """Work on a lane of a run: send its batches, ask for their outcome."""
+    """Work on a lane of a run: send its batches, ask for the outcomes of imports."""
     from exporter import triggers
 
     triggers.upload_lane(message.get_body())
@@ -44,7 +44,7 @@ def upload_lane(message: func.QueueMessage) -> None:
 
 @app.queue_trigger(arg_name="message", queue_name="upload-lane-poison", connection="ExportStorage")
 def upload_lane_poison(message: func.QueueMessage) -> None:
-    """Report a message that failed too often; the sweep makes the lane go on."""
+    """Report a message that failed too often; the sweep continues the lane."""
     from exporter import triggers
 
     triggers.poisoned("upload-lane", message.get_body())
@@ -52,7 +52,7 @@ def upload_lane_poison(message: func.QueueMessage) -> None:
 
 @app.queue_trigger(arg_name="message", queue_name="plan-run-poison", connection="ExportStorage")
 def plan_run_poison(message: func.QueueMessage) -> None:
-    """Report a message that failed too often; the sweep makes the run go on."""
+    """Report a message that failed too often; the sweep continues the run."""
     from exporter import triggers
 
     triggers.poisoned("plan-run", message.get_body())
@@ -66,13 +66,13 @@ def run_export(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("runs/{id}", methods=ANY_METHOD)
 def run_status(req: func.HttpRequest) -> func.HttpResponse:
-    """Say how a run is doing."""
+    """Show a run."""
     return _answer(req, "runs", req.route_params["id"])
 
 
 @app.route("health", methods=ANY_METHOD, auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Say whether the app is live and configured."""
+    """Report whether the app is live and configured."""
     return _answer(req, "health")
 
 

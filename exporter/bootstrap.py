@@ -1,7 +1,7 @@
-"""Settings and real adapters become services. The only place that reads the environment.
+"""Make services from the settings and the real adapters. The only place that reads the environment.
 
-Nothing is connected when this module is imported, so that the functions index even where a setting is wrong; heavy
-libraries load with the first use.
+Importing this module connects to nothing, so the host can index the functions even if a setting is wrong; heavy
+libraries load on first use.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 5.0, "read_timeout": 20.0, "retry_total": 3}
 BACKOFF: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 2, "random_jitter_range": 1}
-"""Of the clients of Azure, in seconds: a call that is never answered fails within two minutes, before `LANE_STALE_S`
-makes others take its worker for dead. By themselves, the storage clients wait 60 s for an answer, and 15 s and more
-before each of three repetitions: one lost connection costs a lane 15 s, and a silent service five minutes
+"""Time-outs and retries of the Azure clients, in seconds: a call that is never answered fails within two minutes,
+before its worker counts as dead after `LANE_STALE_S`. By default, the storage clients wait 60 s for an answer, and 15 s
+or more before each of three retries, so a lost connection costs a lane 15 s, and a silent service five minutes
 (https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python). The Key Vault client
 waits 300 s, eleven times (https://learn.microsoft.com/python/api/overview/azure/core-readme#configurations)."""
 
 
 def _session(threads: int) -> requests.Session:
-    """Return a session of the SDK's clients that keeps a connection for each thread.
+    """Return a session for the SDK's clients that keeps one connection per thread.
 
-    By themselves they keep ten, and each thread more makes a new connection for each of its calls. No redirect and no
-    repetition, as in the SDK's own sessions: that is the business of its policies.
+    By default, they keep ten, and every further thread opens a new connection for each call. As in the SDK's own
+    sessions, there are no redirects and no retries, because the SDK's policies handle those.
     """
     import requests  # noqa: PLC0415
     from urllib3.util import Retry  # noqa: PLC0415
@@ -49,7 +49,7 @@ def settings() -> Settings:
 
 @cache
 def services() -> Services:
-    """Return the services of this process; made on first use, and again after a failure.
+    """Return the services of this process; they are made on first use, or on the next one after a failure.
 
     Raises `Stop` ("unusable_settings") with all problems.
     """

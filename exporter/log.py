@@ -1,6 +1,6 @@
-"""One line of JSON an event: a stable `action`, ids and counts. Never personal data, never a secret.
+"""Log events, one line of JSON per event: a stable `action`, ids and counts; never personal data or secrets.
 
-Azure Functions drops the `extra` of log records, so the line itself is the structure; queries read it with
+Azure Functions drops the `extra` of log records, so the line itself holds the structure; queries read it with
 `parse_json(message)`.
 """
 
@@ -12,20 +12,20 @@ import orjson
 
 _log = logging.getLogger("exporter")
 
-# The SDKs write every request with its URL at INFO; ours is the log that is to be read.
+# At INFO, the SDKs log every request with its URL, which would drown our own events.
 for _name in ("azure", "urllib3", "msal"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 def event(action: str, *, level: int = logging.INFO, **fields: str | float | None) -> None:
-    """Write one event. Field values are ids, codes and counts."""
+    """Log an event. Field values are ids, codes and counts."""
     _log.log(level, orjson.dumps({"action": action, **fields}).decode())
 
 
 def defect(error: BaseException, **fields: str | float | None) -> str:
-    """Write that something went wrong that nobody foresaw; return its kind and its place in the code.
+    """Log an unexpected error; return its kind and its place in the code.
 
-    The text of the error is left out: it may hold data.
+    The error's text is left out, because it may contain personal data.
     """
     trace = error.__traceback__
     while trace and trace.tb_next:

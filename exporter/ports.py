@@ -1,7 +1,7 @@
 """What the steps of the pipeline need from outside, and nothing else.
 
-Each port has one real adapter (storage/, secrets.py, activecampaign/client.py) and one in-memory fake in
-tests/fakes.py; one contract suite in tests/contracts runs on both.
+Each port has a real adapter in exporter/adapters and an in-memory fake in tests/fakes.py; the contract tests in
+tests/contracts run on both.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from exporter.activecampaign.wire import Reply, Request
 
 
 class Changed(Exception):
-    """A conditional write found something else than expected: somebody was faster. Read again and decide anew."""
+    """A conditional write found something unexpected, because another writer was faster. Read and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob as read: its bytes, its ETag, and its age in seconds by the clock of the storage service."""
+    """A blob as read: its bytes, its ETag, and its age in seconds by the storage service's clock."""
 
     data: bytes
     etag: str
@@ -27,7 +27,7 @@ class Blob:
 
 
 class BlobWriter(Protocol):
-    """Writes a block blob in pieces; nothing is visible before `commit`. Memory stays bounded."""
+    """Writes a block blob in pieces, with bounded memory; nothing is visible before `commit`."""
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -39,46 +39,46 @@ class BlobWriter(Protocol):
 class Blobs(Protocol):
     """The app's own blobs. A path is `<container>/<name>`.
 
-    Every method raises `errors.Unavailable` when storage does not answer. A write whose answer was lost is settled by
-    reading back: what is stored equals what was to be written, so it succeeded.
+    Every method raises `errors.Unavailable` if storage does not answer. A write whose answer was lost is settled by
+    reading back: it succeeded if what is stored equals what was to be written.
     """
 
     def read(self, path: str) -> Blob | None:
-        """Return the whole blob, or None when there is none."""
+        """Return the whole blob, or None if there is none."""
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
-        """Return up to `length` bytes from `offset` on, as many as there are; None when there is no such blob."""
+        """Return up to `length` bytes starting at `offset`, or None if there is no such blob."""
 
     def create(self, path: str, data: bytes) -> str:
-        """Create a blob and return its ETag; `Changed` when one with other content exists."""
+        """Create a blob and return its ETag. Raises `Changed` if one with different content exists."""
 
     def replace(self, path: str, data: bytes, etag: str) -> str:
-        """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
+        """Replace the blob that has this ETag and return its new ETag. Raises `Changed` if it has changed since."""
 
     def append(self, path: str, data: bytes, at: int) -> int:
-        """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
+        """Append to a log of `at` bytes (0: create it); return its new length. Raises `Changed` at any other length."""
 
     def delete(self, path: str) -> None:
-        """Delete the blob; fine when there is none."""
+        """Delete the blob, if there is one."""
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Yield the paths that begin with `prefix`, in alphabetical order."""
+        """Yield the paths that start with `prefix`, in alphabetical order."""
 
     def writer(self, path: str) -> BlobWriter:
         """Begin a block blob."""
 
     def stream(self, path: str) -> Iterator[bytes] | None:
-        """Yield the bytes of a large blob in pieces, or None when there is none."""
+        """Return the bytes of a large blob in pieces, or None if there is none."""
 
     def extension(self, path: str) -> BlobWriter | None:
-        """Begin anew what stands after the first commit of a `writer` blob; None when there is no such blob.
+        """Begin to replace what follows the first commit of a `writer` blob; None if there is no such blob.
 
-        The commit raises `Changed` when the blob has changed since this call: the newer of two extensions stays.
+        The commit raises `Changed` if the blob has changed since this call, so the first extension to commit wins.
         """
 
 
 class Messages(Protocol):
-    """The queues. A message is a hint: it may come late, twice or not at all."""
+    """The queues. A message is a hint: it may arrive late, twice or not at all."""
 
     def send(self, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
         """Send a small JSON object, visible after `delay_s` seconds. Raises `errors.Unavailable`."""
@@ -88,21 +88,21 @@ class Secrets(Protocol):
     """Key Vault."""
 
     def get(self, name: str, *, fresh: bool = False) -> str:
-        """Return the secret; `fresh` skips the cache. Raises `errors.Unavailable`, also when there is none."""
+        """Return the secret; `fresh` skips the cache. Raises `errors.Unavailable`, also if there is none."""
 
     def set(self, name: str, value: str) -> None:
         """Store a new version. Raises `errors.Unavailable`."""
 
 
 class ActiveCampaign(Protocol):
-    """HTTPS to one ActiveCampaign account at a time. Never raises for what the other side or the network does."""
+    """HTTPS to one ActiveCampaign account at a time. Never raises for a failure of the other side or the network."""
 
     def call(self, host: str, api_key: str, request: Request) -> Reply:
-        """Send one request and return what came back, or what is known of the failure."""
+        """Send one request and return the answer, or what is known about the failure."""
 
 
 class Clock(Protocol):
-    """Time, so that tests and simulations can make it pass."""
+    """Time, which tests and simulations control."""
 
     def now(self) -> float:
         """Return the time in seconds since the epoch, UTC."""
@@ -112,7 +112,7 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """Randomness, so that simulations can repeat it."""
+    """Randomness, which simulations can repeat."""
 
     def new(self) -> str:
         """Return 32 random hexadecimal digits (128 bits)."""

@@ -1,4 +1,4 @@
-"""The queues: their names, and how a hint is sent."""
+"""The names of the queues, and how to send a hint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UPLOAD_QUEUE = "upload-lane"
 
 
 def send_hint(services: Services, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
-    """Send a message; when the queue does not answer, the sweep will send another."""
+    """Send a message; if the queue does not answer, the sweep will send another."""
     try:
         services.messages.send(queue, body, delay_s)
     except Unavailable as error:

@@ -1,4 +1,4 @@
-"""All that a step needs from outside, in one value."""
+"""Everything that a step needs from outside, in one value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.source.files import SegmentFiles
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a step needs from outside; made once per process by `bootstrap`, or by a test with fakes."""
+    """Everything that a step needs from outside; made once per process by `bootstrap.services`, or by a test."""
 
     settings: Settings
     blobs: Blobs

@@ -1,4 +1,4 @@
-"""What the triggers call: decode, call one step, answer. Also how a failure of the app's own storage ends."""
+"""What the triggers call: decode, call one step, answer. Also how a failure of the app's own storage is handled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporter.runs.run import RUN_ID
 
 MAX_LANE = 64
 SCHEDULE_TRIES, SCHEDULE_PAUSE_S = 10, 30.0
-"""A timer that meets an outage of storage tries for five minutes; starting twice is starting once."""
+"""During a storage outage, a timer tries for five minutes; starting an occurrence is safe to repeat."""
 
 
 _ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Junk(ValueError):
 
 
 def scheduled_start(schedule_status: Mapping[str, Any] | None, *, past_due: bool) -> None:
-    """Start every export with an active schedule, once for the occurrence that the timer stands for."""
+    """Start every export with an active schedule, once per occurrence of the timer."""
     from exporter.pipeline.start import start_scheduled  # noqa: PLC0415 - heavy imports load with the first use
 
     services = bootstrap.services()
@@ -36,31 +36,33 @@ def scheduled_start(schedule_status: Mapping[str, Any] | None, *, past_due: bool
     for attempt in range(1, SCHEDULE_TRIES + 1):
         try:
             started = start_scheduled(services, occurrence)
-            return log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
         except Wait as error:
-            # The host counts this occurrence as done whatever happens here, so nobody else would start it.
+            # The host counts this occurrence as done whatever happens here, so nothing else would start it.
             log.event("schedule_waits", level=logging.WARNING, code=error.code, attempt=attempt)
             services.clock.sleep(SCHEDULE_PAUSE_S)
-    return log.event("schedule_missed", level=logging.ERROR, occurrence=occurrence)
+        else:
+            log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
+            return
+    log.event("schedule_missed", level=logging.ERROR, occurrence=occurrence)
 
 
 def occurrence_of(schedule_status: Mapping[str, Any] | None, now: float) -> float:
     """Return the occurrence being executed, in epoch seconds.
 
-    The host hands the status over before it advances it, so `Next` is the occurrence that fires now, also when it fires
-    late or twice (azure-webjobs-sdk-extensions, TimerListener). Without a status, the minute counts.
+    The host passes the status before it advances it, so `Next` is the occurrence that fires now, even if it fires late
+    or twice (azure-webjobs-sdk-extensions, TimerListener). Without a status, it is the start of the current minute.
     """
     text = str((schedule_status or {}).get("Next") or "")
     try:
         occurrence = to_epoch(text)
     except ValueError:
         return now - now % 60
-    # A first run has no stored status: the host then gives a date long past. Clocks of instances may differ by minutes.
+    # Before a timer has a stored status, the host passes a date long past. Instances' clocks may differ by minutes.
     return occurrence if -600 <= now - occurrence < 86_400 else now - now % 60  # noqa: PLR2004
 
 
 def sweep() -> None:
-    """Look for work that stopped, and make it go on."""
+    """Look for work that has stopped, and restart it."""
     from exporter.pipeline.sweep import sweep as step  # noqa: PLC0415
 
     _quietly("sweep", lambda: step(bootstrap.services()))
@@ -83,7 +85,7 @@ def upload_lane(body: bytes) -> None:
 
 
 def poisoned(queue: str, body: bytes) -> None:
-    """Report a message that failed too often. Its run is in the records, so the sweep makes it go on."""
+    """Report a message that failed too often. Its run is in the records, so the sweep continues it."""
     try:
         message = decode(body, {"runId", "lane"} if queue == "upload-lane" else {"runId"})
     except Junk as error:
@@ -93,7 +95,7 @@ def poisoned(queue: str, body: bytes) -> None:
 
 
 def decode(body: bytes, members: set[str]) -> dict[str, Any]:
-    """Read a message: a JSON object with exactly these members, ids only. Raises `Junk` with the reason."""
+    """Return a message: a JSON object with exactly these members, all of them ids. Raises `Junk` with the reason."""
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -111,11 +113,11 @@ def decode(body: bytes, members: set[str]) -> dict[str, Any]:
 def answer(
     method: str, path: Sequence[str], url: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Answer an HTTP request: status, headers, body.
+    """Answer an HTTP request; return status, headers and body.
 
-    `path`: the segments behind /api/, decoded by the host except for `%2F`
-    (https://github.com/dotnet/aspnetcore/issues/4718). Only the query is taken from the URL: the host's own reading of
-    it joins the values of a repeated parameter and loses parameters without a value (azure-functions-host,
+    `path` holds the parts after /api/, which the host has decoded except for `%2F`
+    (https://github.com/dotnet/aspnetcore/issues/4718). Only the query is parsed from the URL, because the host joins
+    the values of a repeated parameter and drops parameters without a value (azure-functions-host,
     GrpcMessageConversionExtensions).
     """
     from exporter.api.http import HttpRequest  # noqa: PLC0415
@@ -136,9 +138,9 @@ def _joined(path: Sequence[str]) -> str:
 
 
 def _quietly(step: str, call: Callable[[], None]) -> None:
-    """Call a step. Whatever goes wrong is logged, no attempt of the message is burnt, and the sweep repeats the step.
+    """Call a step and log any failure; the message does not fail, and the sweep repeats the step.
 
-    An error that nobody foresaw is not handed to the host either, which would log its text; that may hold data.
+    An unexpected error is not passed to the host either, which would log its text; that may contain personal data.
     """
     try:
         call()

@@ -1,10 +1,10 @@
-"""The real world behind the ports. The only room that imports an SDK or a network library.
+"""The real implementations of the ports. The only room that imports an SDK or a network library.
 
 blobs            the app's own blobs (Azure Storage)
 segment_files    the container where segments land (Azure Storage)
-storage_errors   what both raise
+storage_errors   the errors that both raise
 queues           the app's own queues (Azure Storage)
 vault            API keys (Azure Key Vault)
 activecampaign   HTTPS to ActiveCampaign
-system           time and randomness of the machine
+system           the machine's time and randomness
 """

@@ -1,11 +1,12 @@
 """HTTPS to ActiveCampaign.
 
-Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honored on purpose: where all traffic leaves
-through a company's proxy nothing else works, and who can set the app's environment could change its code as well. A
-`.netrc` file is not read.
+Proxy variables (`HTTPS_PROXY`, `NO_PROXY`) and `REQUESTS_CA_BUNDLE` are honored on purpose: if all traffic leaves
+through a company's proxy, nothing else works, and anyone who can set the app's environment could also change its code.
+A `.netrc` file is not read.
 
-That a name leads to a public address is not checked: behind a proxy this machine may not resolve names at all. The
-certificate is: whoever answers has proved to be the ActiveCampaign host of that name before a request leaves.
+Whether a name resolves to a public address is not checked, because behind a proxy this machine may not resolve names at
+all. The certificate is checked: before a request leaves, the other side has proved that it is the ActiveCampaign host
+of that name.
 """
 
 from __future__ import annotations
@@ -26,29 +27,30 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 
-MAX_ANSWER_BYTES: Final = 1024 * 1024  # decoded; the largest one expected, 250 failed addresses, has some 20 kB
+MAX_ANSWER_BYTES: Final = 1024 * 1024  # decoded; the largest expected answer, 250 failed addresses, has about 20 kB
 CHUNK_BYTES: Final = 64 * 1024
 
 
 class Client:
-    """Implements `ports.ActiveCampaign`: one keep-alive session a thread, as sessions are not documented as shareable.
+    """Implements `ports.ActiveCampaign` with one keep-alive session per thread, as sessions may not be thread-safe.
 
-    No redirect is followed (the key and 250 people would go along), no cookie kept, nothing repeated; TLS is verified.
+    It follows no redirect (the key and up to 250 people would go along), keeps no cookies, and repeats nothing. TLS is
+    verified.
     """
 
     def __init__(self, user_agent: str, *, connect_s: float = 10.0, deadline_s: float = 60.0) -> None:
-        """Name the app and its version in `user_agent`.
+        """Set the limits. `user_agent` names the app and its version.
 
-        `connect_s` bounds each wait until the connection stands, `deadline_s` everything after that.
+        `connect_s` limits each wait until the connection is established, `deadline_s` everything after that.
         """
         self._user_agent = user_agent
-        self._timeouts = (connect_s, 2 * deadline_s)  # the second one is never reached: the watchdog is faster
+        self._timeouts = (connect_s, 2 * deadline_s)  # the second is never reached, because the watchdog is faster
         self._deadline_s = deadline_s
         self._threads = threading.local()
 
     def call(self, host: str, api_key: str, request: Request) -> Reply:
-        """Send one request and return what came back, or what is known of the failure."""
-        api_key = api_key.strip()  # a line break at its end is a common slip
+        """Send one request and return the answer, or what is known about the failure."""
+        api_key = api_key.strip()  # a trailing line break is a common mistake
         if not api_key.isascii() or not api_key.isprintable() or not api_key:
             return NotSent("unusable_key")
         exchange = _this_thread.exchange = _Exchange(self._deadline_s)
@@ -88,7 +90,7 @@ class Client:
 
 
 def _read(response: requests.Response) -> Answer | AnswerLost:
-    """Read the answer, whatever its status; give up when it grows over the bound."""
+    """Read the answer, whatever its status, up to `MAX_ANSWER_BYTES`."""
     if response.headers.get("Content-Encoding", "identity").lower() not in {"gzip", "identity"}:
         return AnswerLost("encoding")
     body = bytearray()
@@ -101,7 +103,7 @@ def _read(response: requests.Response) -> Answer | AnswerLost:
 
 
 def _reason(error: BaseException | None) -> str:
-    """Name a failure by a fixed word: the exceptions' own texts hold host and path."""
+    """Return a fixed word for a failure, because the exceptions' own texts contain host and path."""
     while error is not None:
         for kind, reason in _REASONS:
             if isinstance(error, kind):
@@ -125,14 +127,14 @@ _REASONS: Final = (
 
 
 class _Session(requests.Session):
-    """Knows no redirects; requests would read the whole body of one, however long, even when told not to follow."""
+    """A session that ignores redirects; requests would read a redirect's whole body, even if told not to follow it."""
 
     def get_redirect_target(self, _response: requests.Response) -> None:
         return None
 
 
 class _ApiToken(AuthBase):
-    """Puts the key into its header; as an `auth` object it also keeps requests from looking into `.netrc`."""
+    """Puts the key into its header; as an `auth` object, it also keeps requests from reading `.netrc`."""
 
     def __init__(self, api_key: str) -> None:
         self._api_key = api_key
@@ -143,10 +145,10 @@ class _ApiToken(AuthBase):
 
 
 class _Exchange:
-    """One request on the wire: whether any of it may have left, and when it has to be over.
+    """One request on the wire: whether any of it may have left, and when it must be over.
 
-    Exceptions do not tell the former: urllib3 reports a connection that broke off behind a proxy as `ProxyError`, as if
-    it had never come about.
+    Exceptions do not show whether any of it left: urllib3 reports a connection that broke off behind a proxy as
+    `ProxyError`, as if it had never been established.
     """
 
     def __init__(self, deadline_s: float) -> None:
@@ -156,7 +158,7 @@ class _Exchange:
         self._watchdog: threading.Timer | None = None
 
     def begin(self, sock: socket.socket) -> None:
-        """Start the clock. A time-out of the socket bounds one wait only; a byte a second would never end."""
+        """Start the clock. A socket time-out limits each wait only, so one byte per second would never end."""
         self.begun = True
         self._watchdog = threading.Timer(self._deadline_s, self._expire, (sock,))
         self._watchdog.daemon = True
@@ -169,7 +171,7 @@ class _Exchange:
     def _expire(self, sock: socket.socket) -> None:
         self.expired = True
         with contextlib.suppress(OSError):  # the other side was faster
-            # The plain socket's shutdown: that of an SSLSocket drops TLS state which the waiting thread still uses.
+            # The plain socket's shutdown, as that of an SSLSocket drops TLS state that the waiting thread still uses.
             # Through a proxy that itself speaks TLS, the socket is wrapped once more.
             socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
@@ -178,7 +180,7 @@ _this_thread = threading.local()  # .exchange: the one that this thread's connec
 
 
 class _Connection(HTTPSConnection):
-    """Tells the exchange when the connection, proxy and TLS included, stands and the request is about to leave."""
+    """Starts the exchange once the connection, including proxy and TLS, is established and the request is to leave."""
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:  # noqa: FBT001, FBT002 - the original's signature
         _this_thread.exchange.begin(self.sock)
@@ -190,7 +192,7 @@ class _Pool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Uses `_Connection`, with a proxy as well."""
+    """Uses `_Connection`, also through a proxy."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The app's own blobs, and the container where segments land."""
+"""The app's own blobs in Azure Storage."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from exporter.adapters.storage_errors import refuse_missing_container, unavailab
 from exporter.ports import Blob, BlobWriter, Changed
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Bytes of a staged block: a payload of a million contacts (about 230 MB) is 60 writes, and memory holds one block."""
+"""Size of a staged block: a payload of a million contacts (about 230 MB) takes 60 writes; memory holds one block."""
 RANGE_NOT_SATISFIABLE = 416
 CONFLICTS = (409, 412)
 MAX_TRIES = 4
-"""Tries of a conditional write. The SDK's own retries are off for those: after a lost answer they would meet the
-write's own result and report a conflict. Here each retry reads back first."""
+"""Attempts at a conditional write. The SDK's own retries are turned off for these: after a lost answer, they would find
+the result of the first attempt and report a conflict. Here, each retry reads back first."""
 
 
 class AzureBlobs:
@@ -36,19 +36,20 @@ class AzureBlobs:
         self._service = service
 
     def read(self, path: str) -> Blob | None:
-        """Return the whole blob, or None when there is none."""
+        """Return the whole blob, or None if there is none."""
         try:
             for _ in range(MAX_TRIES):
-                served: list[Mapping[str, str]] = []
+                headers: list[Mapping[str, str]] = []
                 stream = self._client(path).download_blob(
-                    max_concurrency=1, raw_response_hook=lambda r, served=served: served.append(r.http_response.headers)
+                    max_concurrency=1,
+                    raw_response_hook=lambda r, headers=headers: headers.append(r.http_response.headers),
                 )
                 data = stream.readall()
                 if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
-                    return None  # a log is created, and then written: who died in between has left nothing
-                if served:
-                    return Blob(data, stream.properties.etag, _age_s(served[0]["date"], stream.properties))
-                # The SDK forgets the hook when its first try raises, and no other way leads to the service's clock.
+                    return None  # a log is created, then written; a worker that died in between wrote nothing
+                if headers:
+                    return Blob(data, stream.properties.etag, _age_s(headers[0]["date"], stream.properties))
+                # The SDK drops the hook if its first try raises, and there is no other access to the service's clock.
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
@@ -57,7 +58,7 @@ class AzureBlobs:
         raise unavailable(None)
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
-        """Return `length` bytes from `offset` on, or None when there is no such blob."""
+        """Return up to `length` bytes starting at `offset`, or None if there is no such blob."""
         if not length:
             return b""
         try:
@@ -73,7 +74,7 @@ class AzureBlobs:
             raise unavailable(error) from error
 
     def create(self, path: str, data: bytes) -> str:
-        """Create a blob and return its ETag; `Changed` when one with other content exists."""
+        """Create a blob and return its ETag. Raises `Changed` if one with different content exists."""
 
         def stored() -> str | None:
             blob = self.read(path)
@@ -87,7 +88,7 @@ class AzureBlobs:
             raise
 
     def replace(self, path: str, data: bytes, etag: str) -> str:
-        """Replace the blob of that ETag and return the new one; `Changed` when it is another by now."""
+        """Replace the blob that has this ETag and return its new ETag. Raises `Changed` if it has changed since."""
 
         def stored() -> str | None:
             blob = self.read(path)
@@ -99,14 +100,14 @@ class AzureBlobs:
         )
 
     def append(self, path: str, data: bytes, at: int) -> int:
-        """Append to a log of `at` bytes (0: create it) and return its new length; `Changed` when it has another."""
+        """Append to a log of `at` bytes (0: create it); return its new length. Raises `Changed` at any other length."""
         end = at + len(data)
         client = self._client(path)
         if at == 0:
             try:
                 client.create_append_blob(match_condition=MatchConditions.IfMissing)
             except ResourceExistsError:
-                pass  # by somebody else, or by a try of ours whose answer was lost: the append tells
+                pass  # by another worker, or by our own try whose answer was lost: the append shows which
             except AzureError as error:
                 raise unavailable(error) from error
 
@@ -117,7 +118,7 @@ class AzureBlobs:
         return _settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
 
     def delete(self, path: str) -> None:
-        """Delete the blob; fine when there is none."""
+        """Delete the blob, if there is one."""
         try:
             self._client(path).delete_blob(delete_snapshots="include")
         except ResourceNotFoundError:
@@ -126,7 +127,7 @@ class AzureBlobs:
             raise unavailable(error) from error
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Yield the paths that begin with `prefix`, in alphabetical order."""
+        """Yield the paths that start with `prefix`, in alphabetical order."""
         container, _, start = prefix.partition("/")
         try:
             for name in self._service.get_container_client(container).list_blob_names(name_starts_with=start):
@@ -147,7 +148,7 @@ class AzureBlobs:
         return _Writer(client, "b", commit)
 
     def stream(self, path: str) -> Iterator[bytes] | None:
-        """Yield the bytes of a large blob in pieces, or None when there is none."""
+        """Return the bytes of a large blob in pieces, or None if there is none."""
         try:
             return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
         except ResourceNotFoundError as error:
@@ -157,9 +158,9 @@ class AzureBlobs:
             raise unavailable(error) from error
 
     def extension(self, path: str) -> BlobWriter | None:
-        """Begin anew what stands after the first commit of a `writer` blob; None when there is no such blob.
+        """Begin to replace what follows the first commit of a `writer` blob; None if there is no such blob.
 
-        The commit raises `Changed` when the blob has changed since this call: the newer of two extensions stays.
+        The commit raises `Changed` if the blob has changed since this call, so the first extension to commit wins.
         """
         client = self._client(path)
         try:
@@ -182,10 +183,10 @@ class AzureBlobs:
 
             def stored() -> bool | None:
                 try:
-                    there, _ = client.get_block_list("committed")
+                    current, _ = client.get_block_list("committed")
                 except AzureError as error:
                     raise unavailable(error) from error
-                return [block.id for block in there] == [block.id for block in blocks] or None
+                return [block.id for block in current] == [block.id for block in blocks] or None
 
             _settled(write, stored)
 
@@ -203,7 +204,7 @@ class AzureBlobs:
 
 
 def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
-    """Do a conditional write; when its answer is lost, read back whether it happened before trying again."""
+    """Do a conditional write; if its answer is lost, read back whether it succeeded before trying again."""
     doubt: AzureError | None = None
     for _ in range(MAX_TRIES):
         if doubt and (result := stored()) is not None:
@@ -215,7 +216,7 @@ def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
             raise Changed from error
         except AzureError as error:
             if _conflict(error):
-                # With whom? With an earlier try, which arrived late, or with somebody else.
+                # The conflict is with an earlier try of ours that arrived late, or with another worker.
                 if doubt and (result := stored()) is not None:
                     return result
                 raise Changed from error
@@ -226,14 +227,14 @@ def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
 
 
 def _conflict(error: AzureError) -> bool:
-    """Whether somebody else has written. Their commit of blocks discards all that are staged and not committed."""
+    """Return whether another worker has written; its commit of blocks discards all staged, uncommitted blocks."""
     if not isinstance(error, HttpResponseError):
         return False
     return error.status_code in CONFLICTS or getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the chunks; also later ones fail as the first one does."""
+    """Yield the chunks; a failure of a later chunk raises `Unavailable`, too."""
     try:
         yield from chunks
     except AzureError as error:
@@ -263,7 +264,7 @@ class _Writer:
         self._commit(self._blocks)
 
     def _stage(self, data: bytes) -> None:
-        # Two may write to one blob at once: numbers would name a block of each. All ids of a blob have the same length.
+        # Two workers may write to a blob at once, so numbers would clash. All block ids of a blob have the same length.
         block_id = self._kind + secrets.token_urlsafe(6)[:6]
         try:
             self._client.stage_block(block_id, data)
@@ -273,5 +274,5 @@ class _Writer:
 
 
 def _age_s(served: str, properties: BlobProperties) -> float:
-    # Both times are the service's own: clocks of instances may differ.
+    # Both times come from the service, because the clocks of instances may differ.
     return max(0.0, (parsedate_to_datetime(served) - properties.last_modified).total_seconds())

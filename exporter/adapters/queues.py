@@ -9,19 +9,19 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Encod
 from exporter.errors import Unavailable
 
 TIME_TO_LIVE_S = 3_600
-"""A message is a hint that the sweep repeats; an hour is long enough for a busy queue and keeps an outage from piling
-up hints."""
+"""A message is a hint that the sweep repeats. An hour is long enough for a busy queue, and keeps hints from piling up
+during an outage."""
 
 
 class AzureMessages:
-    """`ports.Messages` on Azure Queue Storage, in the Base64 text that the Functions host expects by default."""
+    """`ports.Messages` on Azure Queue Storage, with the Base64 text that the Functions host expects by default."""
 
     def __init__(self, service: QueueServiceClient) -> None:
         """Keep the client; nothing is connected yet."""
         self._service = service
 
     def send(self, queue: str, body: dict[str, str | int], delay_s: int = 0) -> None:
-        """Send a small JSON object, visible after `delay_s` seconds."""
+        """Send a small JSON object, visible after `delay_s` seconds. Raises `Unavailable` ("queue_unavailable")."""
         client: QueueClient = self._service.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
         try:
             client.send_message(
@@ -31,6 +31,6 @@ class AzureMessages:
             status = getattr(error, "status_code", None)
             raise Unavailable(
                 "queue_unavailable",
-                f"The queue {queue} took no message (status {status}). The sweep sends it again; if it stays, check the"
-                " storage account and the app's roles.",
+                f"The queue {queue} did not accept a message (status {status}). The sweep sends it again; if this keeps"
+                " happening, check the storage account and the app's roles.",
             ) from error

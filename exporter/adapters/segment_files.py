@@ -1,4 +1,4 @@
-"""The container where segments land. Nothing here writes."""
+"""The container where segments land, read only."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from exporter.source.files import SegmentFile
 
 READ_BYTES = 4 * 1024 * 1024
 LIST_PAGE = 500
-"""Files in an answer of storage. The SDK makes a whole answer into objects that refer to each other, some 10 kB a file:
-of its default, 5,000, each caller leaves 50 MB to the garbage collector."""
+"""Files per answer from storage. The SDK turns a whole answer into objects that refer to each other, about 10 kB per
+file: with its default of 5,000 files, each caller leaves 50 MB to the garbage collector."""
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 
 
 class AzureSegmentFiles:
-    """`ports.SegmentFiles` on the container where segments land. Nothing here writes."""
+    """`files.SegmentFiles` on Azure Blob Storage."""
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         """Keep the client; nothing is connected yet."""
         self._container = service.get_container_client(container)
 
     def list(self, prefix: str) -> Iterator[SegmentFile]:
-        """Yield the files whose path begins with `prefix`, in alphabetical order."""
+        """Yield the files whose path starts with `prefix`, in alphabetical order."""
         try:
             for blob in self._container.list_blobs(name_starts_with=prefix, results_per_page=LIST_PAGE):
                 yield SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
@@ -42,7 +42,10 @@ class AzureSegmentFiles:
             raise unavailable(error) from error
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
-        """Return a small file (at most 64 MiB, else `Stop`) with what is known of it, or None when there is none."""
+        """Return a small file's properties and bytes, or None if there is none.
+
+        Raises `Stop` ("file_too_large") for more than 64 MiB.
+        """
         try:
             stream = self._container.get_blob_client(path).download_blob(max_concurrency=1)
             properties = stream.properties
@@ -60,12 +63,12 @@ class AzureSegmentFiles:
             raise unavailable(error) from error
 
     def open(self, file: SegmentFile) -> BinaryIO:
-        """Open exactly this version for buffered, seekable reading; a read raises `Changed` when it was replaced."""
+        """Open exactly this version for buffered, seekable reading; a read raises `Changed` if it was replaced."""
         return io.BufferedReader(_BlobFile(self._container.get_blob_client(file.path), file), READ_BYTES)
 
 
 class _BlobFile(io.RawIOBase):
-    """One version of a blob as a seekable file; each read is one range request that carries the ETag."""
+    """One version of a blob as a seekable file; each read is one range request with the ETag."""
 
     def __init__(self, client: BlobClient, file: SegmentFile) -> None:
         super().__init__()

@@ -12,18 +12,18 @@ from exporter.errors import Unavailable
 
 
 def refuse_missing_container(error: ResourceNotFoundError) -> None:
-    """Raise `Unavailable` where not only the blob is missing, but its container."""
+    """Raise `Unavailable` if not only the blob is missing, but its container."""
     if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
         raise unavailable(error) from error
 
 
 def unavailable(error: AzureError | None) -> Unavailable:
-    """Return what to raise."""
-    # The service's own error code is safe to show; its message may hold names of blobs.
+    """Return the error to raise for a failed call."""
+    # The service's error code is safe to show; its message may contain names of blobs.
     status = getattr(error, "status_code", None)
     code = getattr(error, "error_code", None) or type(error).__name__
     return Unavailable(
         "storage_unavailable",
-        f"Blob storage did not answer as expected (status {status}, {code}). It is tried again; if it stays, check the"
-        " storage account, its containers, its network rules and the app's roles.",
+        f"Blob storage did not answer as expected (status {status}, {code}). The call is retried; if this keeps"
+        " happening, check the storage account, its containers, its network rules and the app's roles.",
     )

@@ -1,20 +1,16 @@
-"""Time and randomness of the machine."""
+"""The machine's time and randomness."""
 
 from __future__ import annotations
 
 import secrets as randomness
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class SystemClock:
     """`ports.Clock` on the machine's clock."""
 
     def now(self) -> float:
-        """Return the time in seconds since the epoch."""
+        """Return the time in seconds since the epoch, UTC."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:

@@ -11,12 +11,12 @@ from azure.keyvault.secrets import SecretClient
 from exporter.errors import Culprit, Unavailable
 
 CACHE_S = 300.0
-"""A key is read at most once in five minutes a process; one that ActiveCampaign refuses is read again at once."""
+"""A process reads a key at most once in five minutes; a key that ActiveCampaign refuses is read again at once."""
 FORBIDDEN = 403
 
 
 class KeyVault:
-    """`ports.Secrets` on Azure Key Vault. Values are kept in memory only, and in no message or representation."""
+    """`ports.Secrets` on Azure Key Vault. Values are kept only in memory and appear in no message or `repr`."""
 
     def __init__(self, client: SecretClient) -> None:
         """Keep the client; nothing is connected yet."""
@@ -27,33 +27,33 @@ class KeyVault:
     def get(self, name: str, *, fresh: bool = False) -> str:
         """Return the secret; `fresh` skips the cache.
 
-        A cached value outlives an outage of Key Vault. Raises `errors.Unavailable`; a secret that is not there
-        ("secret_not_found") may be created while a run waits for it.
+        During an outage of Key Vault, an expired cached value is still used. Raises `errors.Unavailable`; a missing
+        secret ("secret_not_found") may be created while a run waits for it.
         """
         with self._lock:
-            known = self._cache.get(name)
-        if known and not fresh and time.monotonic() - known[0] < CACHE_S:
-            return known[1]
+            cached = self._cache.get(name)
+        if cached and not fresh and time.monotonic() - cached[0] < CACHE_S:
+            return cached[1]
         try:
             value = self._client.get_secret(name).value or ""
         except ResourceNotFoundError:
-            if known and not fresh:
-                return known[1]
+            if cached and not fresh:
+                return cached[1]
             raise Unavailable(
                 "secret_not_found",
                 f"Key Vault has no secret named {name!r}. Save the connection with its API key, or create the secret.",
                 Culprit.USER,
             ) from None
         except AzureError as error:
-            if known and not fresh:
-                return known[1]
+            if cached and not fresh:
+                return cached[1]
             raise _unavailable(name, error) from error
         with self._lock:
             self._cache[name] = (time.monotonic(), value)
         return value
 
     def set(self, name: str, value: str) -> None:
-        """Store a new version."""
+        """Store a new version. Raises `errors.Unavailable`."""
         try:
             self._client.set_secret(name, value)
         except AzureError as error:
@@ -67,8 +67,9 @@ def _unavailable(name: str, error: AzureError) -> Unavailable:
     if status == FORBIDDEN or isinstance(error, ClientAuthenticationError):
         return Unavailable(
             "key_vault_forbidden",
-            f"Key Vault refused access to the secret {name!r}. Expected: the app's identity has the role Key Vault"
-            " Secrets User (Officer to save connections), the vault's firewall lets the app in, the secret is enabled.",
+            f"Key Vault refused access to the secret {name!r}. Check that the app's identity has the role Key Vault"
+            " Secrets User (Officer to save connections), that the vault's firewall lets the app in, and that the"
+            " secret is enabled.",
             Culprit.USER,
         )
     return Unavailable("key_vault_unavailable", f"Key Vault did not answer for the secret {name!r} (status {status}).")

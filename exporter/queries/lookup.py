@@ -1,4 +1,4 @@
-"""What became of a person in a run: the rows with an address, and the fate of each."""
+"""What happened to a person in a run: the rows with an address, and the fate of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from exporter.tally.rejects import Reject, reject_rows
 class FoundRow:
     """A row with the address: `row` is its number among the data rows of the file, from 1; `batch` counts from 0.
 
-    `run_id` is the run that sent it: this one, or one that this one resumes.
+    `run_id`: the run that sent it, which is this run or one that it resumes.
     """
 
     path: str
@@ -42,7 +42,7 @@ class FoundRow:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows with the address. `complete`: whether every row of the run was looked at, or only those set aside."""
+    """The rows with the address. `complete`: whether every row of the run was checked."""
 
     rows: tuple[FoundRow, ...]
     complete: bool
@@ -56,14 +56,18 @@ class _Contact:
 
 
 def look_up(services: Services, run: Run, address: str) -> Found:
-    """Find the rows of a run that hold an address, whatever its case and the blanks around it.
+    """Return the rows of a run that have an address, ignoring case and surrounding spaces.
 
-    Looks into the working copy while there is one, later into the files that the run read, while they are there.
+    Searches the working copy while it exists, and after that the files that the run read, if they are still the newest.
     Raises `Stop` ("run_not_planned") and what `reading.one_reader` and `reading.read_all` raise.
     """
     manifest = read_manifest(services, run.run_id)
     if manifest is None:
-        raise Stop("run_not_planned", "The run has read nothing (yet), so nobody can be found in it.")
+        raise Stop(
+            "run_not_planned",
+            "Expected a run that has read its segments; this one has not, so nobody can be found in it. If it is still"
+            " planning, try again later.",
+        )
     key = bodies.address_key(address)
     with one_reader():
         contact, set_aside, complete = _search(services, run, manifest, key)
@@ -85,28 +89,28 @@ type _SetAside = dict[tuple[str, int], Reason]
 
 
 def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple[_Contact | None, _SetAside, bool]:
-    """Return the contact with the address, the rows with it that were set aside, and whether every row was seen."""
+    """Return the contact with the address, the rows with it that were set aside, and whether every row was checked."""
     report = services.blobs.stream(manifest.rejects)
     set_aside = _set_aside(report or (), key)
-    with suppress(Stop):  # the working copy is there no more, or not what it was
+    with suppress(Stop):  # the working copy is gone or was altered
         copies = enumerate(read_batches(services, manifest.payload, manifest.batches))
-        found = (_contact_in(number, body, references, key) for number, (body, references) in copies)
-        here = next(filter(None, found), None)
-        if here or report is not None:
-            return here, set_aside, report is not None
-    again = _Search(key)
-    planned = read_again(services, run, manifest, again)
+        contacts = (_contact_in(number, body, references, key) for number, (body, references) in copies)
+        contact = next(filter(None, contacts), None)
+        if contact or report is not None:
+            return contact, set_aside, report is not None
+    search = _Search(key)
+    planned = read_again(services, run, manifest, search)
     numbers = {batch.sha256: number for number, batch in enumerate(manifest.batches)}
     if planned is None or not numbers.keys() <= {batch.sha256 for batch in planned.batches}:
         return None, set_aside, False
-    contact = again.contact
+    contact = search.contact
     number = numbers.get(planned.batches[contact.batch].sha256) if contact else None
-    here = replace(contact, batch=number) if contact and number is not None else None
-    return here, again.set_aside | set_aside, True
+    sent = replace(contact, batch=number) if contact and number is not None else None
+    return sent, search.set_aside | set_aside, True
 
 
 def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
-    # An address that a spreadsheet would run has an apostrophe before it.
+    # An address that a spreadsheet would take for a formula has an apostrophe before it.
     same = (row for row in reject_rows(report) if bodies.address_key(row.email.removeprefix("'")) == key)
     return {(row.path, row.row): row.reason for row in same}
 
@@ -121,7 +125,7 @@ def _contact_in(batch: int, body: bytes, references: bytes, key: str) -> _Contac
 
 
 class _Search:
-    """Looks for an address in what the rows become."""
+    """A `batching.Sink` that looks for an address in what the rows become."""
 
     def __init__(self, key: str) -> None:
         self.contact: _Contact | None = None
@@ -130,17 +134,17 @@ class _Search:
         self._batches = 0
 
     def add_batch(self, body: bytes, references: bytes) -> None:
-        """Look into a batch."""
+        """Search a batch."""
         self.contact = self.contact or _contact_in(self._batches, body, references, self._key)
         self._batches += 1
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
-        """Look at rows that are in no batch."""
+        """Search rows that are in no batch."""
         same = (reject for reject in rejects if bodies.address_key(reject.email) == self._key)
         self.set_aside.update({(reject.path, reject.row): reject.reason for reject in same})
 
 
 def fate_of(lanes: Iterable[Lane], batch: int, position: int) -> Fate:
-    """Return the fate of the contact at a position of a batch; nothing was sent where no ledger knows the batch yet."""
-    found = (fate for fate in fates(lanes) if fate.batch == batch and position in fate.positions)
-    return next(found, Fate(batch, (position,), Reason.NOT_SENT, open=True))
+    """Return the fate of the contact at a position in a batch: open and not sent if no ledger has the batch yet."""
+    matches = (fate for fate in fates(lanes) if fate.batch == batch and position in fate.positions)
+    return next(matches, Fate(batch, (position,), Reason.NOT_SENT, open=True))

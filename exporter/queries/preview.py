@@ -1,4 +1,4 @@
-"""A dry run: everything is read and checked as for a run; nothing is sent, and nothing is kept."""
+"""A dry run: everything is read and checked as for a run; nothing is sent or stored."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import Reject
 
 EXAMPLES = 3
-"""Rows shown for each reason."""
+"""Rows shown per reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do. `problems` are what would stop it before anything is sent.
+    """What a run would do. `problems`: what would stop it before anything is sent.
 
-    `examples` are the first rows that would be set aside for each reason: file, and number in that file (from 1).
+    `examples`: the first rows that would be set aside for each reason, as path and number in that file (from 1).
     """
 
     planned: Planned
@@ -45,8 +45,8 @@ class Preview:
 def preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
     """Read and check everything that a run of the export would read now.
 
-    Raises what keeps a run from reading at all: `Stop` for a list, field, column or file that cannot be used, `Wait`
-    for a service that does not answer, and what `one_reader` and `read_all` raise.
+    Raises what would keep a run from reading at all: `Stop` for an unusable list, field, column or file, `Wait` for a
+    service that does not answer, and what `reading.one_reader` and `reading.read_all` raise.
     """
     with one_reader():
         return _preview(services, export_id, export, calls)
@@ -58,8 +58,8 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     settings, now = services.settings, services.clock.now()
     refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
     examples = _Examples()
-    around = envelope(export.list_id, run_automations=export.run_automations)
-    planned = read_all(services, refreshes, mapping_of(export, fields), around, examples)
+    request_envelope = envelope(export.list_id, run_automations=export.run_automations)
+    planned = read_all(services, refreshes, mapping_of(export, fields), request_envelope, examples)
     slot = read_slot(services, export_id)
     last = slot.last_success if slot else None
     binding = None if export.allow_over_contact_limit else limits
@@ -71,7 +71,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     return Preview(
         planned=planned,
         refreshes=refreshes,
-        examples=examples.found,
+        examples=examples.rows,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
         problems=tuple(problem for check in checks if (problem := _problem(check))),
@@ -88,17 +88,17 @@ def _problem(check: Callable[[], None]) -> Problem | None:
 
 
 class _Examples:
-    """Keeps the first rows of each reason, without their addresses, and nothing else."""
+    """A `batching.Sink` that keeps only the first rows of each reason, without their addresses."""
 
     def __init__(self) -> None:
-        self.found: dict[Reason, list[tuple[str, int]]] = {}
+        self.rows: dict[Reason, list[tuple[str, int]]] = {}
 
     def add_batch(self, body: bytes, references: bytes) -> None:
-        """Nothing is sent."""
+        """Ignore the batch, as nothing is sent."""
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
-        """Keep the first ones of each reason."""
+        """Keep the first rows of each reason."""
         for reject in rejects:
-            rows = self.found.setdefault(reject.reason, [])
+            rows = self.rows.setdefault(reject.reason, [])
             if len(rows) < EXAMPLES:
                 rows.append((reject.path, reject.row))

@@ -1,4 +1,4 @@
-"""Read segments while somebody waits for the answer: everything that a run would read, and nothing is kept."""
+"""Read segments, as a run would, while a caller waits for the answer; nothing is stored."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ DEADLINE_S = 200.0
 https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
 _READING = threading.BoundedSemaphore(1)
 _LISTING = threading.BoundedSemaphore(4)
-"""Callers at once in a process. Reading takes a core and up to 200 MB, listing 5,000 files a core and 20 MB."""
+"""Concurrent callers per process. Reading takes a core and up to 200 MB; listing 5,000 files, a core and 20 MB."""
 _THREAD = ThreadPoolExecutor(1, "reading")
-"""Where rows are read. glibc and Arrow keep freed memory for each thread that had some: 16 threads that read in turn
-keep 600 MB, one 220 (`python -m bench memory`)."""
+"""The thread that reads rows. glibc and Arrow keep freed memory per thread: 16 threads that read in turn keep 600 MB,
+a single one 220 MB (`python -m bench memory`)."""
 
 
 @contextmanager
@@ -42,32 +42,35 @@ def _place(places: threading.Semaphore) -> Iterator[None]:
 
 
 def one_reader() -> AbstractContextManager[None]:
-    """Be the only one in this process who reads for a waiting caller, or raise `Unavailable` ("reading_busy") at once.
+    """Reserve this process for one waiting caller, or raise `Unavailable` ("reading_busy") at once.
 
-    To be entered before anything else is done for the caller.
+    Enter it before doing anything else for the caller.
     """
     return _place(_READING)
 
 
 def one_of_few_listers() -> AbstractContextManager[None]:
-    """Be one of the few in this process who list segments for a waiting caller, or raise `Unavailable` at once."""
+    """Reserve one of the few places in this process for callers who list segments.
+
+    Raises `Unavailable` ("reading_busy") at once if there is none.
+    """
     return _place(_LISTING)
 
 
 def newest(services: Services, segment: str) -> Refresh:
-    """Return what `segments.find_refresh` finds. Raises also `Unavailable` ("reading_busy"), `NotReady`."""
+    """Return what `segments.find_refresh` returns. Also raises `Unavailable` ("reading_busy") and `NotReady`."""
     with one_of_few_listers():
         return _newest(services, segment, quiet_s=0.0)
 
 
 def all_segments(services: Services) -> list[SegmentInfo]:
-    """Return what `segments.list_segments` finds. Raises also `Unavailable` ("reading_busy")."""
+    """Return what `segments.list_segments` returns. Also raises `Unavailable` ("reading_busy")."""
     with one_of_few_listers():
         return list_segments(services.segments, services.settings.segment_prefix)
 
 
 def refreshes_of(services: Services, segments: Iterable[str], quiet_s: float = 0.0) -> tuple[Refresh, ...]:
-    """Return what `segments.find_refresh` finds for each segment; only for the `one_reader`. Raises also `NotReady`."""
+    """Return what `segments.find_refresh` returns per segment; call it within `one_reader`. Also raises `NotReady`."""
     return tuple(_newest(services, name, quiet_s) for name in segments)
 
 
@@ -79,15 +82,17 @@ def _newest(services: Services, segment: str, quiet_s: float) -> Refresh:
 
 
 def _source_changing() -> NotReady:
-    return NotReady("source_changing", "The segment's files were replaced while they were read. Try again shortly.")
+    return NotReady(
+        "source_changing", "The segment's files were replaced while they were being read. Try again shortly."
+    )
 
 
 def read_all(
     services: Services, refreshes: Sequence[Refresh], mapping: Mapping, envelope: Envelope, sink: Sink
 ) -> Planned:
-    """Plan, and leave it to the sink what becomes of it; only for the `one_reader`.
+    """Read all rows as planning does and pass the result to the sink; call it within `one_reader`.
 
-    Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow").
+    Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow"), and what `batching.plan_batches` raises.
     """
     end = services.clock.now() + DEADLINE_S
 
@@ -95,8 +100,8 @@ def read_all(
         if services.clock.now() > end:
             raise Stop(
                 "reading_too_slow",
-                f"Expected to read the segments within {DEADLINE_S:.0f} s, as an answer has to come; it takes longer."
-                " Start a run: it has no such limit.",
+                f"Expected to read the segments within {DEADLINE_S:.0f} s, because an answer must come in time; it"
+                " takes longer. Start a run: it has no such limit.",
                 Culprit.SYSTEM,
             )
 
@@ -108,12 +113,12 @@ def read_all(
 
 
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
-    """Read exactly the files that the run read, as `read_all` does; None when they are not the newest any more."""
+    """Read exactly the files that the run read, as `read_all` does; None if they are no longer the newest."""
     try:
         refreshes = refreshes_of(services, run.export.segments)
     except (Stop, NotReady):
         return None
-    found = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]
-    if found != [(source.path, source.etag) for source in manifest.sources]:
+    newest_files = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]
+    if newest_files != [(source.path, source.etag) for source in manifest.sources]:
         return None
     return read_all(services, refreshes, mapping_of(run.export, manifest.mapped_fields), manifest.around, sink)

@@ -1,11 +1,11 @@
-"""What is kept: where it is, and how it is read and changed without loss.
+"""What is stored: where it is, and how to read and change it without loss.
 
 paths         where everything is
-store         any record: read, changed by compare and swap
+store         read and change any record, by compare and swap
 definitions   connections
 runs          run records and manifests
 slots         an export's newest run, and what the next one compares with
-lanes         the ledgers of a run
-payload       the working copy of a run, and its reject report
-audit         who asked for what
+lanes         a run's ledgers
+payload       a run's working copy and reject report
+audit         who requested what
 """

@@ -1,9 +1,9 @@
-"""The audit trail: who asked for what, when, from where, and what came of it. No personal data of customers.
+"""The audit trail: who requested what, when, from where, and the result. It holds no personal data of customers.
 
-Each call with another method than GET, HEAD or OPTIONS, and each GET that shows personal data, has an append blob of
+Each call with a method other than GET, HEAD or OPTIONS, and each GET that shows personal data, gets an append blob of
 its own: one line before the call, one after it. A blob with one line is a call during which the app died. The container
-has an immutability policy, so that until its time is over nobody, this app included, can overwrite or delete an entry;
-docs/decisions/0005 says why.
+has an immutability policy: until it expires, nobody, including this app, can overwrite or delete an entry;
+docs/decisions/0005-audit-trail.md says why.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DAY_S = 86_400
 
 
 class Asked(Record):
-    """Who asked for what. Written before anything is done; where that fails, nothing is done."""
+    """Who requested what. Written before anything is done; if that fails, nothing is done."""
 
     at: Time
     action: str
@@ -37,15 +37,15 @@ class Asked(Record):
 
 
 class Done(Record):
-    """What came of it."""
+    """The result of a call."""
 
     at: Time
     status: int
-    """Of the HTTP answer."""
+    """The status of the HTTP answer."""
     code: str | None = None
-    """Of the problem, if the answer was one."""
+    """The problem code, if the answer was a problem."""
     location: str | None = None
-    """Of what came into being, such as a run."""
+    """The location of what was created, such as a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Trail:
     length: int
 
     def close(self, done: Done) -> None:
-        """Record the outcome. What was done stays done when this fails; the entry then says only what was asked for."""
+        """Record the outcome. If that fails, the call stays done, and the entry shows only the request."""
         try:
             self.blobs.append(self.path, done.to_json() + b"\n", self.length)
         except (Unavailable, Changed):
@@ -65,22 +65,21 @@ class Trail:
 
 
 def open_trail(blobs: Blobs, asked: Asked, random_hex: str) -> Trail:
-    """Record that something was asked for. Raises `errors.Unavailable`."""
+    """Record a request, before it is carried out. Raises `errors.Unavailable`."""
     text = to_text(asked.at)
     path = f"{PREFIX}{text[:10]}/{text[11:].replace(':', '')}-{random_hex}.jsonl"
     return Trail(blobs, path, blobs.append(path, asked.to_json() + b"\n", 0))
 
 
 def expire(blobs: Blobs, now: float, retention_days: int) -> None:
-    """Delete the entries of one day past its time. Raises `errors.Unavailable`, also while storage still protects them.
+    """Delete the entries of one expired day. Raises `errors.Unavailable`, also while storage still protects them.
 
     Azure's lifecycle rules do not delete in a container with an immutability policy
     (https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview#known-issues-and-limitations).
-    Each minute of a day looks at another day of the past, so a day of sweeps goes back four years, for one list
-    operation each.
+    Each minute of the day checks a different past day with one list operation, so a day of sweeps covers four years.
     """
     minute_of_day = int(now % _DAY_S // 60)
-    # One day more than the policy keeps: an entry's outcome may have been appended after midnight.
+    # One day more than the policy keeps, because an entry's outcome may have been appended after midnight.
     day = datetime.fromtimestamp(now, UTC) - timedelta(days=retention_days + 2 + minute_of_day)
     for path in list(blobs.names(f"{PREFIX}{day:%Y-%m-%d}/")):
         blobs.delete(path)

@@ -1,4 +1,4 @@
-"""Connections and exports, read."""
+"""Read connections."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from exporter.services import Services
 
 
 def read_connection(services: Services, connection_id: str) -> Connection | None:
-    """Return the connection, or None when there is none. Raises what `store.get` raises."""
+    """Return the connection, or None if there is none. Raises what `store.get` raises."""
     return store.get(services.blobs, Connection, connection_path(connection_id))

@@ -1,4 +1,4 @@
-"""Where everything is kept: the path of each record, as `<container>/<name>`."""
+"""The path of everything that is stored, as `<container>/<name>`."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ AUDIT = "audit/"
 
 
 def connection_path(connection_id: str) -> str:
-    """Return where the connection is kept."""
+    """Return the path of a connection."""
     return f"{CONNECTIONS}{connection_id}.json"
 
 
 def export_path(export_id: str) -> str:
-    """Return where the export is kept."""
+    """Return the path of an export."""
     return f"{EXPORTS}{export_id}.json"
 
 
 def slot_path(export_id: str) -> str:
-    """Return where the slot of an export is kept."""
+    """Return the path of an export's slot."""
     return f"{SLOTS}{export_id}.json"
 
 
 def key_path(export_id: str, key: str) -> str:
-    """Return where it is kept which run an idempotency key started; the key itself is in no name."""
+    """Return the path of the record of which run an idempotency key started; it contains only the key's hash."""
     return f"records/idempotency/{export_id}/{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
 def budget_path(host: str) -> str:
-    """Return where the rate budget of the ActiveCampaign account at `host` is kept."""
+    """Return the path of the rate budget of the ActiveCampaign account at `host`."""
     return f"records/accounts/{host}/budget.json"
 
 
 def run_path(run_id: str, part: str = "run.json") -> str:
-    """Return where a record of the run is kept."""
+    """Return the path of one of a run's records."""
     return f"{RUNS}{run_id}/{part}"
 
 
 def manifest_path(run_id: str) -> str:
-    """Return where the manifest of a run is kept."""
+    """Return the path of a run's manifest."""
     return run_path(run_id, "manifest.json")
 
 
 def report_path(run_id: str) -> str:
-    """Return where the report of a run is kept."""
+    """Return the path of a run's report."""
     return run_path(run_id, "report.json")
 
 
 def lane_path(run_id: str, lane: int) -> str:
-    """Return where a lane's ledger is kept."""
+    """Return the path of a lane's ledger."""
     return run_path(run_id, f"lanes/{lane}.jsonl")
 
 
 def payload_path(run_id: str, plan: str) -> str:
-    """Return where a plan writes its payload; `plan` is of this attempt alone."""
+    """Return the path of a payload; `plan` is an id that is new for each attempt at planning."""
     return f"{WORKING}{run_id}/{plan}.batches"
 
 
 def rejects_path(run_id: str, plan: str) -> str:
-    """Return where a plan writes its reject report; `plan` is of this attempt alone."""
+    """Return the path of a reject report; `plan` is an id that is new for each attempt at planning."""
     return f"{REJECTS}{run_id}/{plan}.csv"

@@ -1,8 +1,8 @@
-"""The working copy of a run and its reject report: written by a plan, and its batches read back as they were planned.
+"""A run's working copy and reject report: planning writes them, and batches are read back as they were planned.
 
-The payload is, batch after batch, the exact body of the request, directly followed by a JSON array with an entry for
-each contact in their order: `[row, customer id or null]`, and the previous customer ids as a third item where there
-are any. `row` is the running number of the data row over all files of the run, from 1.
+For each batch, the payload has the exact request body, directly followed by a JSON array with one entry per contact, in
+order: `[row, customer id or null]`, with any previous customer ids as a third item. `row` numbers the data rows across
+all files of the run, from 1.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from exporter.services import Services
 from exporter.tally.rejects import HEADER, Reject, lines
 
 WORKING_COPY_S = 86_400.0
-"""A working copy holds personal data and is deleted a day after it was made, whatever became of its run."""
+"""A working copy holds personal data and is deleted a day after it was written, whatever the state of its run."""
 LAST_CALL_S = WORKING_COPY_S - 3_600.0
 """A run that still has contacts to send by then is stopped, so that it ends while the copy can name them."""
 LAST_ANSWER_S = WORKING_COPY_S - 1_800.0
-"""An import without a final status by then is given up, for the same reason. It is asked for until the copy goes."""
+"""An import without a final status by then times out, for the same reason. Asking goes on until the copy is deleted."""
 READ_TOGETHER = 32
-"""Batches that one read fetches where many are wanted, if they stand one after the other: at most some 13 MB."""
+"""The most adjacent batches that one read fetches: at most about 13 MB."""
 
 
 class PlanWriter:
-    """`batching.Sink` on the payload and the reject report. Both appear with their commit, and not before."""
+    """A `batching.Sink` that writes payload and reject report. Each becomes visible only when it is committed."""
 
     def __init__(self, payload: BlobWriter, rejects: BlobWriter) -> None:
-        """Begin the report; the payload has no header."""
+        """Write the report's header; the payload has none."""
         self._payload, self._rejects = payload, rejects
         self._rejects.write(HEADER)
 
@@ -40,7 +40,7 @@ class PlanWriter:
         self._payload.write(references)
 
     def add_rejects(self, rejects: Iterable[Reject]) -> None:
-        """Write lines of the report."""
+        """Write rows to the report."""
         self._rejects.write(lines(rejects))
 
 
@@ -50,42 +50,42 @@ def read_batch(services: Services, payload: str, batch: BatchEntry) -> tuple[byt
 
 
 def read_batches(services: Services, payload: str, batches: Iterable[BatchEntry]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield request body and row references of each of these batches; memory holds `READ_TOGETHER` of them.
+    """Yield the request body and row references of each batch; memory holds at most `READ_TOGETHER` batches.
 
     Raises `Stop` ("working_copy_missing", "working_copy_altered").
     """
-    for some in batched(batches, READ_TOGETHER, strict=False):
-        for together in _adjacent(some):
-            yield from _read(services, payload, together)
+    for chunk in batched(batches, READ_TOGETHER, strict=False):
+        for adjacent in _adjacent(chunk):
+            yield from _read(services, payload, adjacent)
 
 
 def _adjacent(batches: Iterable[BatchEntry]) -> Iterator[list[BatchEntry]]:
-    """Divide batches into those that stand one after the other in the payload."""
-    together: list[BatchEntry] = []
+    """Group batches that directly follow one another in the payload."""
+    group: list[BatchEntry] = []
     for batch in batches:
-        if together and together[-1].end != batch.offset_bytes:
-            yield together
-            together = []
-        together.append(batch)
-    yield together
+        if group and group[-1].end != batch.offset_bytes:
+            yield group
+            group = []
+        group.append(batch)
+    yield group
 
 
-def _read(services: Services, payload: str, together: list[BatchEntry]) -> Iterator[tuple[bytes, bytes]]:
-    start, end = together[0].offset_bytes, together[-1].end
+def _read(services: Services, payload: str, adjacent: list[BatchEntry]) -> Iterator[tuple[bytes, bytes]]:
+    start, end = adjacent[0].offset_bytes, adjacent[-1].end
     data = services.blobs.read_range(payload, start, end - start)
     if data is None or len(data) != end - start:
         raise Stop(
             "working_copy_missing",
-            "The run's working copy is gone (it is deleted after a day at most). Start the export again.",
+            "The run's working copy is gone (it is deleted after at most a day). Start the export again.",
             Culprit.SYSTEM,
         )
-    for batch in together:
+    for batch in adjacent:
         at = batch.offset_bytes - start
         body = data[at : at + batch.body_bytes]
         if not batch.matches(body):
             raise Stop(
                 "working_copy_altered",
-                "The run's working copy is not what was planned, so it is not sent. Find out who may write to the"
+                "The run's working copy differs from what was planned, so it is not sent. Find out who can write to the"
                 " container `working`, then start the export again.",
                 Culprit.SYSTEM,
             )

@@ -1,4 +1,4 @@
-"""Run records and manifests, read and changed."""
+"""Read and change run records and manifests."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from exporter.services import Services
 
 
 def read_run(services: Services, run_id: str) -> Run | None:
-    """Return the run, or None when there is none. Raises what `store.get` raises."""
+    """Return the run, or None if there is none. Raises what `store.get` raises."""
     return store.get(services.blobs, Run, run_path(run_id))
 
 
 def change_run(services: Services, run_id: str, update: Callable[[Run], Run | None]) -> Run | None:
-    """Apply `update` to the run and return what is stored then, as `store.change` does."""
+    """Apply `update` to the run and return what is then stored, as `store.change` does."""
     return store.change(services.blobs, Run, run_path(run_id), update)
 
 
 def read_manifest(services: Services, run_id: str) -> Manifest | None:
-    """Return the manifest of a run, or None before it is planned. Raises what `store.get` raises."""
+    """Return the manifest of a run, or None if it is not planned yet. Raises what `store.get` raises."""
     return store.get(services.blobs, Manifest, manifest_path(run_id))

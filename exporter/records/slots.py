@@ -12,7 +12,7 @@ from exporter.services import Services
 
 
 class LastSuccess(Value):
-    """What the newest run that sent its contacts had read: to notice an unchanged segment, or one of odd size."""
+    """What the newest successful run read, to detect an unchanged segment or one of implausible size."""
 
     run_id: str
     fingerprint: str
@@ -22,38 +22,38 @@ class LastSuccess(Value):
     confirmed: int = 0
 
     def known_to(self, host: str) -> int:
-        """Return how many contacts of the export the account at `host` has already, as far as this run tells."""
+        """Return how many of the export's contacts the account at `host` already has, according to this run."""
         return self.confirmed if self.host == host else 0
 
 
 class Slot(Record):
-    """The place of an export's run. Writing a run into it is the commit point of a start; there is one an export."""
+    """The place of an export's run, one per export. Writing a run into it is the commit point of a start."""
 
     run: Run
     last_success: LastSuccess | None = None
 
 
 def read_slot(services: Services, export_id: str) -> Slot | None:
-    """Return the slot of an export, or None when it never ran. Raises what `store.get` raises."""
+    """Return the slot of an export, or None if it has never run. Raises what `store.get` raises."""
     return store.get(services.blobs, Slot, slot_path(export_id))
 
 
 def active_run(services: Services, slot: Slot) -> Run | None:
-    """Return the run in the slot if it is going on; makes its record if whoever took the slot could not do so."""
+    """Return the run in the slot if it is in progress; create its record if whoever took the slot did not get to it."""
     path = run_path(slot.run.run_id)
     run = store.get(services.blobs, Run, path) or store.create_or_get(services.blobs, path, slot.run)
     return None if run.end else run
 
 
 class IdempotencyKey(Record):
-    """What was asked for under an idempotency key."""
+    """The request that came with an idempotency key, and the run that it started."""
 
     run_id: str
     request_sha256: str
 
 
 def current_runs(services: Services) -> Iterator[Run]:
-    """Yield the runs that are going on, at most one an export."""
+    """Yield the runs in progress, at most one per export."""
     for slot in store.get_all(services.blobs, Slot, SLOTS):
         if run := active_run(services, slot):
             yield run

@@ -1,4 +1,4 @@
-"""Read and change records in blobs: compare and swap, so that no change is lost."""
+"""Read and change records in blobs, by compare and swap, so that no change is lost."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from exporter.model import Record, load
 from exporter.ports import Blobs, Changed
 
 MAX_TRIES = 20
-"""How often a change is tried against concurrent changes; each loser means that another writer made progress."""
+"""How often a change is tried against concurrent changes; each lost race means that another writer made progress."""
 
 
 def get[R: Record](blobs: Blobs, kind: type[R], path: str) -> R | None:
-    """Return the record, or None when there is none.
+    """Return the record, or None if there is none.
 
     Raises `Stop` ("record_unreadable"), `Wait` ("newer_release") and `Unavailable`.
     """
@@ -22,16 +22,16 @@ def get[R: Record](blobs: Blobs, kind: type[R], path: str) -> R | None:
 
 
 def get_all[R: Record](blobs: Blobs, kind: type[R], prefix: str) -> Iterator[R]:
-    """Yield the records below `prefix`; one that vanishes meanwhile is left out."""
+    """Yield the records below `prefix`, without those that vanish in the meantime. Raises what `get` raises."""
     for path in blobs.names(prefix):
         if record := get(blobs, kind, path):
             yield record
 
 
 def change[R: Record](blobs: Blobs, kind: type[R], path: str, update: Callable[[R], R | None]) -> R | None:
-    """Apply `update` to the record and return what is stored then; None when there is no such record.
+    """Apply `update` to the record and return what is then stored; None if there is no such record.
 
-    `update` returns the new record, or None for "leave it"; it is called again when somebody else was faster.
+    `update` returns the new record, or None to leave it unchanged; it is called again if another writer was faster.
     Raises `Unavailable` ("storage_contention") after `MAX_TRIES` lost races.
     """
     for _ in range(MAX_TRIES):
@@ -51,7 +51,7 @@ def change[R: Record](blobs: Blobs, kind: type[R], path: str, update: Callable[[
 
 
 def create_or_get[R: Record](blobs: Blobs, path: str, record: R) -> R:
-    """Create the record, or return the one that is there already. Raises what `get` raises."""
+    """Create the record, or return the one that already exists. Raises what `get` raises."""
     try:
         blobs.create(path, record.to_json())
     except Changed:
@@ -60,5 +60,7 @@ def create_or_get[R: Record](blobs: Blobs, path: str, record: R) -> R:
 
 
 def contention() -> Unavailable:
-    """Return the error of a change that others were faster with, each time."""
-    return Unavailable("storage_contention", f"A record was changed by others {MAX_TRIES} times in a row. Try again.")
+    """Return the error for a change that lost every race."""
+    return Unavailable(
+        "storage_contention", f"Other workers changed the record first, {MAX_TRIES} times in a row. Try again."
+    )
