@@ -1,6 +1,6 @@
 """Why a row did not become a confirmed contact: the registry of reason codes.
 
-Codes are stable: `rejects.csv`, the report and docs/reference/reject-reasons.md use them.
+Codes are stable: the reject report, the report and docs/reference/reject-reasons.md use them.
 """
 
 from __future__ import annotations
