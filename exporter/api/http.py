@@ -98,7 +98,7 @@ class ProblemAnswer(Value):
     detail: str
     """What was expected, what was found, what to do."""
     culprit: Culprit
-    """Who has to act: the caller or an administrator (user), this service (system), or somebody else (external)."""
+    """Who has to act: the caller or an administrator (user), this service (system), or a third party (external)."""
 
 
 TITLES = {

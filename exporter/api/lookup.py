@@ -55,7 +55,7 @@ class RowView(Value):
 
 
 class LookupView(Value):
-    """What became of a person in a run."""
+    """What happened to a person in a run."""
 
     rows: tuple[RowView, ...]
     complete: bool

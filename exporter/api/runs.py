@@ -204,7 +204,11 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
         raise Refusal(409, "nothing_to_resume", "Every contact of the run has an outcome. Start the export instead.")
     slot = read_slot(services, export.id)
     if slot and slot.run.run_id != run_id:
-        raise Refusal(409, "newer_run", f"The run {slot.run.run_id} came later. Resume that one, or start the export.")
+        raise Refusal(
+            409,
+            "newer_run",
+            f"Expected the export's newest run, which is {slot.run.run_id}. Resume that one, or start the export.",
+        )
     with one_of_few_listers():
         check_resumable(services, run, start.connection_of(services, export).host, export)
     started = start.start_on_demand(

@@ -1,6 +1,6 @@
-"""What a caller asks without changing anything, while an answer is waited for.
+"""What a caller may ask without changing anything, while waiting for the answer.
 
-reading   read segments for somebody who waits
+reading   read segments while a caller waits
 preview   what a run would do
-lookup    what became of a person in a run
+lookup    what happened to a person in a run
 """

@@ -12,7 +12,7 @@ from exporter.services import Services
 
 
 class LastSuccess(Value):
-    """What the newest successful run read, to detect an unchanged segment or one of implausible size."""
+    """What the newest run that sent its contacts read, to detect unchanged segments or an implausible size."""
 
     run_id: str
     fingerprint: str
