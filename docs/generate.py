@@ -45,13 +45,6 @@ def settings_page() -> str:
     return f"{SETTINGS}\n\n{read}\n\nRead by others, not by this app's code:\n\n{others}\n"
 
 
-GROUPS = {
-    Group.FILE: "The row cannot be read",
-    Group.PROFILE: "The row was read, but the profile cannot be sent",
-    Group.DUPLICATE: "An earlier row has the same address",
-    Group.ACTIVECAMPAIGN: "ActiveCampaign rejected the contact",
-    Group.UNCONFIRMED: "The outcome is not known",
-}
 REASONS = """# Reject reasons
 
 Why a row did not become a confirmed contact. The codes are stable; they stand in the tally of a run
@@ -77,9 +70,9 @@ def reasons_page() -> str:
     """Return docs/reference/reject-reasons.md."""
     columns = table(["column", "holds"], [[f"`{name}`", IN_REPORT[name]] for name in COLUMNS])
     parts = [REASONS, REPORT, columns]
-    for group, title in GROUPS.items():
+    for group in Group:
         reasons = [[f"`{reason}`", reason.explanation] for reason in Reason if reason.group is group]
-        parts += [f"## {title}", table(["code", "explanation"], reasons)]
+        parts += [f"## {group.heading}", table(["code", "explanation"], reasons)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -8,15 +8,56 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from exporter.errors import Culprit, Wait
+
+
+class Bucket(StrEnum):
+    """Where a row ends: its name in the API, the member of the tally that counts it, and what people read.
+
+    `warns`: a run with such rows does not count as `successful`.
+    """
+
+    member: str
+    words: str
+    warns: bool
+
+    def __new__(cls, name: str, member: str, words: str, warns: bool) -> Self:  # noqa: FBT001 - a column of the table
+        """Make a member that equals its name."""
+        bucket = str.__new__(cls, name)
+        bucket._value_ = name
+        bucket.member, bucket.words, bucket.warns = member, words, warns
+        return bucket
+
+    CONFIRMED = ("confirmed", "confirmed", "confirmed by ActiveCampaign", False)
+    DUPLICATE = ("duplicate", "duplicates", "duplicate of an earlier row", False)
+    REJECTED = ("rejected", "rejected", "rejected here, before sending", True)
+    REJECTED_BY_ACTIVECAMPAIGN = (
+        "rejectedByActiveCampaign",
+        "rejected_by_active_campaign",
+        "rejected by ActiveCampaign",
+        True,
+    )
+    UNCONFIRMED = ("unconfirmed", "unconfirmed", "unconfirmed", True)
+
 
 class Group(StrEnum):
-    """Who set the row aside; the buckets of the tally besides `confirmed`."""
+    """Who set the row aside, the bucket that counts it, and the heading of its reasons."""
 
-    FILE = "file"  # the row cannot be read
-    PROFILE = "profile"  # the row was read, but the profile cannot be sent
-    DUPLICATE = "duplicate"  # an earlier row has the same address
-    ACTIVECAMPAIGN = "activecampaign"  # ActiveCampaign refused the contact
-    UNCONFIRMED = "unconfirmed"  # sent or planned, outcome unknown
+    bucket: Bucket
+    heading: str
+
+    def __new__(cls, name: str, bucket: Bucket, heading: str) -> Self:
+        """Make a member that equals its name."""
+        group = str.__new__(cls, name)
+        group._value_ = name
+        group.bucket, group.heading = bucket, heading
+        return group
+
+    FILE = ("file", Bucket.REJECTED, "The row cannot be read")
+    PROFILE = ("profile", Bucket.REJECTED, "The row was read, but the profile cannot be sent")
+    DUPLICATE = ("duplicate", Bucket.DUPLICATE, "An earlier row has the same address")
+    ACTIVECAMPAIGN = ("activecampaign", Bucket.REJECTED_BY_ACTIVECAMPAIGN, "ActiveCampaign rejected the contact")
+    UNCONFIRMED = ("unconfirmed", Bucket.UNCONFIRMED, "The outcome is not known")
 
 
 class Reason(StrEnum):
@@ -144,3 +185,15 @@ class Reason(StrEnum):
 
 BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
 """The reasons by their codes."""
+
+
+def reason_of(code: str) -> Reason:
+    """Return the reason with this code. Raises `Wait` ("newer_release") for one that this release does not know."""
+    if reason := BY_CODE.get(code):
+        return reason
+    raise Wait(
+        "newer_release",
+        f"Expected a known reject reason, found {code!r}: a newer release wrote it. An instance of that release"
+        " continues with the run. If none is running, deploy it.",
+        Culprit.SYSTEM,
+    )

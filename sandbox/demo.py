@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from exporter.reasons import Bucket
 from sandbox.processes import SandboxError
 from sandbox.segment import Segment
 from sandbox.world import API_KEY, REPOSITORY, World
@@ -34,13 +36,6 @@ EXPORT = {
     "dataMatching": {"email": "EMail", "firstName": "FirstName", "lastName": "LastName", "phone": "Telephone"},
     "scheduled": True,
 }
-BUCKETS = (
-    ("confirmed", "confirmed by ActiveCampaign"),
-    ("duplicates", "duplicate of an earlier row"),
-    ("rejected", "rejected here, before sending"),
-    ("rejectedByActiveCampaign", "rejected by ActiveCampaign"),
-    ("unconfirmed", "unconfirmed"),
-)
 
 
 class Api:
@@ -132,12 +127,13 @@ def show(bar: Progress, task: Any, run: dict[str, Any]) -> None:  # noqa: ANN401
 def tally_table(tally: dict[str, Any]) -> Table:
     """Return the tally as a table whose rows add up."""
     table = Table(show_edge=False, pad_edge=False, show_footer=True)
-    total = sum(tally[name] for name, _ in BUCKETS)
+    rows = {bucket.words: tally[to_camel(bucket.member)] for bucket in Bucket}
+    total = sum(rows.values())
     sums = "adds up" if total == tally["rowsRead"] else f"DOES NOT ADD UP: {tally['rowsRead']} rows were read"
     table.add_column("every row of the segment", footer=f"rows read ({sums})")
     table.add_column("rows", justify="right", footer=f"{tally['rowsRead']:,}")
-    for name, words in BUCKETS:
-        table.add_row(words, f"{tally[name]:,}")
+    for words, count in rows.items():
+        table.add_row(words, f"{count:,}")
     for reason, count in tally["reasons"].items():
         table.add_row(f"  [dim]{reason}[/]", f"[dim]{count:,}[/]")
     return table

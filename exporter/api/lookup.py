@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from exporter.api.access import Context
@@ -11,7 +13,7 @@ from exporter.api.runs import find_run
 from exporter.delivery.ledger import ImportStatus
 from exporter.model import Value
 from exporter.queries import lookup
-from exporter.tally.fates import Bucket
+from exporter.reasons import Bucket
 
 PARTIAL = (
     "Not every row could be checked: the files that the run read are no longer the newest ones, or its reject report"
@@ -44,7 +46,8 @@ class RowView(Value):
 
     file: str
     row: int
-    bucket: Bucket
+    bucket: Bucket | Literal["open"]
+    """`open`: the run is in progress, and has no answer for this row yet."""
     reason: str | None = None
     explanation: str | None = None
     batch: int | None = None
@@ -81,7 +84,7 @@ def _view(row: lookup.FoundRow) -> RowView:
     return RowView(
         file=row.path,
         row=row.row,
-        bucket=row.bucket,
+        bucket=row.bucket or "open",
         reason=row.reason,
         explanation=row.reason.explanation if row.reason else None,
         batch=row.batch,

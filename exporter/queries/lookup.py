@@ -13,13 +13,13 @@ from exporter.delivery.ledger import BulkImport, Lane
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Stop
 from exporter.queries.reading import one_reader, read_again
-from exporter.reasons import Reason
+from exporter.reasons import Bucket, Reason
 from exporter.records.lanes import read_lanes
 from exporter.records.payload import read_batches
 from exporter.records.runs import read_manifest, read_run
 from exporter.runs.run import Run
 from exporter.services import Services
-from exporter.tally.fates import BUCKETS, Bucket, Fate, fates
+from exporter.tally.fates import Fate, fates
 from exporter.tally.rejects import Reject, reject_rows
 
 
@@ -32,7 +32,8 @@ class FoundRow:
 
     path: str
     row: int
-    bucket: Bucket
+    bucket: Bucket | None
+    """None: the run is in progress, and has no answer for this row yet."""
     reason: Reason | None = None
     batch: int | None = None
     run_id: str | None = None
@@ -71,12 +72,12 @@ def look_up(services: Services, run: Run, address: str) -> Found:
     key = bodies.address_key(address)
     with one_reader():
         contact, set_aside, complete = _search(services, run, manifest, key)
-    rows = {place: FoundRow(*place, BUCKETS[reason.group], reason) for place, reason in set_aside.items()}
+    rows = {place: FoundRow(*place, reason.group.bucket, reason) for place, reason in set_aside.items()}
     if contact:
         place = manifest.locate(contact.row)
         fate = fate_of(read_lanes(services, run).values(), contact.batch, contact.position)
         is_open = fate.open and run.end is None
-        bucket, reason = (Bucket.OPEN, None) if is_open else (fate.bucket, fate.reason)
+        bucket, reason = (None, None) if is_open else (fate.bucket, fate.reason)
         rows[place] = FoundRow(*place, bucket, reason, contact.batch, run.run_id, fate.newest)
     elif run.resumes and (earlier := read_run(services, run.resumes)):
         before = look_up(services, earlier, address)

@@ -204,5 +204,4 @@ def final_status(result: Tally, problem: Problem | None, *, canceled: bool) -> R
         return RunStatus.CANCELED
     if problem or not result.adds_up:
         return RunStatus.FAILED
-    warnings = result.unconfirmed + result.rejected + result.rejected_by_active_campaign
-    return RunStatus.COMPLETED_WITH_WARNINGS if warnings else RunStatus.SUCCESSFUL
+    return RunStatus.COMPLETED_WITH_WARNINGS if result.warnings else RunStatus.SUCCESSFUL

@@ -10,8 +10,8 @@ from pydantic import Field
 from exporter.delivery.ledger import Lane
 from exporter.delivery.plan import Carried, Plan
 from exporter.model import Value
-from exporter.reasons import Reason
-from exporter.tally.fates import Bucket, Fate, fates
+from exporter.reasons import Bucket, Reason
+from exporter.tally.fates import Fate, fates
 
 
 class Tally(Value):
@@ -30,15 +30,24 @@ class Tally(Value):
     @property
     def adds_up(self) -> bool:
         """Whether the buckets add up to the rows read."""
-        buckets = self.confirmed + self.duplicates + self.rejected + self.rejected_by_active_campaign + self.unconfirmed
-        return buckets == self.rows_read
+        return sum(map(self.rows_in, Bucket)) == self.rows_read
+
+    @property
+    def warnings(self) -> int:
+        """The rows that keep a run from being successful."""
+        return sum(self.rows_in(bucket) for bucket in Bucket if bucket.warns)
+
+    def rows_in(self, bucket: Bucket) -> int:
+        """Return the rows in a bucket."""
+        rows: int = getattr(self, bucket.member)
+        return rows
 
 
 def tally_of(plan: Plan, lanes: Iterable[Lane]) -> Tally:
     """Add up the run from its plan and its ledgers."""
     reasons = Counter(plan.rejected_by_reason)
     reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
-    rows = Counter[Bucket]()
+    rows = Counter({Bucket.DUPLICATE: plan.duplicates, Bucket.REJECTED: sum(plan.rejected_by_reason.values())})
     if plan.carried:
         rows[Bucket.CONFIRMED] = plan.carried.confirmed
         rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN] = plan.carried.rejected_by_active_campaign
@@ -46,11 +55,7 @@ def tally_of(plan: Plan, lanes: Iterable[Lane]) -> Tally:
     _count(fates(lanes), rows, reasons)
     return Tally(
         rows_read=plan.rows_read,
-        confirmed=rows[Bucket.CONFIRMED],
-        duplicates=plan.duplicates,
-        rejected=sum(plan.rejected_by_reason.values()),
-        rejected_by_active_campaign=rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN],
-        unconfirmed=rows[Bucket.UNCONFIRMED],
+        **{bucket.member: rows[bucket] for bucket in Bucket},
         reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
     )
 

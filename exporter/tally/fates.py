@@ -5,30 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from exporter.delivery.ledger import BulkImport, ImportStatus, Lane, Portion
-from exporter.reasons import BY_CODE, Group, Reason
-
-
-class Bucket(StrEnum):
-    """Where a row is in the tally of its run."""
-
-    CONFIRMED = "confirmed"
-    DUPLICATE = "duplicate"
-    REJECTED = "rejected"
-    REJECTED_BY_ACTIVECAMPAIGN = "rejectedByActiveCampaign"
-    UNCONFIRMED = "unconfirmed"
-    OPEN = "open"  # the run is in progress, and has no answer for this row yet
-
-
-BUCKETS = {
-    Group.FILE: Bucket.REJECTED,
-    Group.PROFILE: Bucket.REJECTED,
-    Group.DUPLICATE: Bucket.DUPLICATE,
-    Group.ACTIVECAMPAIGN: Bucket.REJECTED_BY_ACTIVECAMPAIGN,
-    Group.UNCONFIRMED: Bucket.UNCONFIRMED,
-}
+from exporter.reasons import Bucket, Reason, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +26,7 @@ class Fate:
     @property
     def bucket(self) -> Bucket:
         """Where they are counted when the run is over."""
-        return BUCKETS[self.reason.group] if self.reason else Bucket.CONFIRMED
+        return self.reason.group.bucket if self.reason else Bucket.CONFIRMED
 
 
 def fates(lanes: Iterable[Lane]) -> Iterator[Fate]:
@@ -79,9 +58,9 @@ def _of_import(bulk: BulkImport) -> Iterator[Fate]:
             for position, code in bulk.failed.items():
                 by_reason[code].append(position)
             for code, positions in by_reason.items():
-                yield Fate(bulk.batch, positions, BY_CODE[code], newest=bulk)
+                yield Fate(bulk.batch, positions, reason_of(code), newest=bulk)
         case ImportStatus.GIVEN_UP:
-            yield Fate(bulk.batch, bulk.positions, BY_CODE[bulk.reason or Reason.OUTCOME_UNKNOWN], newest=bulk)
+            yield Fate(bulk.batch, bulk.positions, reason_of(bulk.reason or Reason.OUTCOME_UNKNOWN), newest=bulk)
         case ImportStatus.ACCEPTED:
             yield Fate(bulk.batch, bulk.positions, Reason.OUTCOME_UNKNOWN, open=True, newest=bulk)
         case ImportStatus.FAILED:

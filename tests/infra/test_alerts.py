@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from exporter import errors
+from exporter.reasons import Bucket
 from exporter.runs import run
 from exporter.tally import count
+from exporter.tally.count import Tally
 from tests.infra.bicep import INFRA, named
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,13 @@ def test_every_query_file_is_used() -> None:
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_a_query_looks_for_actions_that_the_code_writes(path: Path) -> None:
     assert actions_in(path.read_text()) <= set(events())
+
+
+@pytest.mark.parametrize("path", [path for path in QUERIES if "unconfirmed" in path.read_text()], ids=lambda p: p.stem)
+def test_a_query_that_counts_rows_counts_every_bucket_of_a_kind(path: Path) -> None:
+    """A bucket that is a warning and is left out of a sum would be rows that nobody hears of."""
+    counted = set(re.findall(r"event\.(\w+)", path.read_text()))
+    assert {str(Tally.model_fields[bucket.member].alias) for bucket in Bucket if bucket.warns} <= counted
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)

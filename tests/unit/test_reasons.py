@@ -1,10 +1,11 @@
-"""The registry of reasons: which bucket of the account each one belongs to."""
+"""The registry of reasons: which bucket of the tally each one belongs to."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporter.reasons import BY_CODE, Group, Reason
+from exporter.errors import Wait
+from exporter.reasons import BY_CODE, Bucket, Group, Reason, reason_of
 
 GROUPS = {
     "file": "wrong_field_count not_utf8 malformed_quotes unclosed_quote row_too_large date_out_of_range",
@@ -21,7 +22,7 @@ GROUPS = {
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_each_reason_counts_in_one_bucket(group: str) -> None:
-    assert {reason.value for reason in Reason if reason.group is Group(group)} == set(GROUPS[group].split())
+    assert {reason.value for reason in Reason if reason.group.value == group} == set(GROUPS[group].split())
 
 
 def test_every_reason_is_found_by_its_code() -> None:
@@ -29,7 +30,35 @@ def test_every_reason_is_found_by_its_code() -> None:
     assert all(BY_CODE[reason.value] is reason == reason.value for reason in Reason)
 
 
+def test_a_reason_of_a_newer_release_is_left_to_that_release() -> None:
+    assert reason_of("excluded") is Reason.EXCLUDED
+    with pytest.raises(Wait, match="'held_out': a newer release wrote it") as wait:
+        reason_of("held_out")
+    assert wait.value.code == "newer_release"
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_a_sentence_and_a_code_of_its_own(reason: Reason) -> None:
     assert reason.explanation.endswith(".")
     assert reason.value == reason.name.lower()
+
+
+def test_buckets_are_named_as_in_the_api_and_say_what_keeps_a_run_from_being_successful() -> None:
+    assert {bucket.value: bucket.warns for bucket in Bucket} == {
+        "confirmed": False,
+        "duplicate": False,
+        "rejected": True,
+        "rejectedByActiveCampaign": True,
+        "unconfirmed": True,
+    }
+
+
+def test_a_group_counts_in_the_bucket_of_its_reasons() -> None:
+    assert {group.value: group.bucket for group in Group} == {
+        "file": Bucket.REJECTED,
+        "profile": Bucket.REJECTED,
+        "duplicate": Bucket.DUPLICATE,
+        "activecampaign": Bucket.REJECTED_BY_ACTIVECAMPAIGN,
+        "unconfirmed": Bucket.UNCONFIRMED,
+    }
+    assert len({group.heading for group in Group}) == len(Group)

@@ -1,4 +1,4 @@
-"""The account of a run: every row is in one bucket."""
+"""The tally of a run: every row is in one bucket."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from exporter.delivery.ledger import Lane
 from exporter.delivery.plan import Carried, Plan
+from exporter.reasons import Bucket
 from exporter.tally.count import Tally, carry_over, resends, tally_of
 from exporter.tally.fates import fates
 from tests.fakes import START
@@ -81,3 +82,10 @@ def test_what_was_carried_over_once_is_carried_over_again() -> None:
 
 def test_requests_that_were_sent_again_are_counted_over_all_lanes() -> None:
     assert resends([busy_lane(), busy_lane(), Lane()]) == 2
+
+
+def test_the_tally_counts_every_bucket() -> None:
+    assert {bucket.member for bucket in Bucket} == Tally.model_fields.keys() - {"rows_read", "reasons"}
+    counted = Tally(rows_read=31, confirmed=1, duplicates=2, rejected=4, rejected_by_active_campaign=8, unconfirmed=16)
+    assert [counted.rows_in(bucket) for bucket in Bucket] == [1, 2, 4, 8, 16]
+    assert (counted.adds_up, counted.warnings) == (True, 28)

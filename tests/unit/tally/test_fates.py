@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from exporter.delivery.events import opened
 from exporter.delivery.ledger import Lane
-from exporter.reasons import Reason
-from exporter.tally.fates import Bucket, Fate, fates
+from exporter.reasons import Bucket, Reason
+from exporter.tally.fates import Fate, fates
 from tests.fakes import START
 from tests.ledgers import import_event, portion_event
 
@@ -101,8 +101,3 @@ def test_each_fate_counts_in_the_bucket_of_its_reason() -> None:
     assert buckets[Reason.NOT_SENT] is Bucket.UNCONFIRMED
     assert Fate(0, (0,), None).bucket is Bucket.CONFIRMED
     assert not Fate(0, (0,), None).open
-
-
-def test_buckets_are_named_as_in_the_api() -> None:
-    names = ["confirmed", "duplicate", "rejected", "rejectedByActiveCampaign", "unconfirmed", "open"]
-    assert [bucket.value for bucket in Bucket] == names
