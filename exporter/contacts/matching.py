@@ -9,6 +9,8 @@ from exporter.definitions.exports import ExportDefinition
 from exporter.errors import Stop
 from exporter.source.rows import Column
 
+MEMBERS = ("first_name", "last_name", "phone")
+"""The members of a contact besides its address, as the data matching and ActiveCampaign's bulk import name them."""
 BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 
 
@@ -67,7 +69,7 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     """
     wanted = _Wanted([column.name for column in columns])
     email = wanted.position(mapping.email, code="email_column_missing")
-    named = (("first_name", mapping.first_name), ("last_name", mapping.last_name), ("phone", mapping.phone))
+    named = ((member, getattr(mapping, member)) for member in MEMBERS)
     members = tuple((member, wanted.position(name)) for member, name in named if name is not None)
     fields = tuple((wanted.position(field.column), field.field_id, field.multiple) for field in mapping.fields)
     return Matched(
@@ -136,9 +138,7 @@ def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Ma
     matching, consent = export.data_matching, export.consent_column
     return Mapping(
         email=matching.email,
-        first_name=matching.first_name,
-        last_name=matching.last_name,
-        phone=matching.phone,
+        **{member: getattr(matching, member) for member in MEMBERS},
         fields=fields,
         consent=(consent.column, consent.value) if consent else None,
     )

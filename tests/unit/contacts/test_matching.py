@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
+from pydantic.alias_generators import to_camel, to_snake
 
-from exporter.contacts.matching import FieldMapping, Mapping, mapping_of, match_columns
+from exporter.api.segments import MatchingSuggestion
+from exporter.contacts.matching import MEMBERS, FieldMapping, Mapping, mapping_of, match_columns
+from exporter.contacts.suggestion import _USUAL_NAMES
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
 from exporter.source.rows import Column
@@ -81,3 +85,16 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
     assert mapping_of(export, fields) == expected
     asking = export.model_copy(update={"consent_column": ConsentColumn(column="Consent", value="Yes")})
     assert mapping_of(asking, fields) == replace(expected, consent=("Consent", "Yes"))
+
+
+def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
+    matched = DataMatching.model_fields.keys() - {"email", "fields"}
+    assert matched == set(MEMBERS) <= {field.name for field in dataclasses.fields(Mapping)}
+    assert {"email", *(to_camel(member) for member in MEMBERS)} == _USUAL_NAMES.keys()
+    assert {to_snake(name) for name in _USUAL_NAMES} == MatchingSuggestion.model_fields.keys()
+    named = DataMatching.model_validate({"email": "E"} | {member: member.upper() for member in MEMBERS})
+    export = ExportDefinition(display_name="x", list_id=1, segments=("x",), data_matching=named)
+    mapping = mapping_of(export, ())
+    assert [getattr(mapping, member) for member in MEMBERS] == [member.upper() for member in MEMBERS]
+    columns = [Column(name, "string") for name in ("E", *(member.upper() for member in MEMBERS))]
+    assert dict(match_columns(mapping, columns).members).keys() == set(MEMBERS)
