@@ -1,15 +1,17 @@
 """Deploy a package, with a look at the app before and after it.
 
 python3 infra/deploy.py wait       wait until no run is active, at most 100 minutes
+python3 infra/deploy.py first      on an app that has no code yet: publish, and so wait until its roles take effect
 python3 infra/deploy.py publish    deploy build/package.zip as it is, and wait until Azure says that it is done
 python3 infra/deploy.py check      prove that the app answers, is configured, and turns strangers away
 
-`publish` is for workflows; `azd deploy` does the same. It does not use `az functionapp deployment source config-zip`,
-which has Azure build every Python package for this plan anew, so that something else would run than what was tested and
-signed (`build_remote or runtime == "python"` in azure-cli 2.88).
+`publish` is for workflows; `azd deploy` does the same, but gives up at the first refusal. It does not use
+`az functionapp deployment source config-zip`, which has Azure build every Python package for this plan anew, so that
+something else would run than what was tested and signed (`build_remote or runtime == "python"` in azure-cli 2.88).
 
-Reads FUNCTION_APP_URL, FUNCTION_APP_NAME and AZURE_RESOURCE_GROUP, and ENTRA_CLIENT_ID where sign-in is on; the Azure
-CLI gives it the key and the token. Needs nothing but Python and the CLI: it runs on a build agent.
+Reads AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME and FUNCTION_APP_URL, and ENTRA_CLIENT_ID where
+sign-in is on; the Azure CLI gives it the key and the token. Needs nothing but Python and the CLI: it runs on a build
+agent.
 """
 # ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
@@ -25,6 +27,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -32,31 +35,44 @@ LONGEST_RUN_S = 100 * 60
 """A million profiles take 45 minutes. What takes longer waits for something; a deployment does no harm then."""
 LOOK_AGAIN_S = 30
 START_S = 5 * 60
-"""A new instance has to load the package; roles of a new app take effect after some minutes at most."""
+"""A new instance has to load the package, and makes its function keys when it starts for the first time."""
+ROLES_S = 10 * 60
+"""How long a new role may take to be in effect:
+https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected."""
 DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 PACKAGE = Path(__file__).parents[1] / "build" / "package.zip"
 PUBLISH_S = 15 * 60
-SUCCEEDED, ENDED_BADLY = 4, {3: "failed", -1: "was canceled", 5: "was canceled", 6: "succeeded in part only"}
-"""`status` of a deployment, as the Azure CLI reads it:
-https://github.com/Azure/azure-cli/blob/dev/src/azure-cli/azure/cli/command_modules/appservice/custom.py."""
+SUCCEEDED, FAILED = 4, 3
+ENDED_BADLY = {FAILED: "failed", -1: "was canceled", 5: "gave way to another deployment", 6: "succeeded in part only"}
+"""`status` of a deployment, as azd reads it: `PublishStatus` in
+https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/azsdk/funcapp_host_client.go."""
+LATE_S = 4 * 5
+"""How long a deployment may be unknown at first. Unknown for longer, after it was known, it is done: Azure has taken
+down the worker that knew it (`waitForDeployment`, same source)."""
+AzureCli = Callable[..., Any]
+"""Takes the arguments of `az` and returns its JSON answer. Raises `NotAsExpectedError`."""
 
 
 class NotAsExpectedError(Exception):
-    """The app does not answer as it should; the text says what was expected and found."""
+    """The app, or Azure, does not answer as it should; the text says what was expected and found."""
+
+
+class DeploymentFailedError(NotAsExpectedError):
+    """Azure did not take the package, or could not store it; it may when asked again."""
 
 
 @dataclass(frozen=True)
 class App:
-    """The deployed app as a caller sees it."""
+    """The deployed app as a caller sees it: a stranger, unless there is a key."""
 
     url: str
     key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
 
-    def get(self, path: str, *, as_stranger: bool = False) -> tuple[int, Any]:
+    def get(self, path: str) -> tuple[int, Any]:
         """Return status and JSON body of GET /api/<path>; status 0 when nothing answers."""
-        headers = {} if as_stranger else {"x-functions-key": self.key}
-        if self.token and not as_stranger:
+        headers = {"x-functions-key": self.key} if self.key else {}
+        if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(f"{self.url.rstrip('/')}/api/{path}", headers=headers)  # noqa: S310 - https, from the deployment's own output
         return _call(request, 60)
@@ -72,12 +88,18 @@ def active_runs(app: App) -> list[str]:
     return found
 
 
-def wait(app: App, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+def wait(
+    stranger: App,
+    signed_in: Callable[[], App],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Return when no run is active, when the app does not run anyway, or after `LONGEST_RUN_S`."""
     until = clock() + LONGEST_RUN_S
-    if app.get("health")[0] != HTTPStatus.OK:
+    if stranger.get("health")[0] != HTTPStatus.OK:
         print("The app does not run yet, or is not usable: nothing to wait for.")
         return
+    app = signed_in()
     while runs := active_runs(app):
         if clock() >= until:
             print(f"Still active: {', '.join(runs)}. The deployment goes ahead; they resume by themselves afterwards.")
@@ -87,14 +109,20 @@ def wait(app: App, clock: Callable[[], float] = time.monotonic, sleep: Callable[
     print("No run is active.")
 
 
-def check(app: App, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+def check(
+    stranger: App,
+    signed_in: Callable[[], App],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Prove that the app works. Raises `NotAsExpectedError` after `START_S` of wrong answers."""
     until = clock() + START_S
     while True:
         try:
-            _expect(app.get("health", as_stranger=True), "GET /api/health without a key", HTTPStatus.OK)
-            _expect(app.get("exports", as_stranger=True), "GET /api/exports without a key", *DENIED)
-            _expect(app.get("exports"), "GET /api/exports", HTTPStatus.OK)
+            # With a key first: only these callers are told what is wrong with the settings.
+            _expect(signed_in().get("exports"), "GET /api/exports", HTTPStatus.OK)
+            _expect(stranger.get("exports"), "GET /api/exports without a key", *DENIED)
+            _expect(stranger.get("health"), "GET /api/health without a key", HTTPStatus.OK)
         except NotAsExpectedError as error:
             if clock() >= until:
                 raise
@@ -118,61 +146,146 @@ class Site:
         return _call(urllib.request.Request(f"https://{self.host}{path}", package, headers, method=method), PUBLISH_S)
 
 
+def first(
+    stranger: App,
+    site: Callable[[], Site],
+    package: bytes,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Publish where no code of this app answers yet. Raises `NotAsExpectedError`."""
+    _, health = stranger.get("health")
+    if isinstance(health, dict) and "status" in health:
+        print("The app has code: its roles are in effect.")
+    else:
+        publish(site(), package, clock, sleep)
+
+
 def publish(
     site: Site,
     package: bytes,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Deploy the package without building anything. Raises `NotAsExpectedError`."""
-    until = clock() + PUBLISH_S
-    accepted = site.call("POST", "/api/publish?RemoteBuild=false&Deployer=segment-exporter", package)
-    deployment = _expect(accepted, "POST /api/publish", HTTPStatus.OK, HTTPStatus.ACCEPTED)
-    if not isinstance(deployment, str):
-        raise NotAsExpectedError("expected the id of a deployment from POST /api/publish, found something else")
-    while clock() < until:
-        # The endpoint may miss a question while the app restarts.
-        status, body = site.call("GET", f"/api/deployments/{deployment}")
-        outcome = body.get("status") if status == HTTPStatus.OK and isinstance(body, dict) else None
-        if outcome == SUCCEEDED:
+    """Deploy the package without building anything. Raises `NotAsExpectedError`.
+
+    What fails is repeated for `ROLES_S`: the app, and the role with which it stores its package, may be new.
+    """
+    until = clock() + ROLES_S
+    while True:
+        try:
+            _publish_once(site, package, clock, sleep)
+        except DeploymentFailedError as error:
+            if clock() >= until:
+                raise
+            print(f"Not yet: {error}")
+            sleep(LOOK_AGAIN_S)
+        else:
             print("Deployed.")
             return
-        if outcome in ENDED_BADLY:
-            raise NotAsExpectedError(
-                f"expected that deployment {deployment} succeeds, found that it {ENDED_BADLY[outcome]}"
-            )
+
+
+def _publish_once(site: Site, package: bytes, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    accepted = site.call("POST", "/api/publish?RemoteBuild=false&Deployer=segment-exporter", package)
+    status, deployment = accepted
+    if status in (0, HTTPStatus.NOT_FOUND) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise DeploymentFailedError(f"expected that POST /api/publish takes the package, found {status or 'no answer'}")
+    _expect(accepted, "POST /api/publish", HTTPStatus.OK, HTTPStatus.ACCEPTED)
+    if not isinstance(deployment, str):
+        raise NotAsExpectedError("expected the id of a deployment from POST /api/publish, found something else")
+    began, known = clock(), False
+    while clock() < began + PUBLISH_S:
+        # The endpoint may miss a question while the app restarts.
+        status, body = site.call("GET", f"/api/deployments/{deployment}")
+        if status == HTTPStatus.NOT_FOUND and known and clock() >= began + LATE_S:
+            return
+        if status == HTTPStatus.OK and isinstance(body, dict):
+            known, outcome = True, body.get("status")
+            if outcome == SUCCEEDED:
+                return
+            if outcome in ENDED_BADLY:
+                text = f"expected that deployment {deployment} succeeds, found that it {ENDED_BADLY[outcome]}"
+                text = ": ".join(filter(None, [text, body.get("status_text")]))
+                raise (DeploymentFailedError if outcome == FAILED else NotAsExpectedError)(text)
         sleep(5)
     raise NotAsExpectedError(f"expected that deployment {deployment} ends within {PUBLISH_S // 60} minutes")
 
 
-def site_of(environ: Mapping[str, str], azure: Callable[..., str]) -> Site:
-    """Return where the app that the environment names takes deployments."""
-    named = ["--resource-group", environ["AZURE_RESOURCE_GROUP"], "--name", environ["FUNCTION_APP_NAME"]]
-    host = azure("functionapp", "show", *named, "--query", "enabledHostNames[?contains(@, '.scm.')] | [0]")
-    if not host:
-        raise NotAsExpectedError("expected the SCM host of the app; may the deployer read the app?")
-    return Site(host, azure("account", "get-access-token", "--query", "accessToken"))
+def site_of(environ: Mapping[str, str], azure: AzureCli) -> Site:
+    """Return where the app that the environment names takes deployments. Raises `NotAsExpectedError`."""
+    host = scm_host(azure("functionapp", "show", *_named(environ)))
+    return Site(host, azure("account", "get-access-token", *_subscription(environ))["accessToken"])
 
 
-def app_of(environ: Mapping[str, str], azure: Callable[..., str]) -> App:
-    """Return the app that the environment names, with the key and the token that the Azure CLI gives."""
-    url, client_id = environ.get("FUNCTION_APP_URL", ""), environ.get("ENTRA_CLIENT_ID", "")
+def scm_host(app: Mapping[str, Any]) -> str:
+    """Return the SCM host from what `az functionapp show` answers. Raises `NotAsExpectedError`.
+
+    For Flex Consumption that is the answer of Resource Manager as it is, for other plans its properties flattened:
+    `get_raw_functionapp` in
+    https://github.com/Azure/azure-cli/blob/dev/src/azure-cli/azure/cli/command_modules/appservice/custom.py.
+    """
+    facts = app.get("properties") or app
+    hosts = [state["name"] for state in facts.get("hostNameSslStates") or [] if state.get("hostType") == "Repository"]
+    hosts += [name for name in facts.get("enabledHostNames") or [] if ".scm." in name]
+    if not hosts:
+        raise NotAsExpectedError("expected the SCM host of the app, found none; may the deployer read the app?")
+    return str(hosts[0])
+
+
+def stranger_of(environ: Mapping[str, str]) -> App:
+    """Return the app that the environment names, for a caller without a key. Raises `NotAsExpectedError`."""
+    url = environ.get("FUNCTION_APP_URL", "")
     if not url.startswith("https://"):
         raise NotAsExpectedError(
             "expected FUNCTION_APP_URL to be an https:// address; azd sets it after `azd provision`"
         )
-    named = ["--resource-group", environ["AZURE_RESOURCE_GROUP"], "--name", environ["FUNCTION_APP_NAME"]]
-    key = azure("functionapp", "keys", "list", *named, "--query", "functionKeys.default")
+    return App(url)
+
+
+def app_of(environ: Mapping[str, str], azure: AzureCli) -> App:
+    """Return the app that the environment names, with the key and the token that the Azure CLI gives.
+
+    Raises `NotAsExpectedError`, also while a new app has no keys yet.
+    """
+    keys = azure("functionapp", "keys", "list", *_named(environ))
+    key = ((keys or {}).get("functionKeys") or {}).get("default")
+    if not key:
+        raise NotAsExpectedError("expected the function key `default`, found none")
     token = ""
-    if client_id:
-        token = azure("account", "get-access-token", "--resource", f"api://{client_id}", "--query", "accessToken")
-    return App(url, key, token)
+    if client_id := environ.get("ENTRA_CLIENT_ID"):
+        resource = ["--resource", f"api://{client_id}"]
+        token = azure("account", "get-access-token", *_subscription(environ), *resource)["accessToken"]
+    return App(stranger_of(environ).url, key, token)
 
 
-def azure_cli(*arguments: str) -> str:
-    """Return what the Azure CLI answers; nothing when it refuses, for instance because a new app has no keys yet."""
-    command = ["az", *arguments, "--output", "tsv"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+def azure_cli(*arguments: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what `az` answers. Raises `NotAsExpectedError` with what it says when it refuses."""
+    command = ["az", *arguments, "--only-show-errors", "--output", "json"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise NotAsExpectedError("expected the Azure CLI, found no `az`; install it, then `az login`") from None
+    if done.returncode:
+        name = " ".join(takewhile(lambda word: not word.startswith("-"), arguments))
+        found = " ".join(done.stderr.split()).removeprefix("ERROR: ").rstrip(".") or f"exit code {done.returncode}"
+        raise NotAsExpectedError(f"expected an answer from `az {name}`, found: {found}")
+    return _json(done.stdout.encode())
+
+
+def _named(environ: Mapping[str, str]) -> list[str]:
+    group, name = _value(environ, "AZURE_RESOURCE_GROUP"), _value(environ, "FUNCTION_APP_NAME")
+    return [*_subscription(environ), "--resource-group", group, "--name", name]
+
+
+def _subscription(environ: Mapping[str, str]) -> list[str]:
+    """Name azd's own subscription: the CLI's default may be another."""
+    return ["--subscription", _value(environ, "AZURE_SUBSCRIPTION_ID")]
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    if not environ.get(name):
+        raise NotAsExpectedError(f"expected {name} to be set; azd does so after `azd provision`, a workflow by `env`")
+    return environ[name]
 
 
 def _values(app: App, path: str) -> Iterator[dict[str, Any]]:
@@ -185,9 +298,10 @@ def _values(app: App, path: str) -> Iterator[dict[str, Any]]:
 def _expect(answer: tuple[int, Any], call: str, *statuses: int) -> Any:  # noqa: ANN401 - JSON
     status, body = answer
     if status not in statuses:
-        raise NotAsExpectedError(
-            f"expected {' or '.join(str(int(s)) for s in statuses)} from {call}, found {status or 'no answer'}"
-        )
+        found = f"{status or 'no answer'}"
+        if isinstance(body, dict) and isinstance(body.get("detail"), str):  # of a problem, RFC 9457
+            found += f": {body['detail'].rstrip('.')}"
+        raise NotAsExpectedError(f"expected {' or '.join(str(int(s)) for s in statuses)} from {call}, found {found}")
     return body
 
 
@@ -209,11 +323,28 @@ def _json(data: bytes) -> Any:  # noqa: ANN401
         return None
 
 
+def _package() -> bytes:
+    if not PACKAGE.exists():
+        raise NotAsExpectedError(f"expected {PACKAGE.name} in {PACKAGE.parent.name}/, found none; run `make package`")
+    return PACKAGE.read_bytes()
+
+
+def main(command: str, environ: Mapping[str, str], azure: AzureCli) -> None:
+    """Run a command of the module's docstring. Raises `NotAsExpectedError`."""
+    match command:
+        case "wait" | "check":
+            look = wait if command == "wait" else check
+            look(stranger_of(environ), lambda: app_of(environ, azure))
+        case "first":
+            first(stranger_of(environ), lambda: site_of(environ, azure), _package())
+        case "publish":
+            publish(site_of(environ, azure), _package())
+        case _:
+            raise NotAsExpectedError(f"expected wait, first, publish or check, found {command!r}")
+
+
 if __name__ == "__main__":
     try:
-        if sys.argv[1] == "publish":
-            publish(site_of(os.environ, azure_cli), PACKAGE.read_bytes())
-        else:
-            {"wait": wait, "check": check}[sys.argv[1]](app_of(os.environ, azure_cli))
+        main(sys.argv[1] if len(sys.argv) > 1 else "", os.environ, azure_cli)
     except NotAsExpectedError as error:
         sys.exit(f"{error}. See docs/how-to/deploy.md.")

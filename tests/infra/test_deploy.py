@@ -1,6 +1,9 @@
 """A deployment, the guard before it and the proof after it, against an app that answers from a list."""
 
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +17,9 @@ class Answers:
     """Stands for `deploy.App`: answers by path; a list is used up one by one, its last answer stays."""
 
     by_path: dict[str, Any]
-    asked: list[str] = field(default_factory=list)
 
-    def get(self, path: str, *, as_stranger: bool = False) -> tuple[int, Any]:
-        key = f"stranger {path}" if as_stranger else path
-        self.asked.append(key)
-        answer = self.by_path.get(key, self.by_path.get(path, (404, None)))
+    def get(self, path: str) -> tuple[int, Any]:
+        answer = self.by_path.get(path, (404, None))
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         status, body = answer
@@ -45,7 +45,7 @@ OVER = (200, {"value": [{"runId": "news.2", "endedUtc": "now"}]})
 
 def wait(answers: Answers) -> float:
     clock = Clock()
-    deploy.wait(answers, clock, clock.sleep)  # type: ignore[arg-type]  # the stand-in has what is called
+    deploy.wait(answers, lambda: answers, clock, clock.sleep)  # type: ignore[arg-type, return-value]  # has what is called
     return clock.now
 
 
@@ -86,30 +86,68 @@ def test_a_guard_that_may_not_look_stops_the_deployment() -> None:
         wait(Answers({"health": HEALTHY, "exports": (401, None)}))
 
 
-def check(by_path: dict[str, Any]) -> float:
-    clock = Clock()
-    deploy.check(Answers(by_path), clock, clock.sleep)  # type: ignore[arg-type]
+CLOSED = {"health": HEALTHY, "exports": (401, None)}
+
+
+def check(
+    with_key: dict[str, Any], without: dict[str, Any] | None = None, sign_in: Callable[[], None] = lambda: None
+) -> float:
+    clock, stranger, known = Clock(), Answers(without or dict(CLOSED)), Answers(with_key)
+
+    def signed_in() -> Any:
+        sign_in()
+        return known
+
+    deploy.check(stranger, signed_in, clock, clock.sleep)  # type: ignore[arg-type]
     return clock.now
 
 
 def test_an_app_that_works_is_proven() -> None:
-    assert check({"health": HEALTHY, "exports": EXPORTS, "stranger exports": (401, None)}) == 0
+    assert check({"exports": EXPORTS}) == 0
 
 
 def test_an_app_gets_time_to_start() -> None:
-    assert (
-        check({"health": [(0, None), (503, None), HEALTHY], "exports": EXPORTS, "stranger exports": (401, None)}) == 20
-    )
+    assert check({"exports": [(0, None), (503, None), EXPORTS]}) == 20
+
+
+def test_a_new_app_gets_time_to_make_its_keys() -> None:
+    # Right after the first deployment, Azure answers `keys list` with an error or an empty list.
+    answers: list[Any] = ["the host is not running", None, {"functionKeys": {}}, {"functionKeys": {"default": "the key"}}]
+    asked = iter(answers)
+
+    def azure(*_: str) -> Any:
+        answer = next(asked)
+        if isinstance(answer, str):
+            raise deploy.NotAsExpectedError(answer)
+        return answer
+
+    assert check({"exports": EXPORTS}, sign_in=lambda: assert_key(deploy.app_of(NAMED, azure))) == 30
+
+
+def assert_key(app: deploy.App) -> None:
+    assert app.key == "the key"
+
+
+def test_an_app_without_a_key_is_no_success() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="expected the function key `default`, found none"):
+        check({"exports": EXPORTS}, sign_in=lambda: assert_key(deploy.app_of(NAMED, lambda *_: {"functionKeys": {}})))
 
 
 def test_an_app_that_shows_exports_to_strangers_is_no_success() -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="without a key, found 200"):
-        check({"health": HEALTHY, "exports": EXPORTS, "stranger exports": EXPORTS})
+        check({"exports": EXPORTS}, {"health": HEALTHY, "exports": EXPORTS})
 
 
-def test_an_app_whose_settings_are_wrong_is_no_success() -> None:
+def test_an_app_that_does_not_answer_probes_is_no_success() -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="expected 200 from GET /api/health"):
-        check({"health": (503, {"status": "unusable"})})
+        check({"exports": EXPORTS}, CLOSED | {"health": (401, None)})
+
+
+def test_of_an_app_whose_settings_are_wrong_one_learns_which() -> None:
+    unusable = (503, {"status": 503, "code": "unusable_settings", "detail": "EXPORT_SCHEDULE: expected six fields."})
+
+    with pytest.raises(deploy.NotAsExpectedError, match=r"found 503: EXPORT_SCHEDULE: expected six fields$"):
+        check({"exports": unusable}, CLOSED | {"health": (503, {"status": "unusable"})})
 
 
 def test_a_run_is_over_for_the_guard_when_it_is_over_for_the_app() -> None:
@@ -117,11 +155,33 @@ def test_a_run_is_over_for_the_guard_when_it_is_over_for_the_app() -> None:
     assert {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING} == set(RunStatus) - TERMINAL
 
 
-NAMED = {"FUNCTION_APP_URL": "https://func.example", "FUNCTION_APP_NAME": "func", "AZURE_RESOURCE_GROUP": "group"}
+NAMED = {
+    "FUNCTION_APP_URL": "https://func.example",
+    "FUNCTION_APP_NAME": "func",
+    "AZURE_RESOURCE_GROUP": "group",
+    "AZURE_SUBSCRIPTION_ID": "of azd",
+}
 
 
-def azure(*arguments: str) -> str:
-    return {"functionapp": "the key", "account": f"a token for {arguments[3]}"}[arguments[0]]
+def azure(*arguments: str) -> Any:
+    """Stands for the Azure CLI where another subscription is the default: only azd's has the app."""
+    subscription = arguments[arguments.index("--subscription") + 1]
+    assert subscription == "of azd"
+    if arguments[:3] == ("functionapp", "keys", "list"):
+        return {"functionKeys": {"default": "the key"}, "masterKey": "another"}
+    if arguments[:2] == ("functionapp", "show"):
+        return FLEX
+    return {"accessToken": f"a token for {arguments[-1]}", "subscription": subscription}
+
+
+HOSTS = ["func.azurewebsites.net", "func.scm.azurewebsites.net"]
+STATES = [{"name": HOSTS[0], "hostType": "Standard"}, {"name": HOSTS[1], "hostType": "Repository"}]
+FLEX = {
+    "name": "func",
+    "properties": {"enabledHostNames": HOSTS, "hostNameSslStates": STATES, "sku": "FlexConsumption"},
+}
+"""Of Flex Consumption, the CLI gives the answer of Resource Manager as it is."""
+FLATTENED = {"name": "func", "enabledHostNames": HOSTS, "hostNameSslStates": STATES, "identity": {}}
 
 
 def test_the_key_comes_from_the_azure_cli() -> None:
@@ -138,25 +198,75 @@ def test_neither_key_nor_token_is_shown() -> None:
 
 def test_an_address_without_tls_is_refused() -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="https://"):
-        deploy.app_of({**NAMED, "FUNCTION_APP_URL": "http://example.com"}, azure)
+        deploy.stranger_of({**NAMED, "FUNCTION_APP_URL": "http://example.com"})
+
+
+@pytest.mark.parametrize("name", ["AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "FUNCTION_APP_NAME"])
+def test_a_name_that_is_not_given_is_asked_for(name: str) -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match=f"expected {name} to be set"):
+        deploy.app_of({**NAMED, name: ""}, azure)
+
+
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put an `az` on the path that knows the app in one subscription, and in no other."""
+    program = tmp_path / "az"
+    program.write_text(f"""#!{sys.executable}
+import json, sys
+if sys.argv[sys.argv.index("--subscription") + 1] != "of azd":
+    sys.exit("ERROR: (ResourceGroupNotFound) Resource group 'group' could not be found.\\nCode: ResourceGroupNotFound")
+assert sys.argv[-1] == "json"
+print(json.dumps({{"functionKeys": {{"default": "the key"}}}}))
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("az")
+def test_the_answer_of_the_azure_cli_is_read() -> None:
+    assert deploy.app_of(NAMED, deploy.azure_cli).key == "the key"
+
+
+@pytest.mark.usefixtures("az")
+def test_what_the_azure_cli_refuses_is_told_with_its_words() -> None:
+    refused = (
+        "expected an answer from `az functionapp keys list`, found: .ResourceGroupNotFound. Resource group 'group'"
+    )
+
+    with pytest.raises(deploy.NotAsExpectedError, match=refused):
+        deploy.app_of({**NAMED, "AZURE_SUBSCRIPTION_ID": "another"}, deploy.azure_cli)
+
+
+def test_without_the_azure_cli_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(deploy.NotAsExpectedError, match="found no `az`"):
+        deploy.azure_cli("account", "show")
+
+
+def test_an_unknown_command_is_refused() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="expected wait, first, publish or check, found 'deploy'"):
+        deploy.main("deploy", NAMED, azure)
 
 
 class ScmSite:
     """Stands for `deploy.Site`: takes the package, then answers from a list."""
 
-    def __init__(self, accepted: tuple[int, Any], *progress: tuple[int, Any]) -> None:
+    def __init__(self, accepted: list[tuple[int, Any]], *progress: tuple[int, Any]) -> None:
         self.accepted, self.progress = accepted, list(progress)
         self.posted: list[tuple[str, bytes | None]] = []
 
     def call(self, method: str, path: str, package: bytes | None = None) -> tuple[int, Any]:
         if method == "POST":
             self.posted.append((path, package))
-            return self.accepted
+            return self.accepted.pop(0) if len(self.accepted) > 1 else self.accepted[0]
         assert path == "/api/deployments/dep-1"
         return self.progress.pop(0) if len(self.progress) > 1 else self.progress[0]
 
 
-BUILDING, DONE = (200, {"status": 1}), (200, {"status": 4})
+BUILDING, DONE, GONE = (200, {"status": 1}), (200, {"status": 4}), (404, None)
+FORBIDDEN = (200, {"status": 3, "status_text": "Azure Storage responded with Forbidden"})
+TAKEN = (202, "dep-1")
 
 
 def publish(site: ScmSite) -> float:
@@ -166,7 +276,7 @@ def publish(site: ScmSite) -> float:
 
 
 def test_the_package_is_deployed_as_it_is() -> None:
-    site = ScmSite((202, "dep-1"), BUILDING, (0, None), (502, None), DONE)
+    site = ScmSite([TAKEN], BUILDING, (0, None), (502, None), DONE)
 
     assert publish(site) == 15
     ((path, package),) = site.posted
@@ -174,29 +284,77 @@ def test_the_package_is_deployed_as_it_is() -> None:
     assert package == b"zip"
 
 
-@pytest.mark.parametrize("status", [3, -1, 5, 6])
+@pytest.mark.parametrize("status", [-1, 5, 6])
 def test_a_deployment_that_ends_badly_is_no_success(status: int) -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="dep-1 succeeds"):
-        publish(ScmSite((202, "dep-1"), BUILDING, (200, {"status": status})))
+        publish(ScmSite([TAKEN], BUILDING, (200, {"status": status})))
 
 
-def test_a_deployment_that_does_not_end_is_no_success() -> None:
+def test_a_deployment_that_fails_is_repeated_until_a_new_role_is_in_effect() -> None:
+    site = ScmSite([TAKEN], FORBIDDEN, FORBIDDEN, BUILDING, DONE)
+
+    assert publish(site) == 2 * deploy.LOOK_AGAIN_S + 5
+    assert len(site.posted) == 3
+
+
+def test_a_new_app_gets_time_to_take_a_package() -> None:
+    assert publish(ScmSite([(0, None), (503, None), (404, None), TAKEN], DONE)) == 3 * deploy.LOOK_AGAIN_S
+
+
+def test_a_deployment_that_fails_for_longer_than_roles_take_is_no_success() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="it failed: Azure Storage responded with Forbidden"):
+        publish(ScmSite([TAKEN], FORBIDDEN))
+
+
+def test_a_deployment_that_is_unknown_after_it_was_known_is_done() -> None:
+    # The worker that knew it is taken down when all is done.
+    assert publish(ScmSite([TAKEN], *[BUILDING] * 10, GONE)) == 50
+
+
+def test_a_deployment_may_be_unknown_at_first() -> None:
+    assert publish(ScmSite([TAKEN], BUILDING, GONE, GONE, BUILDING, DONE)) == 20
+
+
+@pytest.mark.parametrize("answer", [BUILDING, GONE])
+def test_a_deployment_that_does_not_end_is_no_success(answer: tuple[int, Any]) -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="within 15 minutes"):
-        publish(ScmSite((202, "dep-1"), BUILDING))
+        publish(ScmSite([TAKEN], answer))
 
 
 @pytest.mark.parametrize("refused", [(401, None), (403, None), (400, {"error": "x"}), (202, {"id": "x"}), (0, None)])
 def test_a_package_that_is_not_taken_is_no_success(refused: tuple[int, Any]) -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="POST /api/publish"):
-        publish(ScmSite(refused, DONE))
+        publish(ScmSite([refused], DONE))
+
+
+def first(health: tuple[int, Any]) -> int:
+    clock, site = Clock(), ScmSite([TAKEN], DONE)
+    deploy.first(Answers({"health": health}), lambda: site, b"zip", clock, clock.sleep)  # type: ignore[arg-type, return-value]
+    return len(site.posted)
+
+
+@pytest.mark.parametrize("health", [(0, None), (404, None), (503, None)])
+def test_a_new_app_gets_the_package_before_azd_tries_once(health: tuple[int, Any]) -> None:
+    assert first(health) == 1
+
+
+@pytest.mark.parametrize("health", [HEALTHY, (503, {"status": "unusable"})])
+def test_an_app_with_code_is_left_to_azd(health: tuple[int, Any]) -> None:
+    assert first(health) == 0
+
+
+@pytest.mark.parametrize("answer", [FLEX, FLATTENED, {"properties": {"enabledHostNames": HOSTS}}], ids=str)
+def test_the_place_for_deployments_is_found_in_each_shape_of_answer(answer: dict[str, Any]) -> None:
+    assert deploy.scm_host(answer) == "func.scm.azurewebsites.net"
+
+
+def test_an_app_without_a_place_for_deployments_is_told() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="SCM host"):
+        deploy.scm_host({"properties": {"enabledHostNames": HOSTS[:1], "hostNameSslStates": None}})
 
 
 def test_the_place_for_deployments_comes_from_the_azure_cli() -> None:
-    answers = {"functionapp": "func.scm.example", "account": "the token"}
+    site = deploy.site_of(NAMED, azure)
 
-    assert deploy.site_of(NAMED, lambda *arguments: answers[arguments[0]]) == deploy.Site(
-        "func.scm.example", "the token"
-    )
-    assert "the token" not in repr(deploy.Site("func.scm.example", "the token"))
-    with pytest.raises(deploy.NotAsExpectedError, match="SCM host"):
-        deploy.site_of(NAMED, lambda *_: "")
+    assert site == deploy.Site("func.scm.azurewebsites.net", "a token for of azd")
+    assert "a token" not in repr(site)

@@ -89,6 +89,20 @@ def test_a_deployment_waits_for_runs_before_and_proves_itself_after() -> None:
     ]
 
 
+def test_the_workflow_gives_the_guard_every_name_that_it_reads() -> None:
+    given = workflow(ROOT / ".github/workflows/deploy.yml")["jobs"]["deploy"]["env"]
+    read = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', (ROOT / "infra/deploy.py").read_text()))
+
+    assert given == {name: f"${{{{ vars.{name} }}}}" for name in read}
+
+
+def test_azd_waits_before_a_deployment_until_a_new_app_takes_it_and_proves_it_after() -> None:
+    hooks = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]["app"]["hooks"]
+
+    assert hooks["predeploy"]["run"] == "python3 infra/deploy.py wait && python3 infra/deploy.py first"
+    assert hooks["postdeploy"]["run"] == "python3 infra/deploy.py check"
+
+
 def test_ci_runs_on_python_of_the_app() -> None:
     versions = {
         step["with"]["python-version"]
