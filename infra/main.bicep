@@ -14,14 +14,8 @@ param location string
 
 // ---- where segments land ---------------------------------------------------------------------------------------
 
-@description('Existing storage account where Customer Insights writes segments. Empty: a new account is made.')
-param segmentStorageAccountName string = ''
-
-@description('Resource group of the existing account. Empty only when a new account is made.')
-param segmentStorageResourceGroup string = ''
-
-@description('Subscription of the existing account.')
-param segmentStorageSubscriptionId string = subscription().subscriptionId
+@description('Resource id of the existing storage account where Customer Insights writes segments. Empty: a new one is made.')
+param segmentStorageAccountId string = ''
 
 @description('Container where segments land.')
 param segmentContainer string = 'dynamics365customerinsights'
@@ -30,6 +24,8 @@ param segmentContainer string = 'dynamics365customerinsights'
 param segmentPrefix string = ''
 
 @description('Seconds without a write after which a refresh counts as complete.')
+@minValue(0)
+@maxValue(86400)
 param segmentQuietSeconds int = 300
 
 // ---- when and how fast -----------------------------------------------------------------------------------------
@@ -39,7 +35,7 @@ param exportSchedule string = '0 0 2 * * *'
 
 @description('Longest time between two occurrences of exportSchedule, in hours. The dead-man alert counts from it.')
 @minValue(1)
-@maxValue(46)
+@maxValue(45)
 param exportScheduleGapHours int = 24
 
 @description('Bulk requests a minute to one ActiveCampaign account. Lower it when other integrations share the account.')
@@ -88,8 +84,11 @@ param alertEmail string
 @description('Client id of the Entra app registration that signs callers in. Empty: callers need a function key only.')
 param entraClientId string = ''
 
-@description('Whether saving a connection through the API may store its API key in Key Vault. It takes a stronger role.')
-param storeApiKeys bool = false
+@description('Whether saving a connection through the API may store its API key in Key Vault.')
+param storeApiKeys bool = true
+
+@description('Whether a deleted vault stays for 90 days, and with it its name. Cannot be switched off later.')
+param purgeProtection bool = true
 
 // ---- size and network ------------------------------------------------------------------------------------------
 
@@ -102,21 +101,35 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Redundancy of the accounts that hold records and host state.')
+@description('Redundancy of all new storage accounts. Standard_LRS in a region without availability zones.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageRedundancy string = 'Standard_ZRS'
 
 @description('Whether storage and Key Vault are reached through private endpoints in a virtual network only.')
 param vnetEnabled bool = false
 
-@description('Address space of that virtual network; the first two /24 of it are used.')
+@description('Address space of that virtual network, /23 or larger; the first two /24 of it are used.')
 param vnetAddressPrefix string = '10.0.0.0/16'
 
 // ----------------------------------------------------------------------------------------------------------------
 
 var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var newSegmentAccount = empty(segmentStorageAccountName)
+// Values that a decorator cannot check; what Azure would say of them names neither the setting nor what is expected.
+var alertAddress = contains(alertEmail, '@')
+  ? alertEmail
+  : fail('Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "${alertEmail}".')
+var addressSpace = int(last(split('/${vnetAddressPrefix}', '/'))) <= 23
+  ? vnetAddressPrefix
+  : fail('Expected vnetAddressPrefix to be /23 or larger, found ${vnetAddressPrefix}.')
+// /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/NAME
+var segmentAccountParts = split(segmentStorageAccountId, '/')
+var newSegmentAccount = empty(segmentStorageAccountId)
+var segmentAccount = newSegmentAccount
+  ? { subscriptionId: subscription().subscriptionId, group: 'rg-${environmentName}', name: '' }
+  : length(segmentAccountParts) == 9 && toLower(segmentAccountParts[?7] ?? '') == 'storageaccounts'
+      ? { subscriptionId: segmentAccountParts[2], group: segmentAccountParts[4], name: segmentAccountParts[8] }
+      : fail('Expected SEGMENT_STORAGE_ACCOUNT_ID (segmentStorageAccountId) to be the resource id of a storage account: az storage account show --query id. Found "${segmentStorageAccountId}".')
 // Names of the app's containers are fixed in its code; roles are given by container.
 var exportContainers = ['records', 'working', 'rejects', 'audit']
 var functionAppName = 'func-${token}'
@@ -128,8 +141,8 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 }
 
 resource segmentGroup 'Microsoft.Resources/resourceGroups@2025-04-01' existing = {
-  name: newSegmentAccount ? group.name : segmentStorageResourceGroup
-  scope: subscription(newSegmentAccount ? subscription().subscriptionId : segmentStorageSubscriptionId)
+  name: segmentAccount.group
+  scope: subscription(segmentAccount.subscriptionId)
 }
 
 module identity 'modules/identity.bicep' = {
@@ -200,6 +213,7 @@ module vault 'modules/key-vault.bicep' = {
     location: location
     tags: tags
     publicAccess: !vnetEnabled
+    purgeProtection: purgeProtection
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -224,7 +238,7 @@ module segmentAccess 'modules/segment-access.bicep' = {
   params: {
     principalId: identity.outputs.principalId
     // The new account's name is taken from its module, so that it exists before the role is assigned.
-    storageAccountName: newSegmentAccount ? segmentStorage!.outputs.name : segmentStorageAccountName
+    storageAccountName: newSegmentAccount ? segmentStorage!.outputs.name : segmentAccount.name
     container: segmentContainer
   }
 }
@@ -236,10 +250,11 @@ module network 'modules/network.bicep' = if (vnetEnabled) {
     token: token
     location: location
     tags: tags
-    addressPrefix: vnetAddressPrefix
+    addressPrefix: addressSpace
     hostStorageId: hostStorage.outputs.id
     exportStorageId: exportStorage.outputs.id
     segmentStorageId: segmentAccess.outputs.storageAccountId
+    segmentStorageIsForeign: segmentAccount.subscriptionId != subscription().subscriptionId
     vaultId: vault.outputs.id
   }
 }
@@ -257,6 +272,7 @@ module functionApp 'modules/function-app.bicep' = {
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     connectionString: monitoring.outputs.connectionString
+    hostStorageName: hostStorage.outputs.name
     hostBlobUri: hostStorage.outputs.blobUri
     hostTableUri: hostStorage.outputs.tableUri
     packageContainer: hostStorage.outputs.packageContainer
@@ -284,11 +300,13 @@ module functionApp 'modules/function-app.bicep' = {
 module alerts 'modules/alerts.bicep' = {
   name: 'alerts'
   scope: group
+  // A rule on a component that is seconds old may be refused, because its tables are not there yet.
+  dependsOn: [functionApp]
   params: {
     location: location
     tags: tags
     componentId: monitoring.outputs.componentId
-    email: alertEmail
+    email: alertAddress
     scheduleGapHours: exportScheduleGapHours
   }
 }

@@ -16,8 +16,6 @@ var roles = {
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
-  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
-  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 
@@ -95,18 +93,38 @@ resource exportQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Reading an API key takes User. Saving a connection with its key through the API writes a secret, which takes
-// Officer; without that wish, the operator puts keys into the vault and the app can only read them.
-var vaultRole = storeApiKeys ? roles.keyVaultSecretsOfficer : roles.keyVaultSecretsUser
+// Reads the API keys and, unless that is switched off, stores those of new connections; it can neither list nor delete
+// secrets, as the built-in role that stores them could. One assignment for both: a deployment takes no assignment away,
+// but it does change what a role allows.
+resource apiKeys 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(vault.id, 'api-keys')
+  properties: {
+    roleName: 'Segment exporter: API keys in ${vaultName}' // unique in the tenant
+    description: 'Read secrets by name and, where storeApiKeys is on, store them.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: concat(
+          ['Microsoft.KeyVault/vaults/secrets/getSecret/action'],
+          storeApiKeys ? ['Microsoft.KeyVault/vaults/secrets/setSecret/action'] : []
+        )
+        notDataActions: []
+      }
+    ]
+  }
+}
 
 resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
-  name: guid(vault.id, principalId, vaultRole)
+  name: guid(vault.id, principalId, 'api-keys')
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', vaultRole)
-    description: storeApiKeys ? 'Reads API keys, and stores those of new connections.' : 'Reads API keys.'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', apiKeys.name)
+    description: 'Reads API keys, and stores those of new connections where that is allowed.'
   }
 }
 

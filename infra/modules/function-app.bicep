@@ -7,6 +7,7 @@ param tags object
 param identityId string
 param identityClientId string
 param connectionString string
+param hostStorageName string
 param hostBlobUri string
 param hostTableUri string
 param packageContainer string
@@ -37,6 +38,8 @@ param entraClientId string
 var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
+  // With the addresses alone, the host may fail to start: https://github.com/Azure/azure-functions-host/issues/11787
+  AzureWebJobsStorage__accountName: hostStorageName
   AzureWebJobsStorage__blobServiceUri: hostBlobUri
   AzureWebJobsStorage__tableServiceUri: hostTableUri
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
@@ -143,30 +146,33 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 
 // Callers show a token for the app registration besides their function key; the platform checks it before the app
 // sees the request. A token is all that is accepted, so no client secret is needed.
-resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(entraClientId)) {
+var signInSettings = {
+  platform: { enabled: true }
+  globalValidation: {
+    requireAuthentication: true
+    unauthenticatedClientAction: 'Return401'
+    // Probes have no account. The answer says nothing but whether the app is configured.
+    excludedPaths: ['/api/health']
+  }
+  httpSettings: { requireHttps: true }
+  identityProviders: {
+    azureActiveDirectory: {
+      enabled: true
+      registration: {
+        clientId: entraClientId
+        openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+      }
+      validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+    }
+  }
+  login: { tokenStore: { enabled: false } }
+}
+
+// Deployed in any case: a deployment leaves alone what it does not name, and sign-in could not be switched off.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'authsettingsV2'
-  properties: {
-    platform: { enabled: true }
-    globalValidation: {
-      requireAuthentication: true
-      unauthenticatedClientAction: 'Return401'
-      // Probes have no account. The answer says nothing but whether the app is configured.
-      excludedPaths: ['/api/health']
-    }
-    httpSettings: { requireHttps: true }
-    identityProviders: {
-      azureActiveDirectory: {
-        enabled: true
-        registration: {
-          clientId: entraClientId
-          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-        }
-        validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
-      }
-    }
-    login: { tokenStore: { enabled: false } }
-  }
+  properties: empty(entraClientId) ? { platform: { enabled: false } } : signInSettings
 }
 
 output name string = app.name

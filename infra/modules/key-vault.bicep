@@ -7,6 +7,9 @@ param tags object
 @description('Whether the vault answers from outside the virtual network. Without one it must: the app has no fixed address.')
 param publicAccess bool
 
+@description('Whether nobody can delete a deleted vault before its time.')
+param purgeProtection bool
+
 @description('Log Analytics workspace that gets the log of who read and wrote secrets.')
 param workspaceId string
 
@@ -20,7 +23,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
-    enablePurgeProtection: true
+    enablePurgeProtection: purgeProtection ? true : null // false is refused
     enabledForDeployment: false
     enabledForDiskEncryption: false
     enabledForTemplateDeployment: false

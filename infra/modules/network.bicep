@@ -7,6 +7,10 @@ param addressPrefix string
 param hostStorageId string
 param exportStorageId string
 param segmentStorageId string
+
+@description('Whether that account is in another subscription: its owner has to approve the endpoint then.')
+param segmentStorageIsForeign bool
+
 param vaultId string
 
 // Subnets have no way out of their own (https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access);
@@ -95,24 +99,35 @@ resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01'
 
 // `zone` counts the list above.
 var endpoints = [
-  { name: 'host-blob', target: hostStorageId, service: 'blob', zone: 0 }
-  { name: 'host-table', target: hostStorageId, service: 'table', zone: 2 }
-  { name: 'export-blob', target: exportStorageId, service: 'blob', zone: 0 }
-  { name: 'export-queue', target: exportStorageId, service: 'queue', zone: 1 }
-  { name: 'segment-blob', target: segmentStorageId, service: 'blob', zone: 0 }
-  { name: 'vault', target: vaultId, service: 'vault', zone: 3 }
+  { name: 'host-blob', target: hostStorageId, service: 'blob', zone: 0, ask: false }
+  { name: 'host-table', target: hostStorageId, service: 'table', zone: 2, ask: false }
+  { name: 'export-blob', target: exportStorageId, service: 'blob', zone: 0, ask: false }
+  { name: 'export-queue', target: exportStorageId, service: 'queue', zone: 1, ask: false }
+  { name: 'segment-blob', target: segmentStorageId, service: 'blob', zone: 0, ask: segmentStorageIsForeign }
+  { name: 'vault', target: vaultId, service: 'vault', zone: 3, ask: false }
+]
+
+var connections = [
+  for one in endpoints: {
+    name: one.name
+    properties: {
+      privateLinkServiceId: one.target
+      groupIds: [one.service]
+      requestMessage: one.ask ? 'The segment exporter reads segments.' : null
+    }
+  }
 ]
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-09-01' = [
-  for one in endpoints: {
+  for (one, index) in endpoints: {
     name: 'pe-${one.name}-${token}'
     location: location
     tags: tags
     properties: {
       subnet: { id: network::endpoints.id }
-      privateLinkServiceConnections: [
-        { name: one.name, properties: { privateLinkServiceId: one.target, groupIds: [one.service] } }
-      ]
+      // Without the right to approve on the target, only the second kind is accepted.
+      privateLinkServiceConnections: one.ask ? [] : [connections[index]]
+      manualPrivateLinkServiceConnections: one.ask ? [connections[index]] : []
     }
   }
 ]

@@ -1,7 +1,7 @@
 """A deployment, the guard before it and the proof after it, against an app that answers from a list."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,8 @@ def test_an_app_gets_time_to_start() -> None:
 
 def test_a_new_app_gets_time_to_make_its_keys() -> None:
     # Right after the first deployment, Azure answers `keys list` with an error or an empty list.
-    answers: list[Any] = ["the host is not running", None, {"functionKeys": {}}, {"functionKeys": {"default": "the key"}}]
-    asked = iter(answers)
+    ready = {"functionKeys": {"default": "the key"}}
+    asked: Iterator[Any] = iter(["the host is not running", None, {"functionKeys": {}}, ready])
 
     def azure(*_: str) -> Any:
         answer = next(asked)

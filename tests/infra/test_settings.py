@@ -65,6 +65,7 @@ def test_the_host_and_the_identity_settings_are_the_known_ones() -> None:
     assert set(template_settings("hostSettings", "triggerSettings", "identitySettings", "workerSettings")) == {
         "AzureWebJobsStorage__credential",
         "AzureWebJobsStorage__clientId",
+        "AzureWebJobsStorage__accountName",
         "AzureWebJobsStorage__blobServiceUri",
         "AzureWebJobsStorage__tableServiceUri",
         "APPLICATIONINSIGHTS_CONNECTION_STRING",

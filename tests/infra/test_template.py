@@ -64,7 +64,8 @@ def test_the_vault_keeps_what_is_deleted_and_knows_roles_only() -> None:
 
     assert vault.properties["enableRbacAuthorization"] is True
     assert vault.properties["enableSoftDelete"] is True
-    assert vault.properties["enablePurgeProtection"] is True
+    assert vault.properties["enablePurgeProtection"] == "purgeProtection ? true : null"
+    assert named("main.bicep", "purgeProtection").value is True
     assert "accessPolicies" not in vault.properties
 
 
@@ -113,13 +114,6 @@ def test_no_role_is_broad_and_each_says_why() -> None:
         assert one.properties["principalType"] == "ServicePrincipal", one.name
         assert one.properties["description"], one.name
         assert "scope" in one.value, f"{one.name} would hold for the whole resource group"
-
-
-def test_the_app_writes_secrets_only_where_that_was_asked_for() -> None:
-    assert named("main.bicep", "storeApiKeys").value is False
-    assert named("modules/access.bicep", "vaultRole").value == (
-        "storeApiKeys ? roles.keyVaultSecretsOfficer : roles.keyVaultSecretsUser"
-    )
 
 
 def test_where_segments_land_the_app_may_only_read_and_only_the_container() -> None:
@@ -329,10 +323,12 @@ def test_the_app_registration_has_the_roles_that_the_code_knows() -> None:
     assert len({role["id"] for role in roles}) == len(roles)
 
 
+SIGN_IN = named("modules/function-app.bicep", "signInSettings").value
+
+
 def test_tokens_are_of_the_version_whose_issuer_the_app_expects() -> None:
     registration = json.loads((INFRA / "entra-app.json").read_text())
-    (sign_in,) = resources("Microsoft.Web/sites/config")
-    provider = sign_in.properties["identityProviders"]["azureActiveDirectory"]
+    provider = SIGN_IN["identityProviders"]["azureActiveDirectory"]
 
     assert registration["api"]["requestedAccessTokenVersion"] == 2
     assert provider["registration"]["openIdIssuer"].endswith("/v2.0'")
@@ -341,9 +337,7 @@ def test_tokens_are_of_the_version_whose_issuer_the_app_expects() -> None:
 
 
 def test_with_sign_in_nobody_gets_through_without_a_token_but_a_probe() -> None:
-    (sign_in,) = resources("Microsoft.Web/sites/config")
-
-    assert sign_in.properties["globalValidation"] == {
+    assert SIGN_IN["globalValidation"] == {
         "requireAuthentication": True,
         "unauthenticatedClientAction": "Return401",
         "excludedPaths": ["/api/health"],

@@ -103,6 +103,17 @@ def test_azd_waits_before_a_deployment_until_a_new_app_takes_it_and_proves_it_af
     assert hooks["postdeploy"]["run"] == "python3 infra/deploy.py check"
 
 
+def test_ci_compiles_the_template_with_the_compiler_of_the_predictions() -> None:
+    jobs = workflow(ROOT / ".github/workflows/ci.yml")["jobs"]
+    runs = [step["run"] for step in jobs["template"]["steps"] if "run" in step]
+    (version,) = re.findall(r"az bicep install --version v([\d.]+)", " ".join(runs))
+
+    assert f"Bicep compiler {version}" in (ROOT / "docs/explanation/infrastructure.md").read_text()
+    assert "BICEP=~/.azure/bin/bicep .venv/bin/python -m pytest tests/infra/test_bicep.py" in runs
+    # In the other job, tests must not find the build agent's own, whose version changes.
+    assert [step["env"] for step in jobs["test"]["steps"] if "env" in step] == [{"BICEP": ""}]
+
+
 def test_ci_runs_on_python_of_the_app() -> None:
     versions = {
         step["with"]["python-version"]
