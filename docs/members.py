@@ -67,8 +67,8 @@ definition; only the key stays when it is left out.
 {CONNECTION}
 ```
 
-Here the key is in the secret `activecampaign` of the app's Key Vault. Where the app may store keys
-([`STORE_API_KEYS`](../how-to/deploy.md#2-decide)), send `apiKey` in place of `secretName`.
+Here the key is in the secret `activecampaign` of the app's Key Vault. Unless it was deployed with
+[`STORE_API_KEYS=false`](deployment-options.md), the app puts it there itself: send `apiKey` in place of `secretName`.
 
 ## What the user of the key has to be allowed
 

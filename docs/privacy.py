@@ -38,7 +38,7 @@ There are no pages with a sign-in, only an API; unless sign-in with Microsoft En
 an administrator and may read all that the app shows. Automations of ActiveCampaign do not start unless an export says so, and
 lists are for e-mail only. The app has run against stand-ins only, not yet against a live ActiveCampaign account nor in a
 subscription; so what Azure does by itself (lifecycle rules, protection of the audit trail, expiry of logs) is configured and
-tested as text, and [not yet proven](../how-to/deploy.md#prove-it-in-your-subscription).
+tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 
 ## Which data, where from, where to, why
 

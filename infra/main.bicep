@@ -123,13 +123,13 @@ var addressSpace = int(last(split('/${vnetAddressPrefix}', '/'))) <= 23
   ? vnetAddressPrefix
   : fail('Expected vnetAddressPrefix to be /23 or larger, found ${vnetAddressPrefix}.')
 // /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/NAME
-var segmentAccountParts = split(segmentStorageAccountId, '/')
-var newSegmentAccount = empty(segmentStorageAccountId)
-var segmentAccount = newSegmentAccount
-  ? { subscriptionId: subscription().subscriptionId, group: 'rg-${environmentName}', name: '' }
-  : length(segmentAccountParts) == 9 && toLower(segmentAccountParts[?7] ?? '') == 'storageaccounts'
-      ? { subscriptionId: segmentAccountParts[2], group: segmentAccountParts[4], name: segmentAccountParts[8] }
-      : fail('Expected SEGMENT_STORAGE_ACCOUNT_ID (segmentStorageAccountId) to be the resource id of a storage account: az storage account show --query id. Found "${segmentStorageAccountId}".')
+var accountParts = split(segmentStorageAccountId, '/')
+var accountType = toLower(join(skip(take(accountParts, 8), 6), '/'))
+var accountGiven = length(accountParts) == 9 && accountType == 'microsoft.storage/storageaccounts'
+var newSegmentAccount = empty(segmentStorageAccountId) || accountGiven
+  ? !accountGiven
+  : fail('Expected SEGMENT_STORAGE_ACCOUNT_ID (segmentStorageAccountId) to be the resource id of a storage account: az storage account show --query id. Found "${segmentStorageAccountId}".')
+var segmentSubscriptionId = newSegmentAccount ? subscription().subscriptionId : accountParts[2]
 // Names of the app's containers are fixed in its code; roles are given by container.
 var exportContainers = ['records', 'working', 'rejects', 'audit']
 var functionAppName = 'func-${token}'
@@ -141,8 +141,8 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 }
 
 resource segmentGroup 'Microsoft.Resources/resourceGroups@2025-04-01' existing = {
-  name: segmentAccount.group
-  scope: subscription(segmentAccount.subscriptionId)
+  name: newSegmentAccount ? group.name : accountParts[4]
+  scope: subscription(segmentSubscriptionId)
 }
 
 module identity 'modules/identity.bicep' = {
@@ -238,7 +238,7 @@ module segmentAccess 'modules/segment-access.bicep' = {
   params: {
     principalId: identity.outputs.principalId
     // The new account's name is taken from its module, so that it exists before the role is assigned.
-    storageAccountName: newSegmentAccount ? segmentStorage!.outputs.name : segmentAccount.name
+    storageAccountName: newSegmentAccount ? segmentStorage!.outputs.name : accountParts[8]
     container: segmentContainer
   }
 }
@@ -254,7 +254,7 @@ module network 'modules/network.bicep' = if (vnetEnabled) {
     hostStorageId: hostStorage.outputs.id
     exportStorageId: exportStorage.outputs.id
     segmentStorageId: segmentAccess.outputs.storageAccountId
-    segmentStorageIsForeign: segmentAccount.subscriptionId != subscription().subscriptionId
+    segmentStorageIsForeign: segmentSubscriptionId != subscription().subscriptionId
     vaultId: vault.outputs.id
   }
 }

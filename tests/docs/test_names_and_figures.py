@@ -15,6 +15,7 @@ from exporter.api.routes import ROUTES
 from exporter.delivery.batches import RequestSize
 from exporter.settings import Settings
 from tests.docs.test_reference import PAGES, ROOT
+from tests.infra.bicep import parameters
 from tests.simulation.planted import MISTAKES
 from tests.simulation.test_simulation import SCHEDULES
 
@@ -122,8 +123,26 @@ def test_the_rights_of_the_app_are_the_ones_that_the_template_gives() -> None:
     told = re.findall(r"\*([A-Z][\w ]+)\*", text("SECURITY.md").partition("## Where the app connects")[2])
     named = {name.replace(" ", "").lower() for name in told}
 
-    assert len(given) == 8
+    assert len(given) == 6
     assert named == given
+    assert "a role of its own: read a secret by name" in text("SECURITY.md")
+
+
+def test_every_option_of_a_deployment_is_on_its_page_with_its_default() -> None:
+    page = (ROOT / "docs/reference/deployment-options.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)`.*? \| (.+?) \|", page, re.MULTILINE))
+    named = json.loads((ROOT / "infra/main.parameters.json").read_text())["parameters"]
+    options = dict(re.findall(r"\$\{(\w+)=(.*?)\}", json.dumps(named)))
+
+    assert {name: rows.get(name) for name, default in options.items() if default} == {
+        name: f"`{default}`" for name, default in options.items() if default
+    }
+    assert options.keys() - rows.keys() == set()
+    # What azd does not reach.
+    others = {one.name: one.value for one in parameters("main.bicep") if one.name not in named}
+    assert {name: rows.get(name) for name in others} == {
+        name: f"`{value}`" if value else "none" for name, value in others.items()
+    }
 
 
 def test_every_event_is_explained_and_no_other() -> None:
