@@ -145,6 +145,30 @@ def test_every_option_of_a_deployment_is_on_its_page_with_its_default() -> None:
     }
 
 
+SHELL = (ROOT / "docs/how-to/operator-shell.md").read_text()
+
+
+def variables_set(text: str) -> set[str]:
+    return set(re.findall(r"\b([A-Z][A-Z_]*)=", text))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda p: p.stem)
+def test_a_guide_uses_variables_that_it_or_the_shell_sets(page: Path) -> None:
+    content = page.read_text()
+    code = " ".join(re.findall(r"`[^`\n]+`|^```sh\n.*?^```$", content, re.MULTILINE | re.DOTALL))
+    used = set(re.findall(r"\$\{?([A-Z][A-Z_]*)", code))
+
+    assert used - variables_set(content) - variables_set(SHELL) == set()
+    assert not used - variables_set(content) or "(operator-shell.md)" in content
+
+
+def test_the_shell_is_the_same_from_the_folder_of_azd_and_from_the_subscription_alone() -> None:
+    with_azd, alone = re.findall(r"```sh\n(az account set.*?)```", SHELL, re.DOTALL)
+
+    assert variables_set(with_azd) == variables_set(alone)
+    assert "azd" not in SHELL.partition(alone)[2] + alone
+
+
 def test_every_event_is_explained_and_no_other() -> None:
     assert events.MEANINGS.keys() == events.written().keys()
 
