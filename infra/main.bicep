@@ -119,6 +119,9 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var alertAddress = contains(alertEmail, '@')
   ? alertEmail
   : fail('Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "${alertEmail}".')
+var schedule = length(filter(split(exportSchedule, ' '), field => !empty(field))) == 6
+  ? exportSchedule
+  : fail('Expected EXPORT_SCHEDULE (exportSchedule) to have six fields (second, minute, hour, day, month, weekday), found "${exportSchedule}".')
 var addressSpace = int(last(split('/${vnetAddressPrefix}', '/'))) <= 23
   ? vnetAddressPrefix
   : fail('Expected vnetAddressPrefix to be /23 or larger, found ${vnetAddressPrefix}.')
@@ -283,7 +286,7 @@ module functionApp 'modules/function-app.bicep' = {
     segmentContainer: segmentContainer
     segmentPrefix: segmentPrefix
     segmentQuietSeconds: segmentQuietSeconds
-    exportSchedule: exportSchedule
+    exportSchedule: schedule
     bulkRequestsPerMinute: bulkRequestsPerMinute
     activeCampaignHostSuffixes: activeCampaignHostSuffixes
     rejectsRetentionDays: rejectsRetentionDays

@@ -79,6 +79,7 @@ def test_the_template_makes_what_was_written_down(parameters: Path) -> None:
         ("segmentStorageAccountId", "'marketingsegments'", "Expected SEGMENT_STORAGE_ACCOUNT_ID"),
         ("segmentStorageAccountId", "'/subscriptions/1/resourceGroups/g'", "az storage account show --query id"),
         ("vnetAddressPrefix", "'10.0.0.0/24'", "Expected vnetAddressPrefix to be /23 or larger, found 10.0.0.0/24"),
+        ("exportSchedule", "'0 2 * * *'", "Expected EXPORT_SCHEDULE (exportSchedule) to have six fields"),
         ("alertEmail", "'operators'", 'Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "operators"'),
     ],
 )
