@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+DEPLOY = ROOT / ".github/workflows/deploy.yml"
 MAY_WRITE = {
     ("deploy", "build", "id-token"),
     ("deploy", "build", "attestations"),
@@ -78,11 +79,13 @@ def test_every_job_ends_by_itself(path: Path) -> None:
     assert all(job["timeout-minutes"] <= 150 for job in workflow(path)["jobs"].values())
 
 
-def test_a_deployment_waits_for_runs_before_and_proves_itself_after() -> None:
-    runs = [step["run"] for step in steps(ROOT / ".github/workflows/deploy.yml") if "run" in step]
+def test_a_deployment_verifies_its_package_waits_for_runs_and_proves_itself_after() -> None:
+    runs = [step["run"] for step in steps(DEPLOY) if "run" in step]
 
     assert runs == [
         "make package",
+        'gh attestation verify build/package.zip --repo "$GITHUB_REPOSITORY" --signer-workflow'
+        ' "$GITHUB_REPOSITORY/.github/workflows/deploy.yml" --source-digest "$GITHUB_SHA"',
         "python3 infra/deploy.py wait",
         "python3 infra/deploy.py publish",
         "python3 infra/deploy.py check",
@@ -112,6 +115,17 @@ def test_ci_compiles_the_template_with_the_compiler_of_the_predictions() -> None
     assert "BICEP=~/.azure/bin/bicep .venv/bin/python -m pytest tests/infra/test_bicep.py" in runs
     # In the other job, tests must not find the build agent's own, whose version changes.
     assert [step["env"] for step in jobs["test"]["steps"] if "env" in step] == [{"BICEP": ""}]
+
+
+def test_a_package_is_verified_before_the_job_may_act_in_azure() -> None:
+    jobs = workflow(DEPLOY)["jobs"]
+    signed = [step["with"]["subject-path"] for step in jobs["build"]["steps"] if "attest" in step.get("uses", "")]
+    order = [step.get("uses", step.get("run", "")).split("@")[0] for step in jobs["deploy"]["steps"]]
+    (verify,) = (at for at, step in enumerate(order) if step.startswith("gh attestation verify"))
+
+    assert signed == ["build/package.zip"]
+    assert order.index("actions/download-artifact") < verify < order.index("azure/login")
+    assert jobs["deploy"]["permissions"]["attestations"] == "read"  # or else the command finds none
 
 
 def test_ci_runs_on_python_of_the_app() -> None:
