@@ -172,6 +172,7 @@ until api runs/$RUN | grep -q '"sent":[1-9]'; do sleep 0.2; done
 GONE = 'curl() { command curl "$@"; }; api exports/newsletter -X DELETE; api "connections/main?detach=true" -X DELETE'
 GUIDES = {  # in this order; what has to be so before
     "operator-shell.md": "",
+    "first-checks.md": "",
     "run-stalled.md": "",
     "export-failed.md": "",
     "many-rejects.md": "",
@@ -183,6 +184,7 @@ GUIDES = {  # in this order; what has to be so before
     "cancel-a-run.md": GOING,
     "add-a-custom-field.md": "",
     "rotate-the-key.md": "",
+    "restored-storage.md": GOING,
     "remove-a-connection.md": "",
     "deploy.md": GONE,  # a deployment that is new
 }

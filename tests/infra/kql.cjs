@@ -8,7 +8,7 @@ const vm = require("vm");
 const TABLES = {
   traces: "(timestamp: datetime, message: string, severityLevel: int, itemType: string, operation_Name: string, cloud_RoleInstance: string)",
   requests: "(timestamp: datetime, name: string, success: string, resultCode: string, duration: real, itemType: string, operation_Name: string, cloud_RoleInstance: string)",
-  exceptions: "(timestamp: datetime, type: string, outerMessage: string, itemType: string, operation_Name: string, cloud_RoleInstance: string)",
+  exceptions: "(timestamp: datetime, type: string, outerMessage: string, innermostMessage: string, itemType: string, operation_Name: string, cloud_RoleInstance: string)",
 };
 
 // Scripts of the time before modules: they put what they define into the global scope.

@@ -25,6 +25,10 @@ def rules() -> list[dict[str, Any]]:
     return found
 
 
+PAGES = [*(f"{rule['name']}.md" for rule in rules()), "first-checks.md", "restored-storage.md"]
+"""What an operator gets to read at night."""
+
+
 @cache
 def events() -> dict[str, set[str]]:
     """Return the names of the fields of every event that the code writes, by its action."""
@@ -136,27 +140,68 @@ def test_an_alert_has_a_query_and_a_runbook_of_its_name(rule: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_the_first_line_of_a_runbook_says_whether_it_can_wait_and_where_to_begin(rule: dict[str, Any]) -> None:
+    first = " ".join((RUNBOOKS / f"{rule['name']}.md").read_text().split("\n\n")[1].split())
+    word = {1: "cannot", 2: "can"}[rule["severity"]]
+
+    assert first.startswith(f"Alert `{rule['name']}`, severity {rule['severity']}. **It {word} wait until morning**: ")
+    assert first.endswith(". Begin with the [first checks](first-checks.md).")
+
+
+def test_the_first_checks_say_of_every_alert_whether_it_can_wait() -> None:
+    text = (RUNBOOKS / "first-checks.md").read_text()
+
+    assert dict(re.findall(r"^\| `([a-z-]+)` \| (no|yes) \|", text, re.MULTILINE)) == {
+        rule["name"]: {1: "no", 2: "yes"}[rule["severity"]] for rule in rules()
+    }
+
+
+def test_a_run_that_waits_for_what_no_alert_tells_is_named_in_the_first_checks() -> None:
+    told = (INFRA / "queries/alerts/credentials-refused.kql").read_text()
+    untold = (RUNBOOKS / "first-checks.md").read_text().partition("**What no alert tells**")[2]
+    codes = set(re.findall(r"`(\w+_\w+)`", untold)) - {"schedule_fired"}
+
+    assert codes == {"secret_not_found", "activecampaign_unavailable", "key_vault_unavailable"}
+    assert {code for code in codes if f"'{code}'" in told} == set()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
 def test_a_runbook_first_says_whether_anything_is_lost(rule: dict[str, Any]) -> None:
     headings = re.findall(r"^## (.+)$", (RUNBOOKS / f"{rule['name']}.md").read_text(), re.MULTILINE)
 
     assert headings[:3] == ["Is anything lost?", "Look", "Do"]
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
-def test_the_queries_of_a_runbook_look_for_what_the_code_writes(rule: dict[str, Any]) -> None:
-    text = (RUNBOOKS / f"{rule['name']}.md").read_text()
+@pytest.mark.parametrize("page", PAGES)
+def test_the_queries_of_a_runbook_look_for_what_the_code_writes(page: str) -> None:
+    text = (RUNBOOKS / page).read_text()
     for query in re.findall(r"```kusto\n(.*?)```", text, re.DOTALL):
         known = {"action"}.union(*events().values())
         assert actions_in(query) <= set(events())
         assert set(re.findall(r"\bevent(?:\.|\[')(\w+)", query)) <= known
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
-def test_a_runbook_names_codes_actions_and_functions_that_exist(rule: dict[str, Any]) -> None:
-    text = re.sub(r"```.*?```", "", (RUNBOOKS / f"{rule['name']}.md").read_text(), flags=re.DOTALL)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_runbook_names_codes_actions_and_functions_that_exist(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (RUNBOOKS / page).read_text(), flags=re.DOTALL)
     sources = " ".join(path.read_text() for path in [ROOT / "function_app.py", *(ROOT / "exporter").rglob("*.py")])
 
     assert {word for word in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text) if word not in sources} == set()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["name"]))
+def test_the_queries_of_a_runbook_find_what_its_alert_has_found(rule: dict[str, Any]) -> None:
+    signs = set(re.findall(r"message has '(\w+)'", (INFRA / f"queries/alerts/{rule['name']}.kql").read_text()))
+
+    assert {sign for sign in signs if sign not in (RUNBOOKS / f"{rule['name']}.md").read_text()} == set()
+
+
+def test_a_query_for_one_run_also_finds_the_events_that_name_no_run() -> None:
+    page = (RUNBOOKS / "run-stalled.md").read_text()
+    named_there = set(re.findall(r"`(\w+_\w+)`", page.partition("## Do")[2])) & set(events())
+
+    assert {action for action in named_there if "runId" not in events()[action]} >= {"step_waits", "sweep_failed"}
+    assert "isempty(event.runId)" in page
 
 
 def test_windows_overlap_so_that_no_late_line_is_missed() -> None:

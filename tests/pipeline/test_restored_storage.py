@@ -1,0 +1,126 @@
+"""What docs/how-to/restored-storage.md says of storage that has forgotten something, where the simulator is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.activecampaign.account import AccountLimits
+from exporter.activecampaign.wire import Request
+from exporter.definitions.exports import Export
+from exporter.errors import Stop
+from exporter.pipeline import start
+from exporter.pipeline.brakes import check_contact_limit
+from exporter.pipeline.sweep import sweep
+from exporter.records.paths import run_path, slot_path
+from exporter.runs.run import Run, RunStatus
+from tests.builders import (
+    deliver,
+    drive,
+    make_export,
+    people,
+    read_run,
+    run_export,
+    start_on_demand,
+    start_once,
+    write_segment,
+)
+from tests.fakes import START, Fakes, make_fakes
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    fakes = make_fakes()
+    write_segment(fakes, people(30))
+    return fakes
+
+
+@pytest.fixture
+def export(fakes: Fakes) -> Export:
+    return make_export(fakes, scheduled=True)
+
+
+def forget(fakes: Fakes, prefix: str) -> None:
+    for path in [path for path in fakes.blobs.stored if path.startswith(prefix)]:
+        del fakes.blobs.stored[path]
+
+
+def scheduled(fakes: Fakes, occurrence: float) -> Run:
+    (started,) = start.start_scheduled(fakes.services, occurrence)
+    return drive(fakes, started.run.run_id)
+
+
+def test_an_unchanged_segment_is_sent_once_more_when_the_last_success_is_forgotten(
+    fakes: Fakes, export: Export
+) -> None:
+    assert scheduled(fakes, START).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes, START + 60).status is RunStatus.SKIPPED
+
+    forget(fakes, slot_path(export.id))
+
+    assert scheduled(fakes, START + 120).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes, START + 180).status is RunStatus.SKIPPED
+
+
+def test_the_same_idempotency_key_starts_a_second_run_when_it_is_forgotten(fakes: Fakes, export: Export) -> None:
+    first = start_once(fakes.services, export, "ada", "key", b"").run
+    drive(fakes, first.run_id)
+    assert start_once(fakes.services, export, "ada", "key", b"").run.run_id == first.run_id
+
+    forget(fakes, "records/idempotency/")
+
+    assert start_once(fakes.services, export, "ada", "key", b"").run.run_id != first.run_id
+
+
+@pytest.mark.usefixtures("export")
+def test_an_occurrence_of_the_schedule_that_the_records_know_is_not_started_again(fakes: Fakes) -> None:
+    first = scheduled(fakes, START)
+
+    assert scheduled(fakes, START) == first
+
+
+def test_contacts_of_a_forgotten_success_count_as_new_in_the_account() -> None:
+    full = AccountLimits(name="Acme", contacts=90, contact_limit=100)
+    check_contact_limit(full, 50, known=50)
+
+    with pytest.raises(Stop) as caught:
+        check_contact_limit(full, 50, known=0)
+    assert caught.value.code == "contact_limit"
+
+
+def test_a_lost_ledger_is_opened_anew_and_its_lane_sent_again(fakes: Fakes, export: Export) -> None:
+    run_id = start_on_demand(fakes.services, export, "ada").run.run_id
+    deliver(fakes)
+    fakes.activecampaign.after = lambda request: (
+        forget(fakes, run_path(run_id, "lanes/")) if is_import(request) else None
+    )
+    deliver(fakes)
+    assert sent(fakes) == 1
+    fakes.activecampaign.after = lambda request: None
+
+    end = drive(fakes, run_id).end
+
+    assert sent(fakes) == 2
+    assert end
+    assert end.status is RunStatus.SUCCESSFUL
+    assert end.resends == 0, "it does not know that it is one"
+
+
+def test_a_run_whose_records_are_lost_but_not_its_slot_is_planned_and_sent_again(fakes: Fakes, export: Export) -> None:
+    run = run_export(fakes, export)
+    before = sent(fakes)
+    forget(fakes, run_path(run.run_id, ""))
+
+    sweep(fakes.services)
+    assert not read_run(fakes, run.run_id).end
+    drive(fakes, run.run_id)
+
+    assert sent(fakes) == before + 1
+
+
+def is_import(request: Request) -> bool:
+    return request.method == "POST"
+
+
+def sent(fakes: Fakes) -> int:
+    """Return how many bulk imports ActiveCampaign got."""
+    return sum(map(is_import, fakes.activecampaign.requests))
