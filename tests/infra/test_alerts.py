@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from docs.events import written
 from exporter import errors
 from exporter.reasons import Bucket
 from exporter.runs import run
@@ -154,6 +155,17 @@ def test_the_first_checks_say_of_every_alert_whether_it_can_wait() -> None:
     assert dict(re.findall(r"^\| `([a-z-]+)` \| (no|yes) \|", text, re.MULTILINE)) == {
         rule["name"]: {1: "no", 2: "yes"}[rule["severity"]] for rule in rules()
     }
+
+
+def test_the_query_of_the_first_checks_finds_every_event_that_they_go_by() -> None:
+    section = (RUNBOOKS / "first-checks.md").read_text().partition("## 3.")[2].partition("## 4.")[0]
+    query = "".join(re.findall(r"```kusto\n(.*?)```", section, re.DOTALL))
+    named_there = set(re.findall(r"`(\w+_\w+)`", section)) & set(events())
+    quiet = {action for action in named_there if written()[action][0] == "info"}
+
+    assert len(named_there) > 5
+    assert "severityLevel >= 2" in query
+    assert quiet == actions_in(query)
 
 
 def test_a_run_that_waits_for_what_no_alert_tells_is_named_in_the_first_checks() -> None:
