@@ -11,6 +11,11 @@ from exporter.runs.run import Run
 from exporter.services import Services
 
 
+UNRECORDED_S = 7 * 86_400.0
+"""Whoever takes a slot creates the run's record at once; if they die, the next sweep does, once storage answers. Storage
+deletes records after a year or more (infra/modules/export-storage.bicep)."""
+
+
 class LastSuccess(Value):
     """What the newest run that sent its contacts read, to detect unchanged segments or an implausible size."""
 
@@ -39,9 +44,17 @@ def read_slot(services: Services, export_id: str) -> Slot | None:
 
 
 def active_run(services: Services, slot: Slot) -> Run | None:
-    """Return the run in the slot if it is in progress; create its record if whoever took the slot did not get to it."""
+    """Return the run in the slot if it is in progress; create its record if whoever took the slot did not get to it.
+
+    A run without a record that was requested longer ago than `UNRECORDED_S` is over: its record was deleted when its
+    time had come.
+    """
     path = run_path(slot.run.run_id)
-    run = store.get(services.blobs, Run, path) or store.create_or_get(services.blobs, path, slot.run)
+    run = store.get(services.blobs, Run, path)
+    if run is None:
+        if services.clock.now() - slot.run.requested_utc > UNRECORDED_S:
+            return None
+        run = store.create_or_get(services.blobs, path, slot.run)
     return None if run.end else run
 
 

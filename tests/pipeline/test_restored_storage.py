@@ -117,6 +117,19 @@ def test_a_run_whose_records_are_lost_but_not_its_slot_is_planned_and_sent_again
     assert sent(fakes) == before + 1
 
 
+def test_a_run_whose_records_are_past_their_time_is_not_started_again(fakes: Fakes, export: Export) -> None:
+    run = run_export(fakes, export)
+    before = sent(fakes)
+    forget(fakes, run_path(run.run_id, ""))
+    fakes.clock.sleep(400 * 86_400.0)
+
+    sweep(fakes.services)
+    deliver(fakes)
+
+    assert (sent(fakes), list(fakes.blobs.names(run_path(run.run_id, "")))) == (before, [])
+    assert run_export(fakes, export).status is RunStatus.SUCCESSFUL
+
+
 def is_import(request: Request) -> bool:
     return request.method == "POST"
 
