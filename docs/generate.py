@@ -81,9 +81,8 @@ STATES = """# Run states
 `status` of a run. It is derived from the facts in the run's record and from the ledgers of its lanes.
 
 ```
- queued ──► planning ──► running ──► successful, or completedWithWarnings
-                ▲           ▲
-                └─ waiting ─┘         for something outside; then it continues
+ queued ──► planning ─────────────► running ──► successful, or completedWithWarnings
+                └──► waiting ──────────┘         for something outside; then it continues
 
  when it cannot go on: failed         when somebody asked for it: canceled
  when there is nothing to do: skipped, before anything is sent

@@ -4,7 +4,7 @@ ExporterError
 ├── Wait                  the same call may work later; waiting loses nothing
 │   ├── Throttled         ActiveCampaign asks for fewer requests
 │   ├── Unavailable       ActiveCampaign, storage or Key Vault gives no useful answer
-│   ├── CredentialsRefused   the API key does not (or no longer) work; a new one may
+│   ├── CredentialsRefused   the API key does not work, or no longer works; a new one may
 │   └── NotReady          the segment is being written right now
 └── Stop                  no retry helps; a person has to change something first
 

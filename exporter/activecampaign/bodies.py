@@ -25,8 +25,8 @@ def envelope(list_id: int, *, run_automations: bool) -> Envelope:
     """Return the envelope for an ActiveCampaign list.
 
     Automations run unless `exclude_automations` is true. The documentation shows the member inside a contact, but its
-    users send it at the top level, so it is in both places. That is safe: the server ignores members that it does not
-    know (the documented example has it in a contact, and the other reading never looks there).
+    users send it at the top level, so it is in both places. That is safe: a server that
+    expects it in one place ignores it in the other.
     https://developers.activecampaign.com/reference/bulk-import-contacts
     """
     subscribe = b',"subscribe":[{"listid":%d}]' % list_id

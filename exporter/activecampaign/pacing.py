@@ -6,9 +6,10 @@ kind (https://developers.activecampaign.com/reference/rate-limits). How a minute
 strictest reading applies: any 60 seconds.
 
 Time is a grid of ticks. When all is well, bulk imports take every fourth tick and all other requests the ticks halfway
-between, so that neither can crowd out the other. Since any two requests are some ticks apart, a division gives how many
-of them a window can hold, and `Pace` refuses a grid on which that would be too many. Turns are remembered for a minute.
-The budget is stored by compare-and-swap, and the clocks that `now` comes from should differ by far less than a minute.
+between, so that neither can crowd out the other. Requests keep a minimum distance, so dividing a window's length by it
+gives the most requests that the window can hold; `Pace` refuses a grid on which that would be too many. Turns are
+remembered for a minute. The budget is stored by compare-and-swap, and the clocks that `now` comes from should differ by
+far less than a minute.
 """
 
 from __future__ import annotations

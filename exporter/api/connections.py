@@ -17,7 +17,7 @@ from exporter.definitions.connections import Connection, Consent, UsableBy
 from exporter.definitions.exports import Export
 from exporter.definitions.resources import DisplayName
 from exporter.model import Value
-from exporter.pipeline import preflight, session
+from exporter.pipeline import preflight, questions
 from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.session import Session
 from exporter.records import paths, store
@@ -135,7 +135,7 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         )
     secret_name = _secret_name(connection_id, host, body, same_account)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
-    account_name = preflight.test_connection(Session(services, host, key))
+    account_name = preflight.check_connection(Session(services, host, key))
     if body.api_key:
         services.secrets.set(secret_name, body.api_key)
     now = services.clock.now()
@@ -208,13 +208,13 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
 
 def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
     """List the account's lists, to choose one for an export."""
-    all_lists = session.all_lists(account_calls(context, find(context, connection_id)))
+    all_lists = questions.all_lists(account_calls(context, find(context, connection_id)))
     return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in all_lists)))
 
 
 def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
     """List the account's custom fields, to match columns to them."""
-    all_fields = session.all_fields(account_calls(context, find(context, connection_id)))
+    all_fields = questions.all_fields(account_calls(context, find(context, connection_id)))
     return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in all_fields)))
 
 

@@ -8,9 +8,11 @@ from exporter.errors import Wait
 PLAN_WAIT_S = 45.0
 """Before anything was sent: a new key or a finished refresh is noticed within two minutes."""
 CREDENTIALS_WAIT_S = 45.0
-"""The interval at which a refused key is retried: with the sweep's minute, a new key works within two (promise P7)."""
+"""The interval at which a refused key is retried: together with the minute until the next sweep, a new key is used
+within two minutes (promise P7)."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 15.0, 240.0
-"""Waits in an outage grow from the first to the second, so that work resumes within five minutes of its end."""
+"""Waits in an outage grow from the first to the second, so that work resumes within five minutes of its end,
+or when ActiveCampaign asked to be called again."""
 
 
 def plan_wait_s(error: Wait) -> float:

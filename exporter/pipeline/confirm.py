@@ -14,7 +14,8 @@ from exporter.delivery.ledger import BulkImport, ImportStatus, Lane
 from exporter.delivery.manifest import Manifest
 from exporter.errors import ExporterError
 from exporter.pipeline import finish
-from exporter.pipeline.session import Session, exclusions, session_of
+from exporter.pipeline.questions import exclusions
+from exporter.pipeline.session import Session, session_of
 from exporter.ports import Changed
 from exporter.reasons import Reason
 from exporter.records.lanes import append_events, read_lanes

@@ -13,12 +13,13 @@ from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceE
 from exporter.delivery.plan import Plan
 from exporter.delivery.waits import plan_wait_s
 from exporter.errors import Culprit, NotReady, Stop, Wait
-from exporter.pipeline import brakes, finish, preflight, session
+from exporter.pipeline import brakes, finish, preflight, questions
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
-from exporter.pipeline.resume import identity, refreshes_of, what_is_left
+from exporter.pipeline.resume import what_is_left
 from exporter.pipeline.session import session_of
+from exporter.pipeline.sources import identity, refreshes_of
 from exporter.ports import Changed
 from exporter.records import paths, store
 from exporter.records.paths import manifest_path
@@ -93,7 +94,7 @@ _DIED = Problem(
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
     calls = session_of(services, run, fresh=run.waiting is not None)
     fields = preflight.check(calls, run.export)
-    limits = None if run.export.allow_over_contact_limit else session.account_limits(calls)
+    limits = None if run.export.allow_over_contact_limit else questions.account_limits(calls)
     for attempt in (1, 2):
         try:
             refreshes = refreshes_of(services, run.export)

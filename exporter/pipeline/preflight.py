@@ -8,13 +8,14 @@ from exporter.activecampaign import account, wire
 from exporter.contacts.matching import FieldMapping
 from exporter.definitions.exports import ExportDefinition
 from exporter.errors import Stop
-from exporter.pipeline.session import Session, account_limits, all_fields, ask, ask_page
+from exporter.pipeline.questions import account_limits, all_fields, ask, ask_page
+from exporter.pipeline.session import Session
 
 
 def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
     """Check that the export can work; return its matched custom fields with their numeric ids.
 
-    Raises what `session.ask` raises, and `Stop` ("list_not_found", "list_not_email", "field_not_found",
+    Raises what `questions.ask` raises, and `Stop` ("list_not_found", "list_not_email", "field_not_found",
     "field_mapped_twice").
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
@@ -35,10 +36,10 @@ def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...
     return resolve_fields(export, all_fields(session))
 
 
-def test_connection(session: Session) -> str | None:
+def check_connection(session: Session) -> str | None:
     """Check that the key works and may read lists and custom fields, which exports need.
 
-    Returns the account's name, or None if the key may not read it. Raises what `session.ask` raises.
+    Returns the account's name, or None if the key may not read it. Raises what `questions.ask` raises.
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
     ask_page(session, wire.lists, account.read_lists_page, "the lists")

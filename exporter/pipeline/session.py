@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exporter import log
-from exporter.activecampaign import account, outcomes, pacing, wire
+from exporter.activecampaign import pacing
 from exporter.activecampaign.wire import Kind, NotSent, Reply, Request
-from exporter.errors import Stop, Throttled, Unavailable, Wait
+from exporter.errors import Throttled, Unavailable
 from exporter.ports import Changed
 from exporter.records.definitions import read_connection
 from exporter.records.paths import budget_path
@@ -63,7 +62,7 @@ class Session:
                 return CALLED_OFF
 
     def slow_down(self, retry_after_s: float) -> None:
-        """Hold back every sender to this account for a while: ActiveCampaign refused a request for its rate."""
+        """Hold back every sender to this account: ActiveCampaign refused a request for its rate, or asked to wait."""
         log.event("throttled", host=self.host, retryAfterS=retry_after_s)
         now = self.services.clock.now()
         self._change(lambda budget: (pacing.penalise(budget, now, retry_after_s), None))
@@ -106,84 +105,3 @@ class Session:
             return pacing.Budget.from_json(blob.data), blob.etag
         # Created empty: two workers that create the same content both succeed, but only one of them can replace it.
         return pacing.Budget(), self.services.blobs.create(path, pacing.Budget().to_json())
-
-
-# --- Questions ---
-
-MAX_EXCLUSIONS = 1_000
-"""Ten requests. With a longer list, some failures do not get this reason."""
-
-
-def account_limits(session: Session) -> account.AccountLimits | None:
-    """Return the account's name and contact limit, or None if the key is not an administrator's."""
-    try:
-        return ask(session, wire.account_limits(), account.read_account, "the account's limits")
-    except Stop as error:
-        if error.code in ("permission_refused", "not_found"):
-            return None
-        raise
-
-
-def ask[T](
-    session: Session,
-    request: wire.Request,
-    read: Callable[[wire.Reply], T | outcomes.ErrorOutcome],
-    what: str,
-    not_found: str = "not_found",
-) -> T:
-    """Send a read-only request; return what was read, or raise what `outcomes.as_error` makes of the outcome."""
-    value = read(session.call(request))
-    if isinstance(value, outcomes.ErrorOutcome):
-        if isinstance(value, outcomes.RateLimited):
-            session.slow_down(value.retry_after_s)
-        if isinstance(value, outcomes.KeyRefused) and request != wire.who_am_i():
-            # Every check first asks whose key it is, so this is a missing permission, unless the key was replaced.
-            ask(session, wire.who_am_i(), account.read_user, "the API key's user")
-        raise outcomes.as_error(value, what, not_found=not_found, key_works=request != wire.who_am_i())
-    return value
-
-
-def all_fields(session: Session) -> list[account.CustomField]:
-    """Return every custom field of the account."""
-    return list(_pages(session, wire.fields, account.read_fields_page, "the custom fields"))
-
-
-def all_lists(session: Session) -> list[account.ContactList]:
-    """Return every list that the key's user may see."""
-    return list(_pages(session, wire.lists, account.read_lists_page, "the lists"))
-
-
-def exclusions(session: Session) -> tuple[account.Exclusion, ...]:
-    """Return the first `MAX_EXCLUSIONS` entries of the account's e-mail exclusion list; none if it cannot be read.
-
-    The list only explains why someone was not imported, so nothing waits for it.
-    """
-    pages = _pages(session, wire.exclusions, account.read_exclusions_page, "the exclusion list")
-    try:
-        return tuple(itertools.islice(pages, MAX_EXCLUSIONS))
-    except (Stop, Wait):
-        return ()
-
-
-def ask_page[T](
-    session: Session,
-    request: Callable[[int], wire.Request],
-    read: Callable[[wire.Reply, int], account.ListingPage[T] | outcomes.ErrorOutcome],
-    what: str,
-    offset: int = 0,
-) -> account.ListingPage[T]:
-    """Return a page of a listing. Raises what `ask` raises."""
-    return ask(session, request(offset), lambda reply: read(reply, offset), what)
-
-
-def _pages[T](
-    session: Session,
-    request: Callable[[int], wire.Request],
-    read: Callable[[wire.Reply, int], account.ListingPage[T] | outcomes.ErrorOutcome],
-    what: str,
-) -> Iterator[T]:
-    offset: int | None = 0
-    while offset is not None:
-        page = ask_page(session, request, read, what, offset)
-        yield from page.items
-        offset = page.next_offset

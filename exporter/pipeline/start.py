@@ -12,14 +12,14 @@ from exporter import log
 from exporter.definitions.connections import Connection
 from exporter.definitions.exports import Export, ExportDefinition
 from exporter.errors import Culprit, ExporterError, Stop, Unavailable, Wait
-from exporter.model import load
+from exporter.model import Record, load
 from exporter.ports import Changed
 from exporter.queues import PLAN_QUEUE, send_hint
 from exporter.records import store
 from exporter.records.definitions import read_connection
 from exporter.records.paths import EXPORTS, key_path, run_path, slot_path
 from exporter.records.runs import read_run
-from exporter.records.slots import IdempotencyKey, Slot, active_run
+from exporter.records.slots import Slot, active_run
 from exporter.runs.run import End, Problem, Run, RunStatus, Trigger, new_run_id, scheduled_run_id
 from exporter.services import Services
 from exporter.tally.count import Tally
@@ -212,3 +212,10 @@ def _stand_aside(services: Services, request: StartRequest, run_id: str, previou
     if kept == run:
         log.event("run_skipped", runId=run_id, exportId=request.export.id, code=problem.code)
     return kept
+
+
+class IdempotencyKey(Record):
+    """The request that came with an idempotency key, and the run that it started."""
+
+    run_id: str
+    request_sha256: str

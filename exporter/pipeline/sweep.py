@@ -38,7 +38,7 @@ def sweep(services: Services) -> None:
     A failure of one export is logged and does not keep the others from being swept.
     """
     for path in list(services.blobs.names(SLOTS)):
-        with _alone(path):
+        with _isolated(path):
             slot = store.get(services.blobs, Slot, path)
             run = active_run(services, slot) if slot else None
             if run:
@@ -47,7 +47,7 @@ def sweep(services: Services) -> None:
 
 
 @contextmanager
-def _alone(path: str) -> Iterator[None]:
+def _isolated(path: str) -> Iterator[None]:
     """Log a failure, so that it does not affect the rest of the sweep."""
     try:
         yield
@@ -115,13 +115,13 @@ def _expire(services: Services) -> None:
         if now - _requested_at(path) > keep_rejects_s:
             _delete(services, path)
     for path in list(services.blobs.names("working/")):
-        with _alone(path):
+        with _isolated(path):
             run = read_run(services, path.split("/")[1])
             if now - (_copied_at(run) if run else _requested_at(path)) > WORKING_COPY_S:
                 _delete(services, path)
             elif run and run.end:
                 confirm.ask_late(services, run)
-    with _alone(audit.PREFIX):
+    with _isolated(audit.PREFIX):
         audit.expire(services.blobs, now, services.settings.audit_retention_days)
 
 

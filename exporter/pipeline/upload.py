@@ -79,7 +79,7 @@ class _Worker:
     manifest: Manifest
     lane: Lane
     worker_id: str
-    _account: Session = field(init=False)
+    _session: Session = field(init=False)
     _inquiry: Inquiry = field(init=False)
 
     def work(self) -> None:
@@ -89,8 +89,8 @@ class _Worker:
         self._append(events.claimed(clock.now(), self.worker_id))
         deadline = clock.now() + self.services.settings.lane_time_budget_s
         try:
-            self._account = session_of(self.services, self.run, fresh=credentials_before)
-            self._inquiry = Inquiry(self.services, self._account, self.manifest)
+            self._session = session_of(self.services, self.run, fresh=credentials_before)
+            self._inquiry = Inquiry(self.services, self._session, self.manifest)
             resume_at = self._until(deadline)
         except Stop as error:
             self._stop(error)
@@ -158,7 +158,7 @@ class _Worker:
     def _send(self, portion: Portion) -> None:
         body = self._body(portion)
         count = len(portion.to_send)
-        reply = self._account.call(wire.bulk_import(body, count), before=lambda: self._may_send(portion))
+        reply = self._session.call(wire.bulk_import(body, count), before=lambda: self._may_send(portion))
         now = self.services.clock.now()
         if reply is CALLED_OFF:
             if not self.run.halted:  # the turn ended after "sending" was recorded
@@ -173,7 +173,7 @@ class _Worker:
             case outcomes.Ambiguous(reason, retry_after_s):
                 # The portion stays "sending": its outcome is unknown, and sending it again counts as a resend.
                 if retry_after_s is not None:
-                    self._account.slow_down(retry_after_s)
+                    self._session.slow_down(retry_after_s)
                 raise Unavailable(
                     "activecampaign_unavailable",
                     f"ActiveCampaign's answer to a bulk import did not arrive ({reason}). The request is sent again"
@@ -203,10 +203,10 @@ class _Worker:
     def _react(self, outcome: outcomes.ErrorOutcome) -> None:
         match outcome:
             case outcomes.RateLimited(retry_after_s):
-                self._account.slow_down(retry_after_s)
+                self._session.slow_down(retry_after_s)
                 return
             case outcomes.NoAnswer(retry_after_s=float(retry_after_s)):
-                self._account.slow_down(retry_after_s)
+                self._session.slow_down(retry_after_s)
             case outcomes.RequestRefused(reason) if self.lane.waits < PATIENT_WAITS:
                 # It may be a limit in unfamiliar words, so only a refusal that persists needs a person.
                 raise Unavailable(

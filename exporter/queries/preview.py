@@ -10,7 +10,7 @@ from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import mapping_of
 from exporter.definitions.exports import ExportDefinition
 from exporter.errors import Stop
-from exporter.pipeline import brakes, preflight, session
+from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
 from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
@@ -54,7 +54,7 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
 
 def _preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
     fields = preflight.check(calls, export)
-    limits = session.account_limits(calls)
+    limits = questions.account_limits(calls)
     settings, now = services.settings, services.clock.now()
     refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
     examples = _Examples()

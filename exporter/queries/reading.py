@@ -25,8 +25,8 @@ _READING = threading.BoundedSemaphore(1)
 _LISTING = threading.BoundedSemaphore(4)
 """Concurrent callers per process. Reading takes a core and up to 200 MB; listing 5,000 files, a core and 20 MB."""
 _THREAD = ThreadPoolExecutor(1, "reading")
-"""The thread that reads rows. glibc and Arrow keep freed memory per thread: 16 threads that read in turn keep 600 MB,
-a single one 220 MB (`python -m bench memory`)."""
+"""The thread that reads rows. glibc and Arrow keep freed memory per thread: with 16 threads that read in turn, a
+process kept 682 MB, with a single one 298 MB (docs/reference/cost.md)."""
 
 
 @contextmanager

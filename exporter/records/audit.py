@@ -57,7 +57,7 @@ class Trail:
     length: int
 
     def close(self, done: Done) -> None:
-        """Record the outcome. If that fails, the call stays done, and the entry shows only the request."""
+        """Record the outcome. If that fails, the call is not undone, and the entry shows only the request."""
         try:
             self.blobs.append(self.path, done.to_json() + b"\n", self.length)
         except (Unavailable, Changed):

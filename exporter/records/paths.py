@@ -58,11 +58,11 @@ def lane_path(run_id: str, lane: int) -> str:
     return run_path(run_id, f"lanes/{lane}.jsonl")
 
 
-def payload_path(run_id: str, plan: str) -> str:
-    """Return the path of a payload; `plan` is an id that is new for each attempt at planning."""
-    return f"{WORKING}{run_id}/{plan}.batches"
+def payload_path(run_id: str, attempt: str) -> str:
+    """Return the path of a payload; `attempt` is an id that is new for each attempt at planning."""
+    return f"{WORKING}{run_id}/{attempt}.batches"
 
 
-def rejects_path(run_id: str, plan: str) -> str:
-    """Return the path of a reject report; `plan` is an id that is new for each attempt at planning."""
-    return f"{REJECTS}{run_id}/{plan}.csv"
+def rejects_path(run_id: str, attempt: str) -> str:
+    """Return the path of a reject report; `attempt` is an id that is new for each attempt at planning."""
+    return f"{REJECTS}{run_id}/{attempt}.csv"

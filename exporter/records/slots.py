@@ -10,14 +10,13 @@ from exporter.records.paths import SLOTS, run_path, slot_path
 from exporter.runs.run import Run
 from exporter.services import Services
 
-
 UNRECORDED_S = 7 * 86_400.0
-"""Whoever takes a slot creates the run's record at once; if they die, the next sweep does, once storage answers. Storage
-deletes records after a year or more (infra/modules/export-storage.bicep)."""
+"""Whoever takes a slot creates the run's record at once; if they die, the next sweep does, once storage answers.
+Storage deletes records after a year or more (infra/modules/export-storage.bicep)."""
 
 
 class LastSuccess(Value):
-    """What the newest run that sent its contacts read, to detect unchanged segments or an implausible size."""
+    """What the last successful run read, for the next one to detect unchanged segments or an implausible size."""
 
     run_id: str
     fingerprint: str
@@ -56,13 +55,6 @@ def active_run(services: Services, slot: Slot) -> Run | None:
             return None
         run = store.create_or_get(services.blobs, path, slot.run)
     return None if run.end else run
-
-
-class IdempotencyKey(Record):
-    """The request that came with an idempotency key, and the run that it started."""
-
-    run_id: str
-    request_sha256: str
 
 
 def current_runs(services: Services) -> Iterator[Run]:

@@ -337,7 +337,7 @@ def _unreadable(model: SegmentFile, why: str) -> Stop:
 
 
 STALE_S = 8 * 86_400.0
-"""An older refresh gets a warning: a scheduled one comes at least every week."""
+"""Customer Insights refreshes scheduled segments at least weekly, so an older refresh deserves a warning."""
 
 
 def stale(refreshes: Sequence[Refresh], now: float) -> list[str]:

@@ -21,11 +21,12 @@ from exporter.errors import Wait
 from exporter.model import VERSION, Record, load
 from exporter.pipeline import finish
 from exporter.pipeline.plan import plan_run
+from exporter.pipeline.start import IdempotencyKey
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.records import audit
 from exporter.records.payload import WORKING_COPY_S
-from exporter.records.slots import IdempotencyKey, Slot, current_runs
+from exporter.records.slots import Slot, current_runs
 from exporter.runs.report import Report
 from exporter.runs.run import TERMINAL, Run
 from tests.builders import drive, read_run

@@ -1,48 +1,72 @@
-"""What is asked of an account before anything is sent."""
+"""Key, list and custom fields are looked at before anything is sent."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporter.activecampaign.wire import NotSent, Reply, Request
-from exporter.pipeline import session
+from exporter.contacts.matching import FieldMapping
+from exporter.definitions.exports import DataMatching, FieldMatch
+from exporter.errors import CredentialsRefused, Stop
+from exporter.pipeline.preflight import check, check_connection
 from exporter.pipeline.session import Session
-from tests.builders import HOST
+from sandbox.activecampaign import ContactList, CustomField
+from tests.builders import HOST, make_export
 from tests.fakes import Fakes, make_fakes
 
 
 @pytest.fixture
 def fakes() -> Fakes:
-    return make_fakes()
+    fakes = make_fakes()
+    fakes.account.put_field(CustomField(41, "City"))
+    return fakes
 
 
-@pytest.fixture
-def calls(fakes: Fakes) -> Session:
-    return Session(fakes.services, HOST, "key-1")
+def checked(fakes: Fakes, *fields: tuple[str, str], key: str = "key-1", **changes: int) -> tuple[FieldMapping, ...]:
+    matches = tuple(FieldMatch(column=column, field=field) for column, field in fields)
+    export = make_export(fakes, data_matching=DataMatching(email="EMail", fields=matches), **changes)
+    return check(Session(fakes.services, HOST, key), export)
 
 
-def exclude(fakes: Fakes, count: int) -> None:
-    for number in range(1, count + 1):
-        fakes.account.exclude(f"p{number}@example.com")
+@pytest.mark.parametrize("name", ["41", "CITY", "city", "%CITY%"])
+def test_a_field_is_found_by_its_id_or_its_tag(fakes: Fakes, name: str) -> None:
+    assert checked(fakes, ("Town", name)) == (FieldMapping("Town", 41),)
 
 
 @pytest.mark.parametrize(
-    ("listed", "read", "requests"), [(0, 0, 1), (99, 99, 1), (101, 101, 2), (1_000, 1_000, 10), (1_001, 1_000, 10)]
+    ("fields", "code"),
+    [
+        ([("Town", "CITI")], "field_not_found"),
+        ([("Town", "41"), ("Home", "%CITY%")], "field_mapped_twice"),
+    ],
 )
-def test_a_thousand_exclusions_are_read_with_ten_requests_and_not_more(
-    fakes: Fakes, calls: Session, listed: int, read: int, requests: int
-) -> None:
-    exclude(fakes, listed)
-    found = session.exclusions(calls)
-    assert [entry.phrase for entry in found] == [f"p{number}@example.com" for number in range(1, read + 1)]
-    assert len(fakes.activecampaign.requests) == requests
+def test_fields_that_cannot_be_filled_stop_the_run(fakes: Fakes, fields: list[tuple[str, str]], code: str) -> None:
+    with pytest.raises(Stop) as stop:
+        checked(fakes, *fields)
+    assert stop.value.code == code
 
 
-def test_nothing_waits_for_exclusions_that_cannot_be_read(fakes: Fakes, calls: Session) -> None:
-    exclude(fakes, 101)
+def test_a_similar_field_is_named(fakes: Fakes) -> None:
+    with pytest.raises(Stop, match="CITY"):
+        checked(fakes, ("Town", "CITI"))
 
-    def no_second_page(request: Request) -> Reply | None:
-        return NotSent("dns") if ("offset", "100") in request.query else None
 
-    fakes.activecampaign.before = no_second_page
-    assert session.exclusions(calls) == ()
+@pytest.mark.parametrize(("list_id", "code"), [(7, "list_not_email"), (8, "list_not_found")])
+def test_a_list_that_cannot_be_filled_stops_the_run(fakes: Fakes, list_id: int, code: str) -> None:
+    fakes.account.put_list(ContactList(7, "Texts", channel="sms"))
+    with pytest.raises(Stop) as stop:
+        checked(fakes, list_id=list_id)
+    assert stop.value.code == code
+
+
+def test_a_key_that_does_not_work_is_a_wait(fakes: Fakes) -> None:
+    with pytest.raises(CredentialsRefused):
+        checked(fakes, key="another")
+    with pytest.raises(CredentialsRefused):
+        check_connection(Session(fakes.services, HOST, "another"))
+
+
+def test_a_connection_says_whose_account_it_is_where_that_may_be_read(fakes: Fakes) -> None:
+    session = Session(fakes.services, HOST, "key-1")
+    assert check_connection(session)
+    fakes.account.set_key("key-1", admin=False)
+    assert check_connection(session) is None

@@ -78,7 +78,7 @@ def sends_before_recording(patch: pytest.MonkeyPatch) -> None:
 
     def send(self: Any, portion: ledger.Portion) -> None:
         count = len(portion.to_send)
-        reply = self._account.call(wire.bulk_import(self._body(portion), count))
+        reply = self._session.call(wire.bulk_import(self._body(portion), count))
         now = self.services.clock.now()
         outcome = imports.bulk_outcome(reply)
         if isinstance(outcome, outcomes.Accepted):
