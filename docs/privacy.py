@@ -61,7 +61,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
-| Key Vault | API keys of ActiveCampaign | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
+| Key Vault | API keys of ActiveCampaign; [the people key](../how-to/deploy.md#the-people-key), which nothing uses yet | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
 | Log Analytics | one line of JSON per event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
 | memory of the app | rows while they are worked on | seconds | itself | nobody |
 | ActiveCampaign | the contacts | | *you*, there | *you* |

@@ -1,5 +1,6 @@
 """Deploy a package, with a look at the app before and after it.
 
+python3 infra/deploy.py people-key make the secret people-key in the app's vault, unless there is or was one
 python3 infra/deploy.py wait       wait until no run is active, at most 100 minutes
 python3 infra/deploy.py first      on an app that has no code yet: publish, and so wait until its roles take effect
 python3 infra/deploy.py publish    deploy build/package.zip as it is, and wait until Azure says that it is done
@@ -9,9 +10,12 @@ python3 infra/deploy.py check      prove that the app answers, is configured, an
 `az functionapp deployment source config-zip`, which has Azure build every Python package for this plan anew, so that
 something else would run than what was tested and signed (`build_remote or runtime == "python"` in azure-cli 2.88).
 
-Reads AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME and FUNCTION_APP_URL, and ENTRA_CLIENT_ID where
-sign-in is on; the Azure CLI gives it the key and the token. Needs nothing but Python and the CLI: it runs on a build
-agent.
+`people-key` goes through Resource Manager, which also reaches a vault in a virtual network. Not by `az rest`: a command
+line, and so the key in it, can be read by everybody on the machine.
+
+Reads AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME and FUNCTION_APP_URL, ENTRA_CLIENT_ID where sign-in
+is on, and for `people-key` KEY_VAULT_NAME and EXPORT_STORAGE_ACCOUNT; the Azure CLI gives it the function key and the
+tokens. Needs nothing but Python and the CLI: it runs on a build agent.
 """
 # ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -49,6 +54,15 @@ https://github.com/Azure/azure-dev/blob/main/cli/azd/pkg/azsdk/funcapp_host_clie
 LATE_S = 4 * 5
 """How long a deployment may be unknown at first. Unknown for longer, after it was known, it is done: Azure has taken
 down the worker that knew it (`waitForDeployment`, same source)."""
+PEOPLE_KEY = "people-key"
+MARKER = "people-key-made"
+"""An empty container beside the hashes that were made with the key. Not a tag: each provisioning writes the tags of the
+template anew. It outlives the vault, and goes with the hashes."""
+VAULTS_VERSION, STORAGE_VERSION = "2026-02-01", "2026-04-01"
+"""Of Resource Manager's API, as in the template."""
+VAULT_VERSION = "7.4"
+"""Of a vault's own API: https://learn.microsoft.com/rest/api/keyvault/secrets/recover-deleted-secret."""
+RECOVERY_S = 2 * 60
 AzureCli = Callable[..., Any]
 """Takes the arguments of `az` and returns its JSON answer. Raises `NotAsExpectedError`."""
 
@@ -211,6 +225,138 @@ def _publish_once(site: Site, package: bytes, clock: Callable[[], float], sleep:
     raise NotAsExpectedError(f"expected that deployment {deployment} ends within {PUBLISH_S // 60} minutes")
 
 
+@dataclass(frozen=True)
+class Api:
+    """An API of Azure: Resource Manager, or that of a vault."""
+
+    address: str
+    token: str = field(repr=False)
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Return status and JSON body; status 0 when nothing answers."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        return _call(urllib.request.Request(self.address + path, data, headers, method=method), 60)  # noqa: S310 - https, see `apis_of`
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource in Resource Manager."""
+
+    manager: Api
+    path: str
+    version: str
+
+    @property
+    def owner(self) -> str:
+        """The name of the vault or the account that has it."""
+        return self._names[2]
+
+    @property
+    def _names(self) -> list[str]:
+        return self.path.partition("/providers/")[2].split("/")
+
+    def get(self) -> Any | None:  # noqa: ANN401 - JSON
+        """Return the resource, or None when there is none. Raises `NotAsExpectedError`."""
+        status, body = self._call("GET", "read", HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        return body if status == HTTPStatus.OK else None
+
+    def put(self, body: Mapping[str, Any], *others: int) -> int:
+        """Make the resource; return the status: 200, 201 or one of the others. Raises `NotAsExpectedError`."""
+        return self._call("PUT", "write", HTTPStatus.OK, HTTPStatus.CREATED, *others, body=body)[0]
+
+    def _call(self, method: str, right: str, *expected: int, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        status, answer = self.manager.call(method, f"{self.path}?api-version={self.version}", body)
+        provider, *names = self._names
+        if status in DENIED:
+            needed = "/".join([provider, *names[::2], right])
+            raise NotAsExpectedError(
+                f"expected the right {needed} on {self.owner}, found {status}; let an owner give it"
+            )
+        if status not in expected:
+            found = status or "no answer"
+            raise NotAsExpectedError(f"expected that {method} {'/'.join(names)} succeeds, found {found}; repeat it")
+        return status, answer
+
+
+def people_key(
+    secret: Resource,
+    marker: Resource,
+    vault: Callable[[], Api],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Make the key with which the app knows people again, where there never was one. Raises `NotAsExpectedError`.
+
+    The marker is made last: a deployment that stops in between is repeated, and finds the key. Two first deployments
+    at once may make two versions of it; there is no app yet that could have used the older one.
+    """
+    lost = f"if it is lost, and everybody may count as new: delete container {MARKER} of {marker.owner}, and repeat"
+    marked = marker.get()
+    if secret.get() is not None:
+        print(f"The secret {PEOPLE_KEY} is there.")
+    else:
+        answer, _ = vault().call("POST", f"/deletedsecrets/{PEOPLE_KEY}/recover?api-version={VAULT_VERSION}", {})
+        if answer == HTTPStatus.OK:
+            _wait_for(secret, clock, sleep)
+            print(f"The secret {PEOPLE_KEY} had been deleted; it is recovered.")
+        elif marked is not None:
+            gone = " for good" if answer == HTTPStatus.NOT_FOUND else f"; {_look(secret.owner, answer)}"
+            made_on = ((marked.get("properties") or {}).get("metadata") or {}).get("madeOn", "an unknown day")
+            raise NotAsExpectedError(f"expected the secret {PEOPLE_KEY} of {made_on}, found it deleted{gone}; {lost}")
+        else:
+            properties = {"value": secrets.token_urlsafe(32), "contentType": "32 bytes, base64url; never rotate"}
+            # A deleted secret keeps its name: https://learn.microsoft.com/azure/key-vault/general/soft-delete-change
+            if secret.put({"properties": properties}, HTTPStatus.CONFLICT) == HTTPStatus.CONFLICT:
+                expected = f"expected that there never was a secret {PEOPLE_KEY}"
+                raise NotAsExpectedError(f"{expected}, found a deleted one; {_look(secret.owner, answer)}")
+            print(f"The secret {PEOPLE_KEY} is made. It is never made again, nor rotated.")
+    if marked is None:
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        marker.put({"properties": {"publicAccess": "None", "metadata": {"madeOn": today}}})
+
+
+def _wait_for(secret: Resource, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    until = clock() + RECOVERY_S
+    while secret.get() is None:
+        if clock() >= until:
+            raise NotAsExpectedError(f"expected {PEOPLE_KEY} within {RECOVERY_S} s of its recovery; repeat the command")
+        sleep(5)
+
+
+def _look(vault: str, answer: int) -> str:
+    """Return how to find out whether a deleted key can be recovered, where the vault does not tell the deployer."""
+    return (
+        f"whether it can be recovered, the vault does not say ({answer or 'no answer'}). With the role Key Vault"
+        " Secrets Officer, from where the vault answers:"
+        f" `az keyvault secret recover --vault-name {vault} --name {PEOPLE_KEY}`, then repeat"
+    )
+
+
+def apis_of(environ: Mapping[str, str], azure: AzureCli) -> tuple[Api, Callable[[], Api]]:
+    """Return Resource Manager and, signed in to when it is needed, the app's vault. Raises `NotAsExpectedError`."""
+
+    def api(address: str, *resource: str) -> Api:
+        return Api(address, azure("account", "get-access-token", *_subscription(environ), *resource)["accessToken"])
+
+    host = f"https://{_value(environ, 'KEY_VAULT_NAME')}.vault.azure.net"
+    return api("https://management.azure.com"), lambda: api(host, "--resource", "https://vault.azure.net")
+
+
+def secret_and_marker_of(environ: Mapping[str, str], manager: Api) -> tuple[Resource, Resource]:
+    """Return where the key and its marker are in Resource Manager. Raises `NotAsExpectedError`."""
+    subscription, group, vault, account = (
+        _value(environ, name)
+        for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "KEY_VAULT_NAME", "EXPORT_STORAGE_ACCOUNT")
+    )
+    providers = f"/subscriptions/{subscription}/resourceGroups/{group}/providers"
+    containers = f"{providers}/Microsoft.Storage/storageAccounts/{account}/blobServices/default/containers"
+    return (
+        Resource(manager, f"{providers}/Microsoft.KeyVault/vaults/{vault}/secrets/{PEOPLE_KEY}", VAULTS_VERSION),
+        Resource(manager, f"{containers}/{MARKER}", STORAGE_VERSION),
+    )
+
+
 def site_of(environ: Mapping[str, str], azure: AzureCli) -> Site:
     """Return where the app that the environment names takes deployments. Raises `NotAsExpectedError`."""
     host = scm_host(azure("functionapp", "show", *_named(environ)))
@@ -332,6 +478,9 @@ def _package() -> bytes:
 def main(command: str, environ: Mapping[str, str], azure: AzureCli) -> None:
     """Run a command of the module's docstring. Raises `NotAsExpectedError`."""
     match command:
+        case "people-key":
+            manager, vault = apis_of(environ, azure)
+            people_key(*secret_and_marker_of(environ, manager), vault)
         case "wait" | "check":
             look = wait if command == "wait" else check
             look(stranger_of(environ), lambda: app_of(environ, azure))
@@ -340,7 +489,7 @@ def main(command: str, environ: Mapping[str, str], azure: AzureCli) -> None:
         case "publish":
             publish(site_of(environ, azure), _package())
         case _:
-            raise NotAsExpectedError(f"expected wait, first, publish or check, found {command!r}")
+            raise NotAsExpectedError(f"expected people-key, wait, first, publish or check, found {command!r}")
 
 
 if __name__ == "__main__":

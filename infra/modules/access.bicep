@@ -93,8 +93,8 @@ resource exportQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Reads the API keys and, unless that is switched off, stores those of new connections; it can neither list nor delete
-// secrets, as the built-in role that stores them could. One assignment for both: a deployment takes no assignment away,
+// Reads the API keys and the people key and, unless that is switched off, stores the API keys of new connections; it can
+// neither list nor delete secrets, as the built-in role that stores them could. One assignment for both: a deployment takes no assignment away,
 // but it does change what a role allows.
 resource apiKeys 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(vault.id, 'api-keys')
@@ -124,7 +124,7 @@ resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', apiKeys.name)
-    description: 'Reads API keys, and stores those of new connections where that is allowed.'
+    description: 'Reads API keys and the people key, and stores API keys of new connections where that is allowed.'
   }
 }
 

@@ -1,4 +1,4 @@
-// The API keys of ActiveCampaign, and nothing else.
+// The API keys of ActiveCampaign and the people key, which infra/deploy.py makes; nothing else.
 
 param name string
 param location string

@@ -1,5 +1,7 @@
 """A deployment, the guard before it and the proof after it, against an app that answers from a list."""
 
+import base64
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import pytest
 
 from exporter.runs.run import TERMINAL, RunStatus
 from infra import deploy
+from tests.infra.bicep import resources
 
 
 @dataclass
@@ -160,6 +163,8 @@ NAMED = {
     "FUNCTION_APP_NAME": "func",
     "AZURE_RESOURCE_GROUP": "group",
     "AZURE_SUBSCRIPTION_ID": "of azd",
+    "KEY_VAULT_NAME": "kv",
+    "EXPORT_STORAGE_ACCOUNT": "stexport",
 }
 
 
@@ -245,7 +250,9 @@ def test_without_the_azure_cli_it_is_asked_for(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_unknown_command_is_refused() -> None:
-    with pytest.raises(deploy.NotAsExpectedError, match="expected wait, first, publish or check, found 'deploy'"):
+    with pytest.raises(
+        deploy.NotAsExpectedError, match="expected people-key, wait, first, publish or check, found 'deploy'"
+    ):
         deploy.main("deploy", NAMED, azure)
 
 
@@ -358,3 +365,204 @@ def test_the_place_for_deployments_comes_from_the_azure_cli() -> None:
 
     assert site == deploy.Site("func.scm.azurewebsites.net", "a token for of azd")
     assert "a token" not in repr(site)
+
+
+class Cloud:
+    """Stands for `deploy.Api`, of Resource Manager and of the vault: holds the key, its marker and a deleted key."""
+
+    group = "/subscriptions/of azd/resourceGroups/group/providers"
+    secret = f"{group}/Microsoft.KeyVault/vaults/kv/secrets/people-key"
+    marker = f"{group}/Microsoft.Storage/storageAccounts/stexport/blobServices/default/containers/people-key-made"
+
+    def __init__(self, *, key: bool = False, made: str | None = None, deleted: bool = False) -> None:
+        self.there: dict[str, Any] = {self.secret: {"properties": {"value": "the first"}}} if key else {}
+        if made is not None:
+            self.there[self.marker] = {"properties": {"metadata": {"madeOn": made}}}
+        self.deleted = deleted
+        self.vault_answers: int | None = None
+        """What the vault says instead of the truth: it does not know the deployer, or cannot be reached."""
+        self.refused: dict[tuple[str, str], int] = {}
+        self.takes = 0
+        """Looks at the secret until a recovery has taken effect."""
+
+    @property
+    def value(self) -> str:
+        return str(self.there[self.secret]["properties"]["value"])
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        path, _, version = path.partition("?api-version=")
+        if path == "/deletedsecrets/people-key/recover":
+            assert (method, version) == ("POST", "7.4")
+            return self._recover(), None
+        assert version == (deploy.VAULTS_VERSION if path == self.secret else deploy.STORAGE_VERSION)
+        if status := self.refused.get((method, path)):
+            return status, {"error": {"code": "AuthorizationFailed"}}
+        if method == "GET":
+            if path == self.secret and self.takes:
+                self.takes -= 1
+                return 404, None
+            return (200, self.there[path]) if path in self.there else (404, {"error": {"code": "NotFound"}})
+        if path == self.secret:
+            assert path not in self.there, "a second key"
+            if self.deleted:
+                return 409, None
+        self.there[path] = body
+        return 201, body
+
+    def _recover(self) -> int:
+        if self.vault_answers is not None:
+            return self.vault_answers
+        if self.deleted:
+            self.there[self.secret], self.deleted = {"properties": {"value": "the first"}}, False
+            return 200
+        return 404
+
+
+def people_key(cloud: Cloud) -> float:
+    clock = Clock()
+    deploy.people_key(
+        *deploy.secret_and_marker_of(NAMED, cloud),  # type: ignore[arg-type]  # has what is called
+        lambda: cloud,  # type: ignore[arg-type, return-value]
+        clock,
+        clock.sleep,
+    )
+    return clock.now
+
+
+@pytest.mark.parametrize("vault_answers", [None, 0, 403], ids=["it may look", "in a network", "without a role"])
+def test_a_new_installation_gets_a_key_also_where_its_vault_says_nothing(
+    vault_answers: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = Cloud()
+    cloud.vault_answers = vault_answers
+
+    people_key(cloud)
+
+    assert len(base64.urlsafe_b64decode(cloud.value + "=")) == 32
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", cloud.there[Cloud.marker]["properties"]["metadata"]["madeOn"])
+    shown = "".join(capsys.readouterr())
+    assert "people-key is made" in shown
+    assert cloud.value not in shown
+
+
+def test_two_installations_have_different_keys() -> None:
+    one, other = Cloud(), Cloud()
+    people_key(one)
+    people_key(other)
+
+    assert one.value != other.value
+
+
+def test_a_second_deployment_leaves_key_and_marker_alone() -> None:
+    cloud = Cloud()
+    people_key(cloud)
+    before = dict(cloud.there)
+    cloud.refused = {("PUT", Cloud.secret): 403, ("PUT", Cloud.marker): 403}
+
+    people_key(cloud)
+
+    assert cloud.there == before
+
+
+def test_a_deployment_that_stopped_before_the_marker_is_completed_by_the_next() -> None:
+    cloud = Cloud()
+    cloud.refused = {("PUT", Cloud.marker): 500}
+    with pytest.raises(deploy.NotAsExpectedError, match=r"PUT storageAccounts/stexport/\S+/people-key-made succeeds"):
+        people_key(cloud)
+    value, cloud.refused = cloud.value, {}
+
+    people_key(cloud)
+
+    assert cloud.value == value
+    assert Cloud.marker in cloud.there
+
+
+@pytest.mark.parametrize("made", ["2026-11-29", None])
+def test_a_deleted_key_is_recovered(made: str | None) -> None:
+    cloud = Cloud(made=made, deleted=True)
+    cloud.takes = 3
+
+    assert people_key(cloud) == 10
+    assert cloud.value == "the first"
+    assert Cloud.marker in cloud.there
+
+
+def test_a_recovery_that_does_not_end_is_told() -> None:
+    cloud = Cloud(made="2026-11-29", deleted=True)
+    cloud.takes = 1000
+
+    with pytest.raises(deploy.NotAsExpectedError, match="within 120 s of its recovery; repeat the command"):
+        people_key(cloud)
+
+
+def test_a_key_that_is_deleted_for_good_is_not_replaced_behind_the_operators_back() -> None:
+    cloud = Cloud(made="2026-11-29")
+
+    with pytest.raises(
+        deploy.NotAsExpectedError,
+        match=r"people-key of 2026-11-29, found it deleted for good; .*everybody may count as new: delete"
+        " container people-key-made of stexport, and repeat",
+    ):
+        people_key(cloud)
+
+    del cloud.there[Cloud.marker]
+    people_key(cloud)
+    assert cloud.value
+
+
+@pytest.mark.parametrize(("answer", "shown"), [(0, "no answer"), (403, "403")])
+@pytest.mark.parametrize("made", ["2026-11-29", None])
+def test_where_the_vault_does_not_say_whether_a_deleted_key_can_be_recovered_the_operator_has_to_look(
+    made: str | None, answer: int, shown: str
+) -> None:
+    # Without the marker, Resource Manager refuses the name of a deleted secret.
+    cloud = Cloud(made=made, deleted=True)
+    cloud.vault_answers = answer
+
+    with pytest.raises(deploy.NotAsExpectedError, match=rf"\({shown}\)\. With .* recover --vault-name kv "):
+        people_key(cloud)
+
+    assert Cloud.secret not in cloud.there
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("GET", Cloud.secret, "Microsoft.KeyVault/vaults/secrets/read on kv"),
+        ("PUT", Cloud.secret, "Microsoft.KeyVault/vaults/secrets/write on kv"),
+        ("GET", Cloud.marker, "Microsoft.Storage/storageAccounts/blobServices/containers/read on stexport"),
+        ("PUT", Cloud.marker, "Microsoft.Storage/storageAccounts/blobServices/containers/write on stexport"),
+    ],
+)
+def test_a_right_that_is_missing_is_named(method: str, path: str, right: str) -> None:
+    cloud = Cloud()
+    cloud.refused = {(method, path): 403}
+
+    with pytest.raises(deploy.NotAsExpectedError, match=f"expected the right {right}, found 403"):
+        people_key(cloud)
+
+
+def test_an_answer_that_does_not_say_whether_there_is_a_key_makes_none() -> None:
+    cloud = Cloud()
+    cloud.refused = {("GET", Cloud.secret): 503}
+
+    with pytest.raises(deploy.NotAsExpectedError, match="GET vaults/kv/secrets/people-key succeeds, found 503"):
+        people_key(cloud)
+
+    assert cloud.there == {}
+
+
+def test_resource_manager_and_the_vault_each_get_a_token_of_their_own() -> None:
+    manager, vault = deploy.apis_of(NAMED, azure)
+
+    assert manager == deploy.Api("https://management.azure.com", "a token for of azd")
+    assert vault() == deploy.Api("https://kv.vault.azure.net", "a token for https://vault.azure.net")
+    assert "a token" not in repr(manager)
+
+
+def test_the_key_is_made_with_the_versions_that_the_template_was_checked_with() -> None:
+    (vault,) = resources("Microsoft.KeyVault/vaults")
+    containers = resources("Microsoft.Storage/storageAccounts/blobServices/containers")
+
+    assert vault.of.endswith(f"@{deploy.VAULTS_VERSION}")
+    assert {one.of.partition("@")[2] for one in containers} == {deploy.STORAGE_VERSION}

@@ -91,6 +91,7 @@ def test_a_deployment_verifies_its_package_waits_for_runs_and_proves_itself_afte
     assert runs == [
         "make package",
         VERIFY,
+        "python3 infra/deploy.py people-key",
         "python3 infra/deploy.py wait",
         "python3 infra/deploy.py publish",
         "python3 infra/deploy.py check",
@@ -104,9 +105,11 @@ def test_the_workflow_gives_the_guard_every_name_that_it_reads() -> None:
     assert given == {name: f"${{{{ vars.{name} }}}}" for name in read}
 
 
-def test_azd_waits_before_a_deployment_until_a_new_app_takes_it_and_proves_it_after() -> None:
-    hooks = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]["app"]["hooks"]
+def test_azd_makes_the_key_waits_before_a_deployment_until_a_new_app_takes_it_and_proves_it_after() -> None:
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    hooks = project["services"]["app"]["hooks"]
 
+    assert project["hooks"]["postprovision"]["run"] == "python3 infra/deploy.py people-key"
     assert hooks["predeploy"]["run"] == "python3 infra/deploy.py wait && python3 infra/deploy.py first"
     assert hooks["postdeploy"]["run"] == "python3 infra/deploy.py check"
 
