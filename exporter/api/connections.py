@@ -165,6 +165,10 @@ def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> 
 
 def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_account: Connection | None) -> str:
     if body.secret_name:
+        if body.secret_name.lower() == connections.PEOPLE_KEY:  # the vault knows no case
+            raise unfit(
+                [f"secretName: expected the secret of an API key, found {connections.PEOPLE_KEY}"], code="invalid_body"
+            )
         return body.secret_name
     if body.api_key:
         return connections.own_secret_name(connection_id, host)

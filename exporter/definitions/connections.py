@@ -40,6 +40,10 @@ class Connection(Versioned):
     """The account's name as ActiveCampaign gave it when the connection was last saved; None where it does not say."""
 
 
+PEOPLE_KEY = "people-key"
+"""The secret that is no API key, which infra/deploy.py makes: a connection that named it would send it to its host."""
+
+
 def own_secret_name(connection_id: str, host: str) -> str:
     """Return the name of the secret that holds the API key given with a connection.
 

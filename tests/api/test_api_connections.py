@@ -102,6 +102,17 @@ def test_a_connection_may_name_a_secret_that_exists_already(api: Api) -> None:
     assert (missing.status, missing.code) == (422, "secret_not_found")
 
 
+@pytest.mark.parametrize("name", ["people-key", "People-Key"])
+def test_a_connection_cannot_send_the_people_key_to_its_host(api: Api, name: str) -> None:
+    api.fakes.secrets.set(name, "hashes")
+    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"}
+
+    refused = api.put("/connections/main", body | {"secretName": name})
+
+    assert (refused.status, refused.code) == (422, "invalid_body")
+    assert "secretName: expected the secret of an API key" in refused.json["detail"]
+
+
 def test_key_and_secret_name_together_are_refused(api: Api) -> None:
     refused = api.put("/connections/main", CONNECTION | {"secretName": "campaign-key"})
     assert (refused.status, refused.code) == (422, "invalid_body")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from exporter.definitions.connections import PEOPLE_KEY
 from exporter.runs.run import TERMINAL, RunStatus
 from infra import deploy
 from tests.infra.bicep import resources
@@ -558,6 +559,10 @@ def test_resource_manager_and_the_vault_each_get_a_token_of_their_own() -> None:
     assert manager == deploy.Api("https://management.azure.com", "a token for of azd")
     assert vault() == deploy.Api("https://kv.vault.azure.net", "a token for https://vault.azure.net")
     assert "a token" not in repr(manager)
+
+
+def test_no_connection_can_name_the_key() -> None:
+    assert deploy.PEOPLE_KEY == PEOPLE_KEY
 
 
 def test_the_key_is_made_with_the_versions_that_the_template_was_checked_with() -> None:
