@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -203,11 +203,18 @@ class Settings(BaseModel):
         description="Threads of the Python worker, which reads this setting too; connection pools have the same size."
         " Default 16, as in the template: more than one per lane.",
     )
-    signed_in_by_platform: bool = Field(
+    sign_in: Literal["key", "entra"] = Field(
+        default="key",
+        alias="SIGN_IN",
+        description="Who may call: key, whoever holds a function key, as an administrator; entra, whoever also signs in"
+        " with Microsoft Entra, as their app role says. Default key. The template sets entra where it sets up App"
+        " Service authentication; without that, entra refuses every call.",
+    )
+    platform_authenticates: bool = Field(
         default=False,
         alias="WEBSITE_AUTH_ENABLED",
-        description="Set by the platform when App Service authentication is on; only then does its principal header"
-        " say who is calling. Do not set it by hand.",
+        description="Set by the platform when App Service authentication is on. With SIGN_IN = entra, its principal"
+        " header is believed only then. Do not set it by hand.",
     )
 
     @model_validator(mode="after")

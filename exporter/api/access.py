@@ -13,10 +13,12 @@ import orjson
 
 from exporter.api.http import HttpRequest, Refusal
 from exporter.services import Services
+from exporter.settings import Settings
 
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _ADDRESS = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?(?::\d+)?")
 MAX_NAME = 200
+FUNCTION_KEY = "function key"
 
 
 class Role(IntEnum):
@@ -45,16 +47,23 @@ class Context:
     caller: Caller
 
 
-def caller(headers: Mapping[str, str], *, signed_in_by_platform: bool) -> Caller:
-    """Return who is calling. Raises `Refusal` ("not_signed_in", "no_role").
+def caller(headers: Mapping[str, str], settings: Settings) -> Caller:
+    """Return who is calling. Raises `Refusal` ("sign_in_unavailable", "not_signed_in", "no_role").
 
-    Without App Service authentication, the host has already checked a function key, and anyone who holds one is an
-    administrator. With it, the platform's principal header names the user and their app roles; without it, anyone could
-    forge that header, so it is ignored.
+    With `SIGN_IN` = key, the host has already checked a function key, and anyone who holds one is an administrator.
+    With entra, the platform's principal header names the user and their app roles. Anyone could forge that header where
+    the platform does not authenticate calls, so it is believed only if the setting and the platform agree.
     https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
-    if not signed_in_by_platform:
-        return Caller("function key", Role.ADMIN)
+    if settings.sign_in == "key":
+        return Caller(FUNCTION_KEY, Role.ADMIN)
+    if not settings.platform_authenticates:
+        raise Refusal(
+            503,
+            "sign_in_unavailable",
+            "Expected App Service authentication to be on, because SIGN_IN is entra; it is off. Turn it on, or set"
+            " SIGN_IN to key.",
+        )
     try:
         principal = orjson.loads(base64.b64decode(headers.get("x-ms-client-principal", ""), validate=True))
         claims = [(str(c["typ"]), str(c["val"])) for c in principal["claims"]]

@@ -96,7 +96,7 @@ def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] 
 def _admitted(services: Services, request: HttpRequest, operation: str, role: Role) -> Caller:
     """Return the caller, who has at least this role. Raises `Refusal`, and logs it, as the audit trail does not."""
     try:
-        who = caller(request.headers, signed_in_by_platform=services.settings.signed_in_by_platform)
+        who = caller(request.headers, services.settings)
         if who.role < role:
             raise Refusal(
                 403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}."

@@ -100,5 +100,5 @@ def with_function_key() -> Api:
 
 
 def signed_in(*roles: str) -> Api:
-    """Return a user with these app roles, in a new world with App Service authentication."""
-    return Api(make_fakes(WEBSITE_AUTH_ENABLED="True"), principal(*roles))
+    """Return a user with these app roles, in a new world with sign-in."""
+    return Api(make_fakes(SIGN_IN="entra", WEBSITE_AUTH_ENABLED="True"), principal(*roles))

@@ -12,8 +12,12 @@ from exporter.api import access
 from exporter.api.operations import Route
 from exporter.api.routes import ROUTES
 from exporter.records import audit
+from exporter.settings import Settings
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
 from tests.builders import people, write_segment
+from tests.fakes import SETTINGS, make_fakes
+
+SIGN_IN = Settings.from_environ(SETTINGS | {"SIGN_IN": "entra", "WEBSITE_AUTH_ENABLED": "True"})
 
 TABLE = """
 operation         nobody  no-role  viewer  contributor  admin  function-key
@@ -130,10 +134,23 @@ def test_options_takes_no_role(caller: str) -> None:
     assert api.fakes.blobs.stored == {}
 
 
-def test_without_app_service_authentication_a_principal_header_is_not_believed() -> None:
-    api = with_function_key()
+@pytest.mark.parametrize("platform", ["", "True"])
+def test_without_sign_in_a_principal_header_means_nothing(platform: str) -> None:
+    api = Api(make_fakes(WEBSITE_AUTH_ENABLED=platform), {})
     forged = principal("Viewer", name="mallory@example.com")
     assert api.put("/connections/main", CONNECTION, headers=forged).json["createdBy"] == "function key"
+
+
+@pytest.mark.parametrize("headers", [{}, principal("Admin")])
+@pytest.mark.parametrize("platform", ["", "False"])
+def test_with_sign_in_nobody_gets_in_while_the_platform_does_not_authenticate(
+    platform: str, headers: dict[str, str]
+) -> None:
+    api = Api(make_fakes(SIGN_IN="entra", WEBSITE_AUTH_ENABLED=platform), headers)
+    refused = api.put("/connections/main", CONNECTION)
+    assert (refused.status, refused.code) == (503, "sign_in_unavailable")
+    assert api.get("/health").status == 200
+    assert api.fakes.blobs.stored == {}
 
 
 def test_a_function_key_alone_is_nobody_once_users_sign_in() -> None:
@@ -153,16 +170,16 @@ def test_a_principal_that_cannot_be_read_is_nobody(value: str) -> None:
 def test_the_role_claim_may_have_the_type_that_the_platform_names() -> None:
     kind = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
     value = orjson.dumps({"claims": [{"typ": kind, "val": "Admin"}], "role_typ": kind})
-    found = access.caller({"x-ms-client-principal": base64.b64encode(value).decode()}, signed_in_by_platform=True)
+    found = access.caller({"x-ms-client-principal": base64.b64encode(value).decode()}, SIGN_IN)
     assert found.role is access.Role.ADMIN
 
 
 def test_the_highest_of_several_roles_counts() -> None:
-    assert access.caller(principal("Viewer", "Admin"), signed_in_by_platform=True).role is access.Role.ADMIN
+    assert access.caller(principal("Viewer", "Admin"), SIGN_IN).role is access.Role.ADMIN
 
 
 def test_a_name_is_kept_to_one_short_line() -> None:
-    found = access.caller(principal("Viewer", name="a\r\nb" + "x" * 500), signed_in_by_platform=True)
+    found = access.caller(principal("Viewer", name="a\r\nb" + "x" * 500), SIGN_IN)
     assert found.name == "ab" + "x" * 198
 
 

@@ -112,8 +112,15 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         "AUDIT_RETENTION_DAYS": 400,
         "SIZE_CHANGE_FACTOR": 10,
         "PYTHON_THREADPOOL_THREAD_COUNT": 16,
+        "SIGN_IN": "key",
         "WEBSITE_AUTH_ENABLED": False,
     }
+
+
+@pytest.mark.parametrize("value", ["off", "Entra", "true"])
+def test_sign_in_is_by_key_or_by_entra(value: str) -> None:
+    with pytest.raises(Stop, match="SIGN_IN Input should be 'key' or 'entra'"):
+        Settings.from_environ(SETTINGS | {"SIGN_IN": value})
 
 
 @pytest.mark.parametrize("value", ["api-eu1.com, x.com", "*.com", "com", ".com", "a..b"])
