@@ -80,6 +80,7 @@ var exporterSettings = {
   REJECTS_RETENTION_DAYS: string(rejectsRetentionDays)
   AUDIT_RETENTION_DAYS: string(auditRetentionDays)
   SIZE_CHANGE_FACTOR: sizeChangeFactor
+  SIGN_IN: empty(entraClientId) ? 'key' : 'entra'
 }
 
 // The template's own settings win: identity and endpoints cannot be changed by the way.

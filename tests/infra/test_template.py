@@ -344,6 +344,13 @@ def test_with_sign_in_nobody_gets_through_without_a_token_but_a_probe() -> None:
     }
 
 
+def test_roles_count_exactly_where_the_platform_signs_people_in() -> None:
+    source = (INFRA / "modules/function-app.bicep").read_text()
+
+    assert "= if (!empty(entraClientId)) {" in source
+    assert "SIGN_IN: empty(entraClientId) ? 'key' : 'entra'" in source
+
+
 def test_the_setting_that_says_who_signs_in_is_left_to_the_platform() -> None:
-    # By hand, it would make everybody who invents the header an administrator.
+    # By hand, it would make SIGN_IN = entra believe everybody who invents the header.
     assert "WEBSITE_AUTH_ENABLED" not in " ".join(path.read_text() for path in FILES)
