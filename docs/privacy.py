@@ -66,9 +66,10 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | memory of the app | rows while they are worked on | seconds | itself | nobody |
 | ActiveCampaign | the contacts | | *you*, there | *you* |
 
-**The exception.** Names of columns are taken for names. A CSV file without `model.json` and without a header, in whose first
-row every field has a letter and none has an `@`, is read as if that row were the header: one person's data is then shown as
-column names to whoever may list segments, and may stand in the message of a failed run. Give every file a header.
+**The exception.** Names of columns are taken for names. A CSV file without `model.json` is read only if its first row looks like
+a header: every field has a letter and none has an `@`, and one is a usual name such as `Email` or a column that the export names.
+A first person whose data looks like that is shown as column names to whoever may list segments; neither records nor logs hold
+more of it than what the export names. Give every file a header.
 
 The app's storage account has neither soft delete nor versions for blobs, so what is deleted is gone. A whole container that
 somebody deletes can be brought back for 7 days. All storage is encrypted with keys of the platform.

@@ -28,6 +28,9 @@ class Culprit(StrEnum):
 class ExporterError(Exception):
     """A failure with a stable `code`, a sentence for people and the culprit."""
 
+    hint = ""
+    """What only the answer to a call adds to the message, since it may be more than records and logs should hold."""
+
     def __init__(self, code: str, message: str, culprit: Culprit = Culprit.SYSTEM) -> None:
         """Keep the parts; `str()` returns `message`."""
         super().__init__(message)
@@ -66,6 +69,7 @@ class NotReady(Wait):
 class Stop(ExporterError):
     """No retry helps: a person has to change something first."""
 
-    def __init__(self, code: str, message: str, culprit: Culprit = Culprit.USER) -> None:
+    def __init__(self, code: str, message: str, culprit: Culprit = Culprit.USER, *, hint: str = "") -> None:
         """Blame the user by default: most often the configuration has to change."""
         super().__init__(code, message, culprit)
+        self.hint = hint

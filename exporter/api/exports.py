@@ -128,7 +128,7 @@ def check(context: Context, export: ExportDefinition) -> None:
     connection = connections.find(context, export.connection_id)
     fields = preflight.check(connections.account_calls(context, connection), export)
     for name in export.segments:
-        refresh = newest(context.services, name)
+        refresh = newest(context.services, name, export.columns)
         if refresh.columns:
             match_columns(mapping_of(export, fields), refresh.columns)
 

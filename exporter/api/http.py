@@ -142,7 +142,8 @@ def answer_error(error: ExporterError) -> Response:
     headers = {}
     if isinstance(error, Wait) and status in (429, 503):
         headers["Retry-After"] = str(math.ceil(error.retry_after_s or DEFAULT_RETRY_S))
-    return answer_refusal(Refusal(status, error.code, error.message, headers, error.culprit))
+    detail = f"{error.message} {error.hint}".rstrip()
+    return answer_refusal(Refusal(status, error.code, detail, headers, error.culprit))
 
 
 def answer_refusal(refusal: Refusal) -> Response:

@@ -98,7 +98,8 @@ class _Wanted:
         """Return the position of a column among those wanted. Raises `Stop` when the segment has none of that name."""
         position = self.find(name)
         if position is None:
-            raise Stop(code, f"The segment has no column {name}. Its columns are: {_listing(self._names)}.")
+            message = f"The segment has no column {name} among its {len(self._names)}."
+            raise Stop(code, message, hint=_listing(self._names))
         return position
 
     def find(self, name: str | None) -> int | None:
@@ -119,13 +120,15 @@ def _place_of(name: str, names: Sequence[str]) -> int | None:
         place for place, other in enumerate(names) if other.lower() == name.lower()
     ]
     if len(places) > 1:
-        raise Stop("column_ambiguous", f"The segment has {len(places)} columns named {name}: {_listing(names)}.")
+        message = f"The segment has {len(places)} columns named {name} among its {len(names)}."
+        raise Stop("column_ambiguous", message, hint=_listing(names))
     return places[0] if places else None
 
 
 def _listing(names: Sequence[str]) -> str:
     limit = 50
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"Its columns are: {', '.join(names[:limit])}{more}."
 
 
 def plain(text: str) -> str:

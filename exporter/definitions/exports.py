@@ -82,6 +82,15 @@ class ExportDefinition(Value):
     """Skip a scheduled run, or one of run all, if the segments have not changed since the last run that ended
     `successful` or `completedWithWarnings`."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns that the export reads."""
+        matching = self.data_matching
+        named = (matching.email, matching.first_name, matching.last_name, matching.phone)
+        fields = (field.column for field in matching.fields)
+        consent = self.consent_column.column if self.consent_column else None
+        return tuple(name for name in (*named, *fields, consent) if name is not None)
+
 
 class Export(Versioned, ExportDefinition):
     """An export as it is stored."""

@@ -12,7 +12,7 @@ def refreshes_of(services: Services, export: ExportDefinition) -> list[Refresh]:
     settings = services.settings
     now = services.clock.now()
     return [
-        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s)
+        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s, export.columns)
         for name in export.segments
     ]
 

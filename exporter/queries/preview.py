@@ -56,7 +56,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     fields = preflight.check(calls, export)
     limits = questions.account_limits(calls)
     settings, now = services.settings, services.clock.now()
-    refreshes = refreshes_of(services, export.segments, settings.segment_quiet_s)
+    refreshes = refreshes_of(services, export, settings.segment_quiet_s)
     examples = _Examples()
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields), request_envelope, examples)

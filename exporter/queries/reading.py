@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 from exporter.activecampaign.bodies import Envelope
 from exporter.contacts.matching import Mapping, mapping_of
+from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.batches import RequestSize
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, NotReady, Stop, Unavailable
@@ -57,10 +58,10 @@ def one_of_few_listers() -> AbstractContextManager[None]:
     return _place(_LISTING)
 
 
-def newest(services: Services, segment: str) -> Refresh:
+def newest(services: Services, segment: str, known: Collection[str] = ()) -> Refresh:
     """Return what `segments.find_refresh` returns. Also raises `Unavailable` ("reading_busy") and `NotReady`."""
     with one_of_few_listers():
-        return _newest(services, segment, quiet_s=0.0)
+        return _newest(services, segment, 0.0, known)
 
 
 def all_segments(services: Services) -> list[SegmentInfo]:
@@ -69,14 +70,18 @@ def all_segments(services: Services) -> list[SegmentInfo]:
         return list_segments(services.segments, services.settings.segment_prefix)
 
 
-def refreshes_of(services: Services, segments: Iterable[str], quiet_s: float = 0.0) -> tuple[Refresh, ...]:
-    """Return what `segments.find_refresh` returns per segment; call it within `one_reader`. Also raises `NotReady`."""
-    return tuple(_newest(services, name, quiet_s) for name in segments)
+def refreshes_of(services: Services, export: ExportDefinition, quiet_s: float = 0.0) -> tuple[Refresh, ...]:
+    """Return what `segments.find_refresh` returns for each segment of the export; call it within `one_reader`.
+
+    Also raises `NotReady`.
+    """
+    return tuple(_newest(services, name, quiet_s, export.columns) for name in export.segments)
 
 
-def _newest(services: Services, segment: str, quiet_s: float) -> Refresh:
+def _newest(services: Services, segment: str, quiet_s: float, known: Collection[str]) -> Refresh:
+    prefix = services.settings.segment_prefix
     try:
-        return find_refresh(services.segments, services.settings.segment_prefix, segment, services.clock.now(), quiet_s)
+        return find_refresh(services.segments, prefix, segment, services.clock.now(), quiet_s, known)
     except Changed:
         raise _source_changing() from None
 
@@ -115,7 +120,7 @@ def read_all(
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
     """Read exactly the files that the run read, as `read_all` does; None if they are no longer the newest."""
     try:
-        refreshes = refreshes_of(services, run.export.segments)
+        refreshes = refreshes_of(services, run.export)
     except (Stop, NotReady):
         return None
     newest_files = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]

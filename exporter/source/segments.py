@@ -13,7 +13,7 @@ import difflib
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +24,7 @@ from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.model_json import Listed
+from exporter.source.names import is_header
 from exporter.source.readers import MAX_COLUMNS, Partition, parquet_columns, read_head
 from exporter.source.rows import Column
 
@@ -64,19 +65,21 @@ def list_segments(files: SegmentFiles, prefix: str) -> list[SegmentInfo]:
     return [landing.info(name) for name in landing.names()]
 
 
-def find_refresh(files: SegmentFiles, prefix: str, name: str, now: float, quiet_s: float) -> Refresh:
+def find_refresh(
+    files: SegmentFiles, prefix: str, name: str, now: float, quiet_s: float, known: Collection[str] = ()
+) -> Refresh:
     """Return the newest complete refresh of a segment.
 
     `name` is `<folder of model.json>/<Table>`, or `<Table>` alone where only one folder has it, or the path of a plain
     folder or file; all below the folder `prefix`. `now` is in epoch seconds; a refresh is complete when none of its
-    files was modified in the last `quiet_s` seconds.
+    files was modified in the last `quiet_s` seconds. `known` are column names that tell a header like the usual ones.
 
     Raises `NotReady` (`refresh_in_flight`) while the segment is being written, and `Stop`: `segment_not_found`,
     `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ`; and what `readers`
     raises.
     """
     landing = _Landing(files, prefix)
-    return landing.refresh(landing.resolve(name), now, quiet_s)
+    return landing.refresh(landing.resolve(name), now, quiet_s, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,13 @@ class _Landing:
             if file.path.startswith(f"{path}/") and _PLAIN_FILE.fullmatch(file.path.removeprefix(f"{path}/"))
         ]
 
-    def refresh(self, name: str, now: float, quiet_s: float) -> Refresh:
+    def refresh(self, name: str, now: float, quiet_s: float, known: Collection[str] = ()) -> Refresh:
         """Return the newest complete refresh of the segment with that full name."""
         if table := self._tables.get(name):
             return self._table_refresh(name, table, now, quiet_s)
         files = self._plain_files(name)
         _check_quiet(files, now, quiet_s)
-        return _plain_refresh(self._files, name, files)
+        return _plain_refresh(self._files, name, files, known)
 
     def _table_refresh(self, name: str, table: _Table, now: float, quiet_s: float) -> Refresh:
         try:
@@ -263,7 +266,7 @@ class _Landing:
         return Partition(file, "csv", listed.delimiter, has_header=recognized, quoted=listed.quoted), recognized
 
 
-def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> Refresh:
+def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile], known: Collection[str]) -> Refresh:
     """Return the refresh of files that describe themselves: CSV with a header, or Parquet."""
     partitions: list[Partition] = []
     columns: tuple[Column, ...] | None = None
@@ -273,7 +276,7 @@ def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> 
         if file.path.lower().endswith(".parquet"):
             partition, of_file = Partition(file, "parquet"), parquet_columns(files, file)
         else:
-            partition, of_file = _with_header(files, file)
+            partition, of_file = _with_header(files, file, known)
         if columns is not None and [column.name for column in of_file] != [column.name for column in columns]:
             raise Stop(
                 "columns_differ",
@@ -285,24 +288,20 @@ def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile]) -> 
     return _refresh(name, max(file.modified for file in found), columns or (), partitions, [])
 
 
-def _with_header(files: SegmentFiles, file: SegmentFile) -> tuple[Partition, tuple[Column, ...]]:
+def _with_header(
+    files: SegmentFiles, file: SegmentFile, known: Collection[str]
+) -> tuple[Partition, tuple[Column, ...]]:
     head = read_head(files, file)
-    if head is None or not all(_is_column_name(name) for name in head.names):
+    if head is None or not is_header(head.names, known):
         # What was found is not shown: without a header it is personal data.
         raise Stop(
             "header_missing",
-            f"Expected the first row of {file.path} to hold column names (each needs a letter and no @); it does not."
-            " Add a header row, or a model.json that names the columns.",
+            f"Expected the first row of {file.path} to hold column names (each needs a letter and no @, and one has to"
+            " be a usual name such as Email, or one of the data matching); it does not. Add a header row, or a"
+            " model.json that names the columns.",
         )
     columns = tuple(Column(name, "string") for name in head.names)
     return Partition(file, "csv", head.delimiter, has_header=True), columns
-
-
-def _is_column_name(text: str) -> bool:
-    return len(text) <= _NAME_CHARACTERS and "@" not in text and text.isprintable() and any(map(str.isalpha, text))
-
-
-_NAME_CHARACTERS = 128
 
 
 def _refresh(

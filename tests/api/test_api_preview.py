@@ -133,7 +133,34 @@ def test_an_old_refresh_is_pointed_out(api: Api) -> None:
 
 def test_a_missing_column_is_told_as_when_saving(api: Api) -> None:
     write_segment(api.fakes, [("1",)], columns=("CustomerId",))
-    assert api.post("/exports/newsletter/preview").code == "email_column_missing"
+    refused = api.post("/exports/newsletter/preview")
+    assert refused.code == "email_column_missing"
+    assert refused.json["detail"].endswith("Its columns are: CustomerId.")
+
+
+def test_the_record_of_a_run_does_not_repeat_the_columns_of_its_segment(api: Api) -> None:
+    write_segment(api.fakes, [("1", "Berlin")], columns=("Surname", "Doe"))
+    run_id = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"]).run_id
+    problem = api.get(f"/runs/{run_id}").json["problem"]
+    assert (problem["code"], problem["message"]) == (
+        "email_column_missing",
+        "The segment has no column EMail among its 2.",
+    )
+    assert not [path for path, blob in api.fakes.blobs.stored.items() if b"Doe" in blob.data]
+
+
+def test_a_file_without_a_header_shows_nobody(api: Api) -> None:
+    write_segment(api.fakes, [("John", "Roe", "Paris", "john-at-y")], columns=("Jane", "Doe", "Berlin", "mail-at-x"))
+    run = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    answers = [
+        api.post("/exports/newsletter/preview"),
+        api.get("/segments/people"),
+        api.put("/exports/newsletter", EXPORT, headers={"If-Match": "*"}),
+    ]
+    assert {answer.code for answer in answers} == {"header_missing"}
+    answers += [api.get("/segments"), api.get(f"/runs/{run.run_id}"), api.get("/exports/newsletter/runs")]
+    shown = [answer.response.body for answer in answers] + [blob.data for blob in api.fakes.blobs.stored.values()]
+    assert not [body for body in shown if b"Doe" in body or b"Berlin" in body]
 
 
 def test_an_export_without_a_connection_has_no_preview(api: Api) -> None:

@@ -56,7 +56,7 @@ def test_a_mapping_that_does_not_fit_is_refused_with_the_columns_that_are_there(
     with pytest.raises(Stop) as caught:
         match_columns(mapping, COLUMNS)
     assert caught.value.code == code
-    assert "Id, EMail, First" in caught.value.message
+    assert "Id, EMail, First" in caught.value.hint
 
 
 @pytest.mark.parametrize("names", [("EMail", "EMail"), ("EMAIL", "email")])
@@ -64,13 +64,18 @@ def test_a_column_that_is_there_twice_is_refused(names: tuple[str, ...]) -> None
     with pytest.raises(Stop) as caught:
         match_columns(Mapping("EMail"), [Column(name, "string") for name in names])
     assert caught.value.code == "column_ambiguous"
+    assert (caught.value.message, caught.value.hint) == (
+        "The segment has 2 columns named EMail among its 2.",
+        f"Its columns are: {names[0]}, {names[1]}.",
+    )
 
 
 @pytest.mark.parametrize(("count", "end"), [(50, "c48, c49."), (51, "c48, c49 and 1 more."), (2_000, "and 1950 more.")])
 def test_a_message_lists_a_bounded_number_of_columns(count: int, end: str) -> None:
     with pytest.raises(Stop) as caught:
         match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(count)])
-    assert caught.value.message.endswith(end)
+    assert caught.value.hint.endswith(end)
+    assert caught.value.message == f"The segment has no column EMail among its {count}."
 
 
 def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None:

@@ -90,6 +90,12 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
             matching(**{member: value})
 
 
+def test_the_columns_of_an_export_are_those_that_it_names() -> None:
+    full = {"email": "e", "firstName": "f", "lastName": "l", "phone": "p", "fields": [{"column": "c", "field": "1"}]}
+    assert export(dataMatching=full, consentColumn={"column": "o", "value": "yes"}).columns == tuple("eflpco")
+    assert export(dataMatching={"email": "e"}).columns == ("e",)
+
+
 def test_a_segment_that_is_named_twice_is_pointed_out() -> None:
     with pytest.raises(ValidationError, match="each segment must be named only once"):
         export(segments=["a", "b", "a"])
