@@ -30,7 +30,7 @@ EXPORT = """{
 CONNECTION = """{
   "displayName": "Our ActiveCampaign",
   "host": "demo.api-us1.com",
-  "secretName": "activecampaign",
+  "secretName": "activecampaign-main",
   "usableBy": "contributors",
   "consent": true
 }"""
@@ -67,7 +67,7 @@ definition; only the key stays when it is left out.
 {CONNECTION}
 ```
 
-Here the key is in the secret `activecampaign` of the app's Key Vault. Unless it was deployed with
+Here the key is in the secret `activecampaign-main` of the app's Key Vault. Unless it was deployed with
 [`STORE_API_KEYS=false`](deployment-options.md), the app puts it there itself: send `apiKey` in place of `secretName`.
 
 ## What the user of the key has to be allowed

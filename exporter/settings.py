@@ -48,9 +48,22 @@ def _ncrontab(value: str) -> str:
 
 def _suffixes(value: str) -> str:
     for suffix in filter(None, value.split(",")):
-        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", suffix):
-            raise ValueError("must be host suffixes such as api-eu1.com, separated by commas, no spaces, no wildcards")
+        if not re.fullmatch(r"([0-9-]*[a-z][a-z0-9-]*\.)+[a-z]{2,}", suffix):
+            raise ValueError(
+                "must be host suffixes such as api-eu1.com, separated by commas: no spaces, wildcards or addresses"
+            )
+        if re.fullmatch(_SHARED_SUFFIX, suffix):
+            raise ValueError("must be host suffixes of one owner: below this one, anybody can have a host")
     return value
+
+
+_SHARED_SUFFIX = (
+    r"(co|com|net|org|gov|edu|ac)\.[a-z]{2}"
+    r"|(.+\.)?(windows\.net|azure\.com|azurewebsites\.net|azurefd\.net|azureedge\.net|trafficmanager\.net|cloudapp\.net"
+    r"|amazonaws\.com|cloudfront\.net|appspot\.com|run\.app|web\.app|github\.io|herokuapp\.com|netlify\.app|vercel\.app"
+    r"|pages\.dev|workers\.dev|ngrok\.io|ngrok\.app)"
+)
+"""Suffixes below which strangers get names; not all of them, only what somebody might enter by mistake."""
 
 
 HttpsOrigin = Annotated[str, AfterValidator(_https_origin)]
@@ -110,7 +123,8 @@ class Settings(BaseModel):
         default="",
         alias="ACTIVECAMPAIGN_HOST_SUFFIXES",
         description="More exact host suffixes of ActiveCampaign, separated by commas. Default: none besides"
-        " api-us1.com and activehosted.com. Only a deployment can extend the list, never a request.",
+        " api-us1.com and activehosted.com. Only a deployment can extend the list, never a request. Suffixes below"
+        " which anybody can have a host, such as co.uk or azurewebsites.net, are refused.",
     )
     bulk_requests_per_minute: int = Field(
         default=96,

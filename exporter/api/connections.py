@@ -22,6 +22,7 @@ from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.session import Session
 from exporter.records import paths, store
 from exporter.records.slots import current_runs
+from exporter.services import Services
 
 
 class ConnectionBody(Value):
@@ -34,7 +35,8 @@ class ConnectionBody(Value):
     api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
     """Goes to Key Vault and is never returned. Omit it to keep the key that is stored for this host."""
     secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
-    """The name of an existing secret in the app's Key Vault, as an alternative to `apiKey`."""
+    """The name of an existing secret in the app's Key Vault, as an alternative to `apiKey`. It begins with
+    `activecampaign-` or `connection-`, and no other connection uses it."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
     """Who may use the connection in exports."""
     consent: bool | Consent = False
@@ -134,6 +136,8 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
             " for ActiveCampaign; a connection cannot exist without it. An earlier consent is valid for its host only.",
         )
     secret_name = _secret_name(connection_id, host, body, same_account)
+    if existing is None or secret_name != existing.secret_name:
+        _check_secret(services, connection_id, secret_name)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
     account_name = preflight.check_connection(Session(services, host, key))
     if body.api_key:
@@ -165,10 +169,6 @@ def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> 
 
 def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_account: Connection | None) -> str:
     if body.secret_name:
-        if body.secret_name.lower() == connections.PEOPLE_KEY:  # the vault knows no case
-            raise unfit(
-                [f"secretName: expected the secret of an API key, found {connections.PEOPLE_KEY}"], code="invalid_body"
-            )
         return body.secret_name
     if body.api_key:
         return connections.own_secret_name(connection_id, host)
@@ -181,6 +181,25 @@ def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_accou
         "Expected apiKey (it goes to Key Vault) or the secretName of another secret, because the connection or its host"
         " is new.",
     )
+
+
+def _check_secret(services: Services, connection_id: str, secret_name: str) -> None:
+    """Refuse a secret that is not for this connection. Raises `Refusal` ("secret_refused", "secret_in_use")."""
+    if not secret_name.startswith(connections.SECRET_PREFIXES):
+        raise Refusal(
+            422,
+            "secret_refused",
+            f"Expected a secretName that begins with {' or '.join(connections.SECRET_PREFIXES)}, because its value is"
+            " sent to the host. Store the key under such a name.",
+        )
+    for other in store.get_all(services.blobs, Connection, paths.CONNECTIONS):
+        if other.secret_name.lower() == secret_name.lower() and other.id != connection_id:  # the vault knows no case
+            raise Refusal(
+                409,
+                "secret_in_use",
+                f"Expected a secret that no other connection uses; {other.id!r} uses this one. Store the key under"
+                " another name.",
+            )
 
 
 def delete(context: Context, connection_id: str, query: DeleteQuery, headers: MatchHeaders) -> Json[Removed]:

@@ -40,8 +40,8 @@ class Connection(Versioned):
     """The account's name as ActiveCampaign gave it when the connection was last saved; None where it does not say."""
 
 
-PEOPLE_KEY = "people-key"
-"""The secret that is no API key, which infra/deploy.py makes: a connection that named it would send it to its host."""
+SECRET_PREFIXES = ("activecampaign-", "connection-")
+"""What the name of a secret has to begin with: the vault may hold others, which must never be sent to anybody."""
 
 
 def own_secret_name(connection_id: str, host: str) -> str:

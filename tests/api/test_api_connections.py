@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.activecampaign import wire
-from exporter.definitions.connections import Connection
+from exporter.definitions.connections import Connection, own_secret_name
 from exporter.definitions.exports import Export
 from exporter.errors import Unavailable
 from exporter.records import store
@@ -95,26 +95,58 @@ def test_a_key_whose_user_is_no_administrator_works_and_the_account_stays_unname
 
 
 def test_a_connection_may_name_a_secret_that_exists_already(api: Api) -> None:
-    api.fakes.secrets.set("campaign-key", "key-1")
+    api.fakes.secrets.set("activecampaign-main", "key-1")
     body = {name: value for name, value in CONNECTION.items() if name != "apiKey"}
-    assert api.put("/connections/main", body | {"secretName": "campaign-key"}).json["secretName"] == "campaign-key"
-    missing = api.put("/connections/other", body | {"secretName": "nothing-there"})
+    assert (
+        api.put("/connections/main", body | {"secretName": "activecampaign-main"}).json["secretName"]
+        == "activecampaign-main"
+    )
+    missing = api.put("/connections/other", body | {"secretName": "activecampaign-missing"})
     assert (missing.status, missing.code) == (422, "secret_not_found")
 
 
-@pytest.mark.parametrize("name", ["people-key", "People-Key"])
-def test_a_connection_cannot_send_the_people_key_to_its_host(api: Api, name: str) -> None:
-    api.fakes.secrets.set(name, "hashes")
-    body = {name: value for name, value in CONNECTION.items() if name != "apiKey"}
-
+@pytest.mark.parametrize("name", ["other-secret", "people-key", "activecampaign", "Activecampaign-main", "my-connection-main"])
+def test_a_secret_of_somebody_elses_is_never_read(api: Api, name: str) -> None:
+    body = {member: value for member, value in CONNECTION.items() if member != "apiKey"}
+    api.fakes.secrets.set(name, "key-1")
     refused = api.put("/connections/main", body | {"secretName": name})
+    assert (refused.status, refused.code) == (422, "secret_refused")
+    assert api.fakes.activecampaign.requests == []
 
-    assert (refused.status, refused.code) == (422, "invalid_body")
-    assert "secretName: expected the secret of an API key" in refused.json["detail"]
+
+def test_a_secret_belongs_to_one_connection(api: Api) -> None:
+    first = api.put("/connections/main", CONNECTION).json["secretName"]
+    body = {member: value for member, value in CONNECTION.items() if member != "apiKey"}
+    calls = len(api.fakes.activecampaign.requests)
+    refused = api.put("/connections/other", body | {"secretName": first, "host": "other.api-us1.com"})
+    assert (refused.status, refused.code, "'main'" in refused.json["detail"]) == (409, "secret_in_use", True)
+    assert len(api.fakes.activecampaign.requests) == calls
+
+
+def test_a_key_is_not_stored_over_that_of_another_connection(api: Api) -> None:
+    taken = own_secret_name("other", "acme.api-us1.com")
+    api.fakes.secrets.set(taken, "key-1")
+    body = {member: value for member, value in CONNECTION.items() if member != "apiKey"}
+    assert api.put("/connections/main", body | {"secretName": taken}).status == 201
+    assert api.put("/connections/other", CONNECTION).code == "secret_in_use"
+
+
+def test_a_stored_connection_keeps_the_secret_that_it_has(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    stored = store.get(api.fakes.blobs, Connection, "records/connections/main.json")
+    assert stored
+    api.fakes.secrets.set("mailing", "key-1")
+    for name in ("main", "other"):  # both with one secret, as earlier releases accepted it
+        old = stored.model_copy(update={"id": name, "secret_name": "mailing"})
+        api.fakes.blobs.put(f"records/connections/{name}.json", old.to_json())
+    body = {member: value for member, value in CONNECTION.items() if member != "apiKey"}
+    for same in (body, body | {"secretName": "mailing"}):
+        saved = api.put("/connections/main", same | {"displayName": "Renamed"}, headers={"If-Match": "*"})
+        assert (saved.status, saved.json["secretName"]) == (200, "mailing")
 
 
 def test_key_and_secret_name_together_are_refused(api: Api) -> None:
-    refused = api.put("/connections/main", CONNECTION | {"secretName": "campaign-key"})
+    refused = api.put("/connections/main", CONNECTION | {"secretName": "activecampaign-main"})
     assert (refused.status, refused.code) == (422, "invalid_body")
     assert "not both" in refused.json["detail"]
 
@@ -331,12 +363,12 @@ def test_a_removal_that_broke_off_can_be_repeated(api: Api) -> None:
 def test_a_run_goes_on_with_a_key_that_is_given_to_the_app_while_the_one_before_was_a_secret_by_name() -> None:
     """Where the app was allowed to store keys only after the connection had been made."""
     api = Api(make_fakes(LANES="1", LANE_TIME_BUDGET_S="5"), {})
-    api.fakes.secrets.values = {"campaign-key": "key-1"}
+    api.fakes.secrets.values = {"activecampaign-main": "key-1"}
     api.fakes.activecampaign.request_s = 3.0
     write_segment(api.fakes, people(1_000))
-    by_name = {**CONNECTION, "secretName": "campaign-key"}
+    by_name = {**CONNECTION, "secretName": "activecampaign-main"}
     del by_name["apiKey"]
-    assert api.put("/connections/main", by_name).json["secretName"] == "campaign-key"
+    assert api.put("/connections/main", by_name).json["secretName"] == "activecampaign-main"
     api.put("/exports/newsletter", EXPORT)
     run_id = api.post("/exports/newsletter/runs").json["runId"]
     deliver(api.fakes)
@@ -345,7 +377,7 @@ def test_a_run_goes_on_with_a_key_that_is_given_to_the_app_while_the_one_before_
     drive(api.fakes, run_id, limit_s=300)
     assert api.get(f"/runs/{run_id}").json["waiting"]["code"] == "credentials_refused"
     saved = api.put("/connections/main", {**CONNECTION, "apiKey": "key-2"}, headers={"If-Match": "*"})
-    assert saved.json["secretName"] != "campaign-key"
+    assert saved.json["secretName"] != "activecampaign-main"
     assert drive(api.fakes, run_id, limit_s=180).status is RunStatus.SUCCESSFUL
 
 

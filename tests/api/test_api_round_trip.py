@@ -85,11 +85,11 @@ def test_any_export_that_is_put_back_as_shown_stays_as_it_is(role: str, definiti
     assert lasting(api.get("/exports/any").json) == lasting(before)
 
 
-@given(body=connections, key=st.sampled_from([{"secretName": "campaign-key"}, {"apiKey": "key-1"}]))
+@given(body=connections, key=st.sampled_from([{"secretName": "activecampaign-main"}, {"apiKey": "key-1"}]))
 @once
 def test_any_connection_that_is_put_back_as_shown_stays_as_it_is(body: dict[str, Any], key: dict[str, str]) -> None:
     api = signed_in("Admin")
-    api.fakes.secrets.set("campaign-key", "key-1")
+    api.fakes.secrets.set("activecampaign-main", "key-1")
     assert api.put("/connections/any", {"consent": True} | body | key).status == 201
     before = api.get("/connections/any").json
     api.fakes.clock.sleep(60)

@@ -222,7 +222,7 @@ def test_every_command_of_a_guide_works(name: str, played: tuple[World, str], tm
     world, _ = played
     assert world.account
     world.account.set_key(API_KEY)
-    world.vault.set("activecampaign", API_KEY)
+    world.vault.set("activecampaign-main", API_KEY)
     (tmp_path / "key.txt").write_text(API_KEY)
     with Shell(world, tmp_path) as shell:
         shell.run(STUBS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from exporter.definitions.connections import PEOPLE_KEY
+from exporter.definitions.connections import SECRET_PREFIXES
 from exporter.runs.run import TERMINAL, RunStatus
 from infra import deploy
 from tests.infra.bicep import resources
@@ -562,7 +562,7 @@ def test_resource_manager_and_the_vault_each_get_a_token_of_their_own() -> None:
 
 
 def test_no_connection_can_name_the_key() -> None:
-    assert deploy.PEOPLE_KEY == PEOPLE_KEY
+    assert not deploy.PEOPLE_KEY.startswith(SECRET_PREFIXES)
 
 
 def test_the_key_is_made_with_the_versions_that_the_template_was_checked_with() -> None:

@@ -123,7 +123,21 @@ def test_sign_in_is_by_key_or_by_entra(value: str) -> None:
         Settings.from_environ(SETTINGS | {"SIGN_IN": value})
 
 
-@pytest.mark.parametrize("value", ["api-eu1.com, x.com", "*.com", "com", ".com", "a..b"])
+@pytest.mark.parametrize("value", ["", "api-eu1.com", "api-eu1.com,api.acme.co.uk", "7-a.acme.com", "notwindows.net"])
+def test_a_suffix_of_one_owner_is_taken(value: str) -> None:
+    settings = Settings.from_environ(SETTINGS | {"ACTIVECAMPAIGN_HOST_SUFFIXES": value})
+    assert settings.extra_host_suffixes == tuple(filter(None, value.split(",")))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("api-eu1.com, x.com", "*.com", "com", "net", "org", ".com", "a..b"),
+        *("0.1", "127.0.0.1", "1.com", "a.b1", "a.b-c"),
+        *("co.uk", "com.au", "windows.net", "blob.core.windows.net", "azurewebsites.net"),
+        *("westeurope.cloudapp.azure.com", "amazonaws.com", "s3.amazonaws.com", "github.io", "api-eu1.com,co.uk"),
+    ],
+)
 def test_host_suffixes_are_exact(value: str) -> None:
     with pytest.raises(Stop, match="ACTIVECAMPAIGN_HOST_SUFFIXES"):
         Settings.from_environ(SETTINGS | {"ACTIVECAMPAIGN_HOST_SUFFIXES": value})
