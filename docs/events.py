@@ -13,7 +13,7 @@ INFRA = ROOT / "infra"
 
 UNITS = {"M": "minutes", "H": "hour", "D": "days"}
 MEANINGS = {
-    "access_refused": "a caller is not signed in, or lacks the role that an operation takes; `code` says which",
+    "access_refused": "a caller may not do what they asked for; `byId` is their Entra object id, if they have one",
     "audit_outcome_missing": "what came of a call could not be written to the audit trail",
     "connection_deleted": "a connection was removed; how many exports lost it, how many runs were canceled",
     "connection_saved": "a connection was created or changed",

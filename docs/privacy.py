@@ -62,7 +62,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign; [the people key](../how-to/deploy.md#the-people-key), which nothing uses yet | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
-| Log Analytics | one line of JSON per event: action, ids, codes, counts. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
+| Log Analytics | one line of JSON per event: action, ids, codes, counts; of callers who were refused, Entra object id and address. Access logs of storage and vault: time, identity, address, name of the blob, none of which holds customers' data | {log_days} days | itself | whoever may read the workspace |
 | memory of the app | rows while they are worked on | seconds | itself | nobody |
 | ActiveCampaign | the contacts | | *you*, there | *you* |
 

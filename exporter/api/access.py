@@ -30,12 +30,19 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is calling. `id`: the Microsoft Entra object id; None for a function key."""
+class Principal:
+    """Who is calling. `id`: the Microsoft Entra object id; None for a function key. `role`: the highest; None: none."""
 
     name: str
-    role: Role
+    role: Role | None
     id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller(Principal):
+    """Who is calling and may do so."""
+
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class Context:
     caller: Caller
 
 
-def caller(headers: Mapping[str, str], settings: Settings) -> Caller:
-    """Return who is calling. Raises `Refusal` ("sign_in_unavailable", "not_signed_in", "no_role").
+def principal(headers: Mapping[str, str], settings: Settings) -> Principal:
+    """Return who is calling. Raises `Refusal` ("sign_in_unavailable", "not_signed_in").
 
     With `SIGN_IN` = key, the host has already checked a function key, and anyone who holds one is an administrator.
     With entra, the platform's principal header names the user and their app roles. Anyone could forge that header where
@@ -56,7 +63,7 @@ def caller(headers: Mapping[str, str], settings: Settings) -> Caller:
     https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
     if settings.sign_in == "key":
-        return Caller(FUNCTION_KEY, Role.ADMIN)
+        return Principal(FUNCTION_KEY, Role.ADMIN)
     if not settings.platform_authenticates:
         raise Refusal(
             503,
@@ -65,25 +72,32 @@ def caller(headers: Mapping[str, str], settings: Settings) -> Caller:
             " SIGN_IN to key.",
         )
     try:
-        principal = orjson.loads(base64.b64decode(headers.get("x-ms-client-principal", ""), validate=True))
-        claims = [(str(c["typ"]), str(c["val"])) for c in principal["claims"]]
-        role_type = str(principal.get("role_typ") or "roles")
+        found = orjson.loads(base64.b64decode(headers.get("x-ms-client-principal", ""), validate=True))
+        claims = [(str(c["typ"]), str(c["val"])) for c in found["claims"]]
+        role_type = str(found.get("role_typ") or "roles")
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
         raise Refusal(
             401, "not_signed_in", "Expected a signed-in user; the platform reported none. Sign in again."
         ) from None
     names = {value.upper() for kind, value in claims if kind in (role_type, "roles")}
-    roles = [role for role in Role if role.name in names]
-    if not roles:
+    role = max((role for role in Role if role.name in names), default=None)
+    name = headers.get("x-ms-client-principal-name", "")
+    shown = "".join(filter(str.isprintable, name))[:MAX_NAME]
+    object_id = next((value for kind, value in claims if kind in (_OBJECT_ID, "oid")), None)
+    return Principal(shown or "unnamed user", role, object_id)
+
+
+def admit(who: Principal, role: Role) -> Caller:
+    """Return the caller if they have at least this role. Raises `Refusal` ("no_role", "role_missing")."""
+    if who.role is None:
         raise Refusal(
             403,
             "no_role",
             "Expected one of the app roles Viewer, Contributor, Admin; you have none. Ask an administrator.",
         )
-    name = headers.get("x-ms-client-principal-name", "")
-    shown = "".join(filter(str.isprintable, name))[:MAX_NAME]
-    object_id = next((value for kind, value in claims if kind in (_OBJECT_ID, "oid")), None)
-    return Caller(shown or "unnamed user", max(roles), object_id)
+    if who.role < role:
+        raise Refusal(403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}.")
+    return Caller(who.name, who.role, who.id)
 
 
 def came_from(headers: Mapping[str, str]) -> str | None:

@@ -17,7 +17,7 @@ from werkzeug.routing import Map, Rule
 
 from exporter import log
 from exporter.api import connections, exports, health, lookup, openapi, operations, preview, runs, segments, trail
-from exporter.api.access import Caller, Context, Role, caller, came_from
+from exporter.api.access import Caller, Context, Role, admit, came_from, principal
 from exporter.api.http import NEVER_KEPT, HttpRequest, Json, Refusal, Response, answer_error, answer_refusal
 from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
 from exporter.api.operations import Route
@@ -70,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
     Route("getOpenApi", "GET", "/openapi.json", _openapi, Role.VIEWER),
 )
 _URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES], merge_slashes=False).bind("app")
+_FORBIDDEN = 403
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
 
 
@@ -83,28 +84,40 @@ def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] 
     if request.method == "OPTIONS":  # needs no role: the documentation lists the methods of a path anyway
         return Response(204, {"Allow": _allowed(request.path), **NEVER_KEPT}, b"")
     route, parts = _find(request)
-    if route.role is None:
+    role = route.role
+    if role is None:
         _inputs(route, request)
         return route.handler(services)
     available = services()
-    who = _admitted(available, request, route.name, route.role)
-    call = partial(route.handler, Context(available, request, who), **parts, **_inputs(route, request))
-    audited = route.audited and request.method != "HEAD"  # HEAD changes nothing and shows no personal data
-    return _audited(available, request, who, route, call) if audited else call()
-
-
-def _admitted(services: Services, request: HttpRequest, operation: str, role: Role) -> Caller:
-    """Return the caller, who has at least this role. Raises `Refusal`, and logs it, as the audit trail does not."""
     try:
-        who = caller(request.headers, services.settings)
-        if who.role < role:
-            raise Refusal(
-                403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}."
-            )
+        who = principal(request.headers, available.settings)
     except Refusal as refusal:
-        log.event("access_refused", level=logging.WARNING, operation=operation, code=refusal.code)
+        _log_refused(route, request, refusal.code, None)
         raise
-    return who
+    response = _rendered(lambda: _answered(available, request, route, parts, admit(who, role)))
+    if response.status == _FORBIDDEN:
+        _log_refused(route, request, response.code, who.id)
+    return response
+
+
+def _answered(
+    services: Services, request: HttpRequest, route: Route, parts: dict[str, str], who: Caller
+) -> Json[Any] | Response:
+    call = partial(route.handler, Context(services, request, who), **parts, **_inputs(route, request))
+    audited = route.audited and request.method != "HEAD"  # HEAD changes nothing and shows no personal data
+    return _audited(services, request, who, route, call) if audited else call()
+
+
+def _log_refused(route: Route, request: HttpRequest, code: str | None, by_id: str | None) -> None:
+    """Log who was refused, as the audit trail does not have those who were refused at the door."""
+    log.event(
+        "access_refused",
+        level=logging.WARNING,
+        operation=route.name,
+        code=code,
+        byId=by_id,
+        fromAddress=came_from(request.headers),
+    )
 
 
 def _find(request: HttpRequest) -> tuple[Route, dict[str, str]]:

@@ -170,16 +170,16 @@ def test_a_principal_that_cannot_be_read_is_nobody(value: str) -> None:
 def test_the_role_claim_may_have_the_type_that_the_platform_names() -> None:
     kind = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
     value = orjson.dumps({"claims": [{"typ": kind, "val": "Admin"}], "role_typ": kind})
-    found = access.caller({"x-ms-client-principal": base64.b64encode(value).decode()}, SIGN_IN)
+    found = access.principal({"x-ms-client-principal": base64.b64encode(value).decode()}, SIGN_IN)
     assert found.role is access.Role.ADMIN
 
 
 def test_the_highest_of_several_roles_counts() -> None:
-    assert access.caller(principal("Viewer", "Admin"), SIGN_IN).role is access.Role.ADMIN
+    assert access.principal(principal("Viewer", "Admin"), SIGN_IN).role is access.Role.ADMIN
 
 
 def test_a_name_is_kept_to_one_short_line() -> None:
-    found = access.caller(principal("Viewer", name="a\r\nb" + "x" * 500), SIGN_IN)
+    found = access.principal(principal("Viewer", name="a\r\nb" + "x" * 500), SIGN_IN)
     assert found.name == "ab" + "x" * 198
 
 

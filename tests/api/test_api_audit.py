@@ -10,8 +10,9 @@ import pytest
 from exporter.errors import Unavailable
 from exporter.model import VERSION
 from exporter.records import audit
-from tests.api.client import CONNECTION, EXPORT, Api, signed_in
+from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in
 from tests.builders import drive, people, write_segment
+from tests.fakes import make_fakes
 
 
 def entries(api: Api) -> list[list[dict[str, Any]]]:
@@ -76,11 +77,46 @@ def test_reading_leaves_no_entry_unless_it_shows_personal_data(api: Api) -> None
 def test_who_may_not_do_it_leaves_a_line_in_the_log_and_no_entry(
     api: Api, caplog: pytest.LogCaptureFixture, roles: tuple[str, ...], code: str
 ) -> None:
-    api.as_user(*roles).put("/connections/main", CONNECTION)
+    api.as_user(*roles).put("/connections/main", CONNECTION, headers={"X-Forwarded-For": "203.0.113.7:50311"})
     assert entries(api) == []
-    (line,) = (record.getMessage() for record in caplog.records if "access_refused" in record.getMessage())
-    assert orjson.loads(line) == {"action": "access_refused", "operation": "saveConnection", "code": code}
+    assert refusals(caplog) == [
+        {
+            "action": "access_refused",
+            "operation": "saveConnection",
+            "code": code,
+            "byId": "0b1e",
+            "fromAddress": "203.0.113.7",
+        }
+    ]
     assert "grace" not in caplog.text
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    lines = [record.getMessage() for record in caplog.records]
+    return [orjson.loads(line) for line in lines if "access_refused" in line]
+
+
+@pytest.mark.parametrize(("platform", "code"), [("True", "not_signed_in"), ("", "sign_in_unavailable")])
+def test_who_is_nobody_leaves_a_line_in_the_log_without_what_the_header_claims(
+    caplog: pytest.LogCaptureFixture, platform: str, code: str
+) -> None:
+    api = Api(make_fakes(SIGN_IN="entra", WEBSITE_AUTH_ENABLED=platform), {})
+    assert api.get("/exports", headers={} if platform else principal("Admin")).code == code
+    (line,) = refusals(caplog)
+    assert (line["operation"], line["code"], line["byId"], line["fromAddress"]) == ("listExports", code, None, None)
+
+
+def test_who_uses_a_connection_that_is_not_shared_leaves_a_line_in_the_log(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_segment(api.fakes, people(3))
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    contributor = api.as_user("Contributor")
+    for method, path in (("POST", "/exports/newsletter/runs"), ("HEAD", "/connections/main")):
+        contributor.call(method, path)
+    (line,) = refusals(caplog)
+    assert (line["operation"], line["code"], line["byId"]) == ("startRun", "connection_not_shared", "0b1e")
 
 
 def test_without_an_entry_nothing_is_done(api: Api) -> None:
