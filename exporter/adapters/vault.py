@@ -27,8 +27,8 @@ class KeyVault:
     def get(self, name: str, *, fresh: bool = False) -> str:
         """Return the secret; `fresh` skips the cache.
 
-        During an outage of Key Vault, an expired cached value is still used. Raises `errors.Unavailable`; a missing
-        secret ("secret_not_found") may be created while a run waits for it.
+        During an outage of Key Vault, an expired cached value is still used. Raises `errors.Unavailable`; while a run
+        waits, a missing secret ("secret_not_found") may be created, and a disabled one ("secret_disabled") enabled.
         """
         with self._lock:
             cached = self._cache.get(name)
@@ -64,12 +64,18 @@ class KeyVault:
 
 def _unavailable(name: str, error: AzureError) -> Unavailable:
     status = error.status_code if isinstance(error, HttpResponseError) else None
+    odata = error.error if isinstance(error, HttpResponseError) else None
+    if odata and (odata.innererror or {}).get("code") == "SecretDisabled":
+        return Unavailable(
+            "secret_disabled",
+            f"Expected the secret {name!r} in Key Vault to be enabled; it is disabled. Enable it, or store a new key.",
+            Culprit.USER,
+        )
     if status == FORBIDDEN or isinstance(error, ClientAuthenticationError):
         return Unavailable(
             "key_vault_forbidden",
             f"Key Vault refused access to the secret {name!r}. Check that the app's identity has the role Key Vault"
-            " Secrets User (Officer to save connections), that the vault's firewall lets the app in, and that the"
-            " secret is enabled.",
+            " Secrets User (Officer to save connections), and that the vault's firewall lets the app in.",
             Culprit.USER,
         )
     return Unavailable("key_vault_unavailable", f"Key Vault did not answer for the secret {name!r} (status {status}).")

@@ -120,8 +120,9 @@ TITLES = {
 STATUS_OF = {
     "no_connection": 409,
     "connection_not_found": 409,
-    "credentials_refused": 422,  # a run waits on these two, but a caller should not repeat the same request
+    "credentials_refused": 422,  # a run waits on these, but a caller should not repeat the same request
     "secret_not_found": 422,
+    "secret_disabled": 422,
     "segment_not_found": 404,
     "run_not_planned": 409,
     "not_resumable": 409,

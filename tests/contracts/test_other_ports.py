@@ -95,6 +95,15 @@ def test_a_version_that_somebody_else_stored_is_seen_after_five_minutes_or_when_
     assert secrets.get(name) == "three"
 
 
+@pytest.mark.parametrize("secrets", [pytest.param("real", marks=pytest.mark.e2e)], indirect=True)
+def test_a_disabled_secret_is_told_from_a_refused_access(secrets: Secrets, azurite: World) -> None:
+    name = f"connection-contract-{next(_numbers)}"
+    azurite.vault.set(name, "one", enabled=False)
+    with pytest.raises(ExporterError) as caught:
+        secrets.get(name)
+    assert caught.value.code == "secret_disabled"
+
+
 def test_a_missing_secret_is_an_error_that_names_it_and_not_a_value(secrets: Secrets) -> None:
     with pytest.raises(ExporterError) as caught:
         secrets.get("connection-unknown")

@@ -11,6 +11,7 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ODataV4Format,
     ResourceNotFoundError,
     ServiceRequestError,
 )
@@ -64,6 +65,13 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return time
 
 
+def forbidden(inner: dict[str, str] | None) -> HttpResponseError:
+    """Refuse with a more precise code, as Key Vault does."""
+    error = status(403)
+    error.error = ODataV4Format({"error": {"code": "Forbidden", "innererror": inner}})
+    return error
+
+
 def status(code: int) -> HttpResponseError:
     error = HttpResponseError("https://vault.example/secrets/key said no")
     error.status_code = code
@@ -114,6 +122,9 @@ def test_a_known_key_outlives_its_deletion_until_a_fresh_one_is_asked_for(time: 
     ("error", "code", "culprit"),
     [
         (status(403), "key_vault_forbidden", Culprit.USER),
+        (forbidden({"code": "SecretDisabled"}), "secret_disabled", Culprit.USER),
+        (forbidden({"code": "ForbiddenByFirewall"}), "key_vault_forbidden", Culprit.USER),
+        (forbidden(None), "key_vault_forbidden", Culprit.USER),
         (ClientAuthenticationError("no token"), "key_vault_forbidden", Culprit.USER),
         (status(401), "key_vault_unavailable", Culprit.EXTERNAL),
         (status(503), "key_vault_unavailable", Culprit.EXTERNAL),
