@@ -74,7 +74,7 @@ def start_on_demand(services: Services, export: Export, by: str, **options: Any)
 
 def start_once(services: Services, export: Export, by: str, key: str, body: bytes) -> Started:
     """Start a run as a person with an idempotency key would."""
-    return start.start_once(services, StartRequest(export, Trigger.ON_DEMAND, by), key, body)
+    return start.start_once(services, StartRequest(export, Trigger.ON_DEMAND, by), by, key, body)
 
 
 def people(count: int, first: int = 0) -> list[tuple[str, ...]]:

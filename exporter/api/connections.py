@@ -258,12 +258,17 @@ def may_use(context: Context, connection: Connection) -> bool:
     return context.caller.role is Role.ADMIN or connection.usable_by is UsableBy.CONTRIBUTORS
 
 
-def may_use_exports_on(context: Context, connection_id: str | None) -> bool:
-    """Return whether the caller may change and run exports on this connection; anyone may if it is None."""
+def may_use_exports_on(context: Context, connection_id: str | None, at: float | None = None) -> bool:
+    """Return whether the caller may change and run exports on this connection; anyone may if it is None.
+
+    `at` is when a run was requested. A connection that was created since has the id of a former one, and no more.
+    """
     if context.caller.role is Role.ADMIN or connection_id is None:
         return True
     connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
-    return connection is not None and may_use(context, connection)
+    if connection is None or (at is not None and connection.created_utc > at):
+        return False
+    return may_use(context, connection)
 
 
 def account_calls(context: Context, connection: Connection) -> Session:

@@ -205,12 +205,12 @@ def find_usable(context: Context, export_id: str) -> Export:
     return export
 
 
-def check_usable(context: Context, export: ExportDefinition) -> None:
-    """Refuse a caller who may not change or run exports on this connection.
+def check_usable(context: Context, export: ExportDefinition, at: float | None = None) -> None:
+    """Refuse a caller who may not change or run exports on this connection, or see the people of a run requested `at`.
 
     Raises `Refusal` ("connection_not_shared").
     """
-    if not connections.may_use_exports_on(context, export.connection_id):
+    if not connections.may_use_exports_on(context, export.connection_id, at):
         raise Refusal(
             403,
             "connection_not_shared",

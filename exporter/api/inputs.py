@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from werkzeug.http import parse_options_header
 
 from exporter.api.http import MAX_PROBLEMS, HttpRequest, Refusal, unfit
+from exporter.definitions.resources import SENT
 from exporter.model import Value
 
 MAX_BODY_BYTES = 64 * 1024
@@ -41,7 +42,9 @@ def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | No
     if content_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
         raise Refusal(415, "wrong_content_type", "Expected a body in UTF-8 with Content-Type: application/json.")
     try:
-        body = kind.model_validate_json(request.body, strict=True, extra="forbid", by_alias=True, by_name=False)
+        body = kind.model_validate_json(
+            request.body, strict=True, extra="forbid", context=SENT, by_alias=True, by_name=False
+        )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":

@@ -7,9 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.api.access import Context
-from exporter.api.exports import check_usable
 from exporter.api.http import Json
-from exporter.api.runs import find_run
+from exporter.api.runs import find_usable_run
 from exporter.delivery.ledger import ImportStatus
 from exporter.model import Value
 from exporter.queries import lookup
@@ -72,8 +71,7 @@ def look_up(context: Context, run_id: str, body: LookupBody) -> Json[LookupView]
 
     Each worker process serves one preview or lookup at a time; 429 means: try again shortly.
     """
-    run = find_run(context, run_id)
-    check_usable(context, run.export)
+    run = find_usable_run(context, run_id)
     found = lookup.look_up(context.services, run, body.email)
     note = (None if found.rows else NOBODY) if found.complete else PARTIAL
     return Json(LookupView(rows=tuple(map(_view, found.rows)), complete=found.complete, note=note))

@@ -21,8 +21,10 @@ from exporter.api.access import Caller, Context, Role, admit, came_from, princip
 from exporter.api.http import NEVER_KEPT, HttpRequest, Json, Refusal, Response, answer_error, answer_refusal
 from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
 from exporter.api.operations import Route
+from exporter.definitions.resources import ID_PATTERN
 from exporter.errors import Culprit, ExporterError
 from exporter.records import audit
+from exporter.runs.run import RUN_ID
 from exporter.services import Services
 
 
@@ -71,7 +73,8 @@ ROUTES: tuple[Route, ...] = (
 )
 _URLS = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES], merge_slashes=False).bind("app")
 _FORBIDDEN = 403
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9./-]{1,300}")
+_ID_FORMS = {"connection_id": re.compile(ID_PATTERN), "export_id": re.compile(ID_PATTERN), "run_id": RUN_ID}
+"""By part of a path, how an id looks; nothing else may be there that the audit trail keeps."""
 
 
 def answer(services: Callable[[], Services], request: HttpRequest) -> Response:
@@ -105,7 +108,7 @@ def _answered(
 ) -> Json[Any] | Response:
     call = partial(route.handler, Context(services, request, who), **parts, **_inputs(route, request))
     audited = route.audited and request.method != "HEAD"  # HEAD changes nothing and shows no personal data
-    return _audited(services, request, who, route, call) if audited else call()
+    return _audited(services, request, who, route, parts, call) if audited else call()
 
 
 def _log_refused(route: Route, request: HttpRequest, code: str | None, by_id: str | None) -> None:
@@ -165,13 +168,19 @@ def _inputs(route: Route, request: HttpRequest) -> dict[str, Any]:
 
 
 def _audited(
-    services: Services, request: HttpRequest, who: Caller, route: Route, call: Callable[[], Json[Any] | Response]
+    services: Services,
+    request: HttpRequest,
+    who: Caller,
+    route: Route,
+    parts: dict[str, str],
+    call: Callable[[], Json[Any] | Response],
 ) -> Response:
+    ids = all(name in _ID_FORMS and _ID_FORMS[name].fullmatch(part) for name, part in parts.items())
     asked = audit.Asked(
         at=services.clock.now(),
         action=route.name,
-        # A path that is not made of ids may hold anything, including personal data.
-        resource=request.path if _PLAIN_PATH.fullmatch(request.path) else "(not an id)",
+        # Anything else than an id may be personal data.
+        resource=request.path if ids else "(not an id)",
         by=who.name,
         by_id=who.id,
         role=who.role.name.lower(),

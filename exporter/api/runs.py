@@ -49,7 +49,8 @@ class KeyHeaders(Value):
     """What makes a repeated request harmless."""
 
     idempotency_key: str | None = Field(default=None, alias="Idempotency-Key", min_length=1, max_length=200)
-    """Any text, new for each run that you want. For a week, repeating it returns the same run."""
+    """Any text, new for each run that you want. For a week, repeating it returns the same run. It is yours alone:
+    another caller's equal key is another key."""
 
 
 class Progress(Value):
@@ -151,7 +152,8 @@ def _start(context: Context, export: Export, trigger: Trigger, headers: KeyHeade
     if headers.idempotency_key is None:
         return start.start_on_demand(context.services, request)
     asked = f"{trigger} {body.model_dump_json()}".encode()
-    return start.start_once(context.services, request, headers.idempotency_key, asked)
+    who = context.caller.id or context.caller.name
+    return start.start_once(context.services, request, who, headers.idempotency_key, asked)
 
 
 def get(context: Context, run_id: str) -> Json[RunView]:
@@ -177,7 +179,7 @@ def history(context: Context, export_id: str, query: PageQuery) -> Json[Page[Run
 
 def cancel(context: Context, run_id: str) -> Json[RunView]:
     """Cancel a run: sending stops within a minute; what was sent is still confirmed and counted."""
-    check_usable(context, find_run(context, run_id).export)
+    find_usable_run(context, run_id)
     run = cancel_run(context.services, run_id, context.caller.name)
     if run is None:
         raise _no_run()
@@ -194,7 +196,7 @@ def resume(context: Context, run_id: str) -> Json[StartedRun]:
     time; 429 means: try again shortly.
     """
     services = context.services
-    run = find_run(context, run_id)
+    run = find_usable_run(context, run_id)
     export = find_usable(context, run.export_id)
     if run.end is None:
         raise Refusal(
@@ -222,8 +224,7 @@ def rejects(context: Context, run_id: str) -> Response:
 
     While the run is in progress, only the rows that were set aside before anything was sent.
     """
-    run = find_run(context, run_id)
-    check_usable(context, run.export)
+    run = find_usable_run(context, run_id)
     manifest = read_manifest(context.services, run_id) if run.plan else None
     pieces = context.services.blobs.stream(manifest.rejects) if manifest else None
     if pieces is None:
@@ -312,6 +313,16 @@ def find_run(context: Context, run_id: str) -> Run:
     run = read_run(context.services, run_id) if RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise _no_run()
+    return run
+
+
+def find_usable_run(context: Context, run_id: str) -> Run:
+    """Return a run that the caller may act on and whose people they may see. Raises `Refusal` ("run_not_found").
+
+    Also raises what `check_usable` raises, for the connection that the run was requested on.
+    """
+    run = find_run(context, run_id)
+    check_usable(context, run.export, run.requested_utc)
     return run
 
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from exporter.definitions.resources import ID_PATTERN, DisplayName, Versioned
+from exporter.definitions.resources import ID_PATTERN, CellText, DisplayName, Versioned
 from exporter.model import Value
 
 MAX_CONTACTS = 1_000_000
 """Contacts per export, as in the connector of Customer Insights: its page names 1 million."""
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 SegmentName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -24,7 +23,7 @@ def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
 class FieldMatch(Value):
     """Another column and the custom field that it fills."""
 
-    column: ColumnName
+    column: CellText
     """The column's name in the segment."""
     field: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_%]+$")
     """The field's numeric id or its personalization tag; percent signs around it are ignored."""
@@ -33,13 +32,13 @@ class FieldMatch(Value):
 class DataMatching(Value):
     """Which column holds what. The e-mail column is required, as in Customer Insights."""
 
-    email: ColumnName
+    email: CellText
     """The column with the e-mail address."""
-    first_name: ColumnName | None = None
+    first_name: CellText | None = None
     """The column with the first name."""
-    last_name: ColumnName | None = None
+    last_name: CellText | None = None
     """The column with the last name."""
-    phone: ColumnName | None = None
+    phone: CellText | None = None
     """The column with the phone number."""
     fields: tuple[FieldMatch, ...] = Field(default=(), max_length=50)
     """More columns, and the custom fields that they fill."""
@@ -48,9 +47,9 @@ class DataMatching(Value):
 class ConsentColumn(Value):
     """Only rows whose `column` holds `value` are exported; all other rows are reported as `no_consent`."""
 
-    column: ColumnName
+    column: CellText
     """The column's name in the segment."""
-    value: str = Field(min_length=1, max_length=256)
+    value: CellText
     """What the column has to hold; case and surrounding blanks are ignored."""
 
 

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints, ValidationInfo
 
 from exporter.model import Record, Time
 
 ID_PATTERN = r"^[a-z0-9](-?[a-z0-9]){0,62}$"
 """Ids of connections and exports, which are in blob names: lower-case letters, digits, single hyphens; at most 63."""
-DisplayName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S([^\x00-\x1f\x7f]*\S)?$")]
+SENT = "sent"
+"""The validation context of what a caller sends. A rule for that alone leaves what is stored readable."""
+_BREAKS_OR_TURNS = re.compile(r"[\x00-\x1f\x7f\x85\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, line and paragraph separators, and what changes the direction of the text around it."""
+
+
+def _one_line(text: str, info: ValidationInfo) -> str:
+    if info.context == SENT and _BREAKS_OR_TURNS.search(text):
+        raise ValueError("must be one line without characters that change the direction of text")
+    return text
+
+
+def _without_nul(text: str, info: ValidationInfo) -> str:
+    if info.context == SENT and "\0" in text:
+        raise ValueError("must not hold the character NUL")
+    return text
+
+
+DisplayName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^\S([^\x00-\x1f\x7f]*\S)?$"),
+    AfterValidator(_one_line),
+]
 """A name for people: one line, no surrounding blanks."""
+CellText = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_without_nul)]
+"""The name of a column, or a value in one."""
 
 
 class Versioned(Record):

@@ -127,13 +127,15 @@ def start_on_demand(services: Services, request: StartRequest) -> Started:
     return start(services, request, new_run_id(request.export.id, services.clock.now(), services.ids.new()))
 
 
-def start_once(services: Services, request: StartRequest, key: str, body: bytes) -> Started:
-    """Start a run at most once per idempotency key; a repeated request gets the same run, finished or not.
+def start_once(services: Services, request: StartRequest, caller: str, key: str, body: bytes) -> Started:
+    """Start a run at most once per idempotency key of a caller; a repeated request gets the same run, finished or not.
+
+    Nobody else's key matters, so that nobody can use up another caller's.
 
     Raises `Stop` ("idempotency_key_reused") if the key came with another `body` before, and what `start` raises.
     """
     export_id = request.export.id
-    path, digest = key_path(export_id, key), hashlib.sha256(body).hexdigest()
+    path, digest = key_path(export_id, caller, key), hashlib.sha256(body).hexdigest()
     run_id = new_run_id(export_id, services.clock.now(), services.ids.new())
     kept = store.create_or_get(services.blobs, path, IdempotencyKey(run_id=run_id, request_sha256=digest))
     if kept.request_sha256 != digest:

@@ -28,9 +28,12 @@ def slot_path(export_id: str) -> str:
     return f"{SLOTS}{export_id}.json"
 
 
-def key_path(export_id: str, key: str) -> str:
-    """Return the path of the record of which run an idempotency key started; it contains only the key's hash."""
-    return f"records/idempotency/{export_id}/{hashlib.sha256(key.encode()).hexdigest()}.json"
+def key_path(export_id: str, caller: str, key: str) -> str:
+    """Return the path of the record of which run a caller's idempotency key started; it contains only a hash of both.
+
+    `caller` has no line break.
+    """
+    return f"records/idempotency/{export_id}/{hashlib.sha256(f'{caller}\n{key}'.encode()).hexdigest()}.json"
 
 
 def budget_path(host: str) -> str:

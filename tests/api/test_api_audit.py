@@ -147,10 +147,31 @@ def test_what_was_done_is_answered_even_when_its_outcome_cannot_be_recorded(
     assert asked["action"] == "saveConnection"
 
 
-def test_a_path_that_is_no_id_is_not_repeated(api: Api) -> None:
-    assert api.put("/connections/jane@example.com", CONNECTION).code == "invalid_id"
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/connections/jane@example.com", CONNECTION),
+        ("PUT", "/connections/Jane", CONNECTION),
+        ("POST", "/exports/jane.doe/runs", None),
+        ("POST", "/runs/john.doe/lookup", {"email": "x"}),
+        ("POST", "/runs/4930123456/cancel", None),
+    ],
+)
+def test_a_path_that_is_no_id_is_not_repeated(api: Api, method: str, path: str, body: object) -> None:
+    assert api.call(method, path, body).status in (404, 422)
     ((asked, _),) = entries(api)
     assert asked["resource"] == "(not an id)"
+
+
+def test_a_path_of_ids_is_kept(api: Api) -> None:
+    run_id = f"newsletter.20261118T110640Z.{'0' * 32}"
+    for path in ("/exports/newsletter/runs", f"/runs/{run_id}/cancel", "/runs"):
+        api.post(path)
+    assert [asked["resource"] for asked, _ in entries(api)] == [
+        "/exports/newsletter/runs",
+        f"/runs/{run_id}/cancel",
+        "/runs",
+    ]
 
 
 def test_administrators_read_the_trail_by_day(api: Api) -> None:

@@ -226,14 +226,56 @@ def test_an_unknown_name_is_repeated_up_to_64_characters(api: Api, length: int, 
     assert refused.json["detail"].startswith(f"{told}: unknown")
 
 
-@pytest.mark.parametrize(("length", "kept"), [(300, True), (301, False)])
-def test_a_path_is_kept_in_the_trail_up_to_300_characters(api: Api, length: int, *, kept: bool) -> None:
-    path = f"/exports/{'x' * (length - len('/exports/'))}"
+@pytest.mark.parametrize(("length", "kept"), [(63, True), (64, False)])
+def test_an_id_is_kept_in_the_trail_up_to_63_characters(api: Api, length: int, *, kept: bool) -> None:
+    path = f"/exports/{'x' * length}"
     api.delete(path)
     entry = max(api.fakes.blobs.names("audit/"))
     assert orjson.loads(api.fakes.blobs.stored[entry].data.splitlines()[0])["resource"] == (
         path if kept else "(not an id)"
     )
+
+
+TURNS = ["\x85", "\u061c", "\u200e", "\u200f", *map(chr, range(0x2028, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+
+
+@pytest.mark.parametrize("character", ["\0", *TURNS])
+@pytest.mark.parametrize("name", ["a{}b", "{}b", "a{}", "{}"])
+def test_a_display_name_is_one_line_in_one_direction(api: Api, name: str, character: str) -> None:
+    changes = {"displayName": name.format(character)}
+    for path, body in (("/exports/newsletter", EXPORT), ("/connections/new", CONNECTION)):
+        refused = api.put(path, body | changes)
+        assert (refused.code, refused.json["detail"].startswith("displayName: ")) == ("invalid_body", True)
+    copied = api.post("/exports/newsletter/duplicate", {"id": "copy"} | changes)
+    assert copied.code == "invalid_body"
+
+
+@pytest.mark.parametrize(
+    ("member", "change"),
+    [
+        ("dataMatching.email", {"dataMatching": {"email": "E\0"}}),
+        ("dataMatching.phone", {"dataMatching": {"email": "E", "phone": "\0"}}),
+        ("dataMatching.fields.0.column", {"dataMatching": {"email": "E", "fields": [{"column": "\0", "field": "6"}]}}),
+        ("consentColumn.column", {"consentColumn": {"column": "a\0", "value": "yes"}}),
+        ("consentColumn.value", {"consentColumn": {"column": "a", "value": "y\0"}}),
+    ],
+)
+def test_neither_a_column_nor_a_value_holds_nul(api: Api, member: str, change: dict[str, Any]) -> None:
+    refused = api.put("/exports/newsletter", EXPORT | change, query=AHEAD)
+    assert (refused.code, refused.json["detail"]) == (
+        "invalid_body",
+        f"{member}: must not hold the character NUL.",
+    )
+
+
+def test_an_export_that_was_stored_with_such_texts_stays_readable(api: Api) -> None:
+    api.put("/exports/newsletter", EXPORT)
+    stored = orjson.loads(api.fakes.blobs.stored["records/exports/newsletter.json"].data)
+    stored |= {"displayName": "a\u202eb", "consentColumn": {"column": "a\0", "value": "\0"}}
+    api.fakes.blobs.put("records/exports/newsletter.json", orjson.dumps(stored))
+    assert api.get("/exports/newsletter").json["displayName"] == "a\u202eb"
+    assert api.get("/exports").status == 200
+    assert api.post("/exports/newsletter/runs").status == 202
 
 
 def problems(api: Api) -> list[str]:

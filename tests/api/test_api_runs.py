@@ -11,7 +11,7 @@ import pytest
 
 from exporter.pipeline.start import start_scheduled
 from exporter.pipeline.sweep import sweep
-from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
+from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
 from tests.builders import deliver, drive, people, write_segment
 
 
@@ -76,6 +76,56 @@ def test_a_repeated_request_with_the_same_key_is_the_same_run_even_when_it_is_ov
     other = api.post("/exports/newsletter/runs", {"force": True}, headers=key)
     assert (other.status, other.code) == (422, "idempotency_key_reused")
     assert start(api) != run_id
+
+
+def test_a_key_is_its_callers_own() -> None:
+    grace = signed_in("Admin")
+    write_segment(grace.fakes, people(3))
+    grace.put("/connections/main", CONNECTION)
+    grace.put("/exports/newsletter", EXPORT)
+    ada = Api(grace.fakes, principal("Admin", object_id="1c2f"))
+    key = {"Idempotency-Key": "order-66"}
+    first = grace.post("/exports/newsletter/runs", headers=key).json["runId"]
+    drive(grace.fakes, first)
+    other = ada.post("/exports/newsletter/runs", {"force": True}, headers=key)
+    assert (other.status, other.json["outcome"]) == (202, "started")
+    assert grace.post("/exports/newsletter/runs", headers=key).json["runId"] == first
+
+
+def test_a_connection_of_a_former_ones_id_does_not_open_its_runs() -> None:
+    admin = signed_in("Admin")
+    write_segment(admin.fakes, people(3))
+    admin.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
+    admin.put("/exports/newsletter", EXPORT)
+    contributor = admin.as_user("Contributor")
+    old = contributor.post("/exports/newsletter/runs").json["runId"]
+    drive(admin.fakes, old)
+    assert contributor.get(f"/runs/{old}/rejects").status == 200
+    assert admin.delete("/connections/main", query={"detach": "true"}).status == 200
+    admin.fakes.clock.sleep(1)
+    admin.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
+    contributor.put("/exports/newsletter", EXPORT, headers={"If-Match": "*"})
+    for method, path, body in (
+        ("GET", f"/runs/{old}/rejects", None),
+        ("POST", f"/runs/{old}/lookup", {"email": "p1@example.com"}),
+        ("POST", f"/runs/{old}/cancel", None),
+        ("POST", f"/runs/{old}/resume", None),
+    ):
+        assert contributor.call(method, path, body).code == "connection_not_shared", path
+    assert contributor.get(f"/runs/{old}").status == 200
+    assert admin.get(f"/runs/{old}/rejects").status == 200
+    new = contributor.post("/exports/newsletter/runs").json["runId"]
+    drive(admin.fakes, new)
+    assert contributor.get(f"/runs/{new}/rejects").status == 200
+    assert (
+        admin.put(
+            "/connections/main",
+            CONNECTION | {"usableBy": "contributors", "displayName": "Renamed"},
+            headers={"If-Match": "*"},
+        ).status
+        == 200
+    )
+    assert contributor.get(f"/runs/{new}/rejects").status == 200
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])

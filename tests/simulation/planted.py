@@ -350,7 +350,7 @@ def a_doubled_timer_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
 def a_repeated_request_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """The idempotency key is not looked at."""
 
-    def start_once(services: Any, request: start.StartRequest, key: str, body: bytes) -> start.Started:
+    def start_once(services: Any, request: start.StartRequest, caller: str, key: str, body: bytes) -> start.Started:
         return start.start_on_demand(services, request)
 
     everywhere(patch, start.start_once, start_once)
