@@ -44,6 +44,7 @@ MEANINGS = {
     "run_stopped": "a run cannot send any more; it ends as failed when what was sent is confirmed",
     "run_waiting": "a run that is not planned yet waits for something outside",
     "schedule_fired": "the schedule fired; how many runs it started",
+    "schedule_held": "the schedule passed over an export that is on hold: its connection is not shared any more",
     "schedule_missed": "storage did not answer for minutes when the schedule fired, so not every export was started",
     "schedule_waits": "storage did not answer when the schedule fired; it tries again",
     "scheduled_start_failed": "the schedule could not start one export",

@@ -151,7 +151,7 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         usable_by=body.usable_by,
         consent=same_account.consent if same_account else Consent(agreed_by=context.caller.name, agreed_utc=now),
         account_name=account_name,
-        **resources.next_history(existing, context.caller.name, now),
+        **resources.next_history(existing, context.caller, now),
     )
     resources.save(services.blobs, paths.connection_path(connection_id), connection, existing)
     log.event("connection_saved", connectionId=connection_id)
@@ -284,7 +284,7 @@ def detach(context: Context, export_id: str) -> Export | None:
     def without(export: Export) -> Export | None:
         if export.connection_id is None:
             return None
-        history = resources.next_history(export, context.caller.name, now)
+        history = resources.next_history(export, context.caller, now)
         return export.model_copy(update={"connection_id": None, **history})
 
     return store.change(context.services.blobs, Export, paths.export_path(export_id), without)

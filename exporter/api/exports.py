@@ -9,7 +9,7 @@ from pydantic import Field
 
 from exporter import log
 from exporter.api import connections, resources
-from exporter.api.access import Context
+from exporter.api.access import Context, Role
 from exporter.api.http import Json, Refusal, Response
 from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
 from exporter.contacts.matching import mapping_of, match_columns
@@ -19,6 +19,7 @@ from exporter.model import Time, Value
 from exporter.pipeline import preflight
 from exporter.queries.reading import newest
 from exporter.records import paths, store
+from exporter.records.definitions import is_on_hold
 from exporter.records.runs import read_run
 from exporter.records.slots import read_slot
 from exporter.runs.run import RunStatus, Trigger
@@ -29,6 +30,7 @@ class State(StrEnum):
 
     ACTIVE = "active"  # it runs on the schedule
     INACTIVE = "inactive"  # it runs only on demand
+    ON_HOLD = "onHold"  # the schedule waits for an administrator: its connection is not shared any more
     NO_CONNECTION = "noConnection"  # it does not run until it has a connection again
 
 
@@ -53,7 +55,9 @@ class ExportView(History, ExportDefinition):
     id: str
     """As in the path."""
     state: State
-    """Whether it runs on the schedule (`active`), only on demand (`inactive`), or not at all (`noConnection`)."""
+    """Whether it runs on the schedule (`active`), only on demand (`inactive`), or not at all (`noConnection`). `onHold`
+    means that a contributor saved it last, with an active schedule, and that its connection is not shared any more: the
+    schedule passes over it until an administrator saves or activates it, or shares the connection again."""
     last_run: LastRun | None = None
     """Its newest run. It changes independently, so it is ignored when sent back."""
 
@@ -102,7 +106,7 @@ def put(
         check_usable(context, existing)
     resources.check_match(headers, existing, required=True)
     # If nothing is stored, only the id is compared, so that a removed export can be restored from what GET once showed.
-    shown = _view(existing) if existing else ExportView.model_construct(id=export_id)
+    shown = _view(context, existing) if existing else ExportView.model_construct(id=export_id)
     resources.check_read_only(body, ExportDefinition, shown)
     if body.connection_id is not None:
         connections.find(context, body.connection_id)
@@ -110,7 +114,7 @@ def put(
         check(context, body)
     now = context.services.clock.now()
     definition = body.model_dump(include=set(ExportDefinition.model_fields))
-    export = Export(id=export_id, **definition, **resources.next_history(existing, context.caller.name, now))
+    export = Export(id=export_id, **definition, **resources.next_history(existing, context.caller, now))
     resources.save(context.services.blobs, paths.export_path(export_id), export, existing)
     log.event("export_saved", exportId=export_id)
     return _answer(context, export, 200 if existing else 201)
@@ -149,7 +153,7 @@ def duplicate(context: Context, export_id: str, body: DuplicateBody) -> Json[Exp
     name = body.display_name or original.display_name[: 200 - len(suffix)] + suffix
     now = context.services.clock.now()
     changes = {"id": body.id, "display_name": name, "scheduled": False}
-    copy = original.model_copy(update=changes | resources.next_history(None, context.caller.name, now))
+    copy = original.model_copy(update=changes | resources.next_history(None, context.caller, now))
     if resources.read(context.services.blobs, Export, paths.EXPORTS, body.id):
         raise Refusal(409, "exists_already", f"An export {body.id!r} already exists. Choose another id.")
     resources.save(context.services.blobs, paths.export_path(copy.id), copy, None)
@@ -181,11 +185,11 @@ def _schedule(context: Context, export_id: str, *, scheduled: bool) -> Json[Expo
     now = context.services.clock.now()
 
     def with_schedule(export: Export) -> Export | None:
-        if export.scheduled is scheduled:
+        # An administrator who activates what is on hold takes it over.
+        takes_over = scheduled and context.caller.role is Role.ADMIN and is_on_hold(context.services, export)
+        if export.scheduled is scheduled and not takes_over:
             return None
-        return export.model_copy(
-            update={"scheduled": scheduled, **resources.next_history(export, context.caller.name, now)}
-        )
+        return export.model_copy(update={"scheduled": scheduled, **resources.next_history(export, context.caller, now)})
 
     return _changed(context, store.change(context.services.blobs, Export, paths.export_path(export_id), with_schedule))
 
@@ -242,12 +246,19 @@ def _answer(context: Context, export: Export, status: int = 200) -> Json[ExportV
 
 
 def _view_with_run(context: Context, export: Export) -> ExportView:
-    return _view(export).model_copy(update={"last_run": _last_run(context, export.id)})
+    return _view(context, export).model_copy(update={"last_run": _last_run(context, export.id)})
 
 
-def _view(export: Export) -> ExportView:
-    state = State.ACTIVE if export.scheduled else State.INACTIVE
-    return ExportView(id=export.id, state=state if export.connection_id else State.NO_CONNECTION, **_members(export))
+def _view(context: Context, export: Export) -> ExportView:
+    return ExportView(id=export.id, state=_state(context, export), **_members(export))
+
+
+def _state(context: Context, export: Export) -> State:
+    if export.connection_id is None:
+        return State.NO_CONNECTION
+    if not export.scheduled:
+        return State.INACTIVE
+    return State.ON_HOLD if is_on_hold(context.services, export) else State.ACTIVE
 
 
 def _members(export: Export) -> dict[str, Any]:

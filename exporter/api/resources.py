@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from exporter.api.access import Context
+from exporter.api.access import Caller, Context
 from exporter.api.http import Refusal, unfit
 from exporter.definitions.resources import ID_PATTERN, Versioned
 from exporter.model import Time, Value, load
@@ -184,16 +184,15 @@ def save(blobs: Blobs, path: str, resource: Versioned, existing: Versioned | Non
         ) from None
 
 
-def next_history(existing: Versioned | None, by: str, now: float) -> dict[str, Any]:
+def next_history(existing: Versioned | None, by: Caller, now: float) -> dict[str, Any]:
     """Return the `Versioned` members of the next version."""
-    if existing is None:
-        return {"version": 1, "created_by": by, "created_utc": now, "updated_by": by, "updated_utc": now}
     return {
-        "version": existing.version + 1,
-        "created_by": existing.created_by,
-        "created_utc": existing.created_utc,
-        "updated_by": by,
+        "version": existing.version + 1 if existing else 1,
+        "created_by": existing.created_by if existing else by.name,
+        "created_utc": existing.created_utc if existing else now,
+        "updated_by": by.name,
         "updated_utc": now,
+        "updated_by_role": by.role.name.lower(),
     }
 
 

@@ -47,3 +47,5 @@ class Versioned(Record):
     created_utc: Time
     updated_by: str
     updated_utc: Time
+    updated_by_role: str | None = None
+    """Their role, in lower case; None in what earlier releases stored."""

@@ -16,7 +16,7 @@ from exporter.model import Record, load
 from exporter.ports import Changed
 from exporter.queues import PLAN_QUEUE, send_hint
 from exporter.records import store
-from exporter.records.definitions import read_connection
+from exporter.records.definitions import is_on_hold, read_connection
 from exporter.records.paths import EXPORTS, key_path, run_path, slot_path
 from exporter.records.runs import read_run
 from exporter.records.slots import Slot, active_run
@@ -174,11 +174,15 @@ def start_each[T](services: Services, begin: Callable[[Export], T]) -> Iterator[
 def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """Start every export with an active schedule for the timer's occurrence at `occurrence` (epoch seconds).
 
-    An export whose previous run is still in progress gets the record of a skipped run. Raises the last `Wait` after all
+    An export whose previous run is still in progress gets the record of a skipped run; one that is on hold gets none.
+    Raises the last `Wait` after all
     exports have been tried: the same call may start the rest later.
     """
 
-    def begin(export: Export) -> Started:
+    def begin(export: Export) -> Started | None:
+        if is_on_hold(services, export):
+            log.event("schedule_held", exportId=export.id)
+            return None
         run_id = scheduled_run_id(export.id, occurrence, f"{export.created_utc}")
         request = StartRequest(export, Trigger.SCHEDULED, "schedule")
         result = start(services, request, run_id)
@@ -189,8 +193,8 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     started: list[Started] = []
     wait: Wait | None = None
     for export_id, result in start_each(services, begin):
-        if isinstance(result, Started):
-            started.append(result)
+        if not isinstance(result, ExporterError):
+            started += [result] if result else []
             continue
         log.event("scheduled_start_failed", level=logging.ERROR, exportId=export_id, code=result.code)
         wait = result if isinstance(result, Wait) else wait

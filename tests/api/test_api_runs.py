@@ -128,6 +128,63 @@ def test_a_connection_of_a_former_ones_id_does_not_open_its_runs() -> None:
     assert contributor.get(f"/runs/{new}/rejects").status == 200
 
 
+SHARED = CONNECTION | {"usableBy": "contributors"}
+ANY = {"If-Match": "*"}
+
+
+@pytest.fixture
+def on_hold() -> Api:
+    """Return an administrator who does not share a connection any more on which a contributor has scheduled exports."""
+    admin = signed_in("Admin")
+    write_segment(admin.fakes, people(3))
+    admin.put("/connections/main", SHARED)
+    contributor = admin.as_user("Contributor")
+    assert contributor.put("/exports/saved", EXPORT | {"scheduled": True}).json["state"] == "active"
+    contributor.put("/exports/activated", EXPORT)
+    assert contributor.post("/exports/activated/activate").json["state"] == "active"
+    admin.put("/exports/ours", EXPORT | {"scheduled": True})
+    admin.put("/connections/main", CONNECTION, headers=ANY)
+    return admin
+
+
+def scheduled(api: Api) -> list[str]:
+    """Return the exports that the schedule starts now."""
+    api.fakes.clock.sleep(86_400)
+    return [started.run.export_id for started in start_scheduled(api.fakes.services, api.fakes.clock.now())]
+
+
+def states(api: Api) -> dict[str, str]:
+    return {export["id"]: export["state"] for export in api.get("/exports").json["value"]}
+
+
+def test_the_schedule_passes_over_what_contributors_scheduled_on_a_connection_that_is_no_longer_theirs(
+    on_hold: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert states(on_hold) == {"activated": "onHold", "ours": "active", "saved": "onHold"}
+    caplog.set_level("INFO")
+    assert scheduled(on_hold) == ["ours"]
+    assert caplog.text.count('{"action":"schedule_held"') == 2
+    assert [item["exportId"] for item in on_hold.post("/runs").json["value"]] == ["activated", "ours", "saved"]
+
+
+def test_a_connection_that_is_shared_again_ends_the_hold(on_hold: Api) -> None:
+    on_hold.put("/connections/main", SHARED, headers=ANY)
+    assert set(states(on_hold).values()) == {"active"}
+    assert scheduled(on_hold) == ["activated", "ours", "saved"]
+
+
+def test_an_administrator_who_saves_or_activates_an_export_ends_its_hold(on_hold: Api) -> None:
+    shown = on_hold.get("/exports/saved")
+    saved = on_hold.put("/exports/saved", shown.json, headers={"If-Match": shown.headers["ETag"]})
+    assert (saved.status, saved.json["state"]) == (200, "active")
+    assert on_hold.post("/exports/activated/activate").json["state"] == "active"
+    assert scheduled(on_hold) == ["activated", "ours", "saved"]
+
+
+def test_what_contributors_scheduled_and_nobody_runs_any_more_is_inactive(on_hold: Api) -> None:
+    assert on_hold.post("/exports/saved/deactivate").json["state"] == "inactive"
+
+
 @pytest.mark.parametrize("key", ["", "x" * 201])
 def test_a_key_of_odd_length_is_refused(api: Api, key: str) -> None:
     refused = api.post("/exports/newsletter/runs", headers={"Idempotency-Key": key})

@@ -25,7 +25,7 @@ from tests.builders import COLUMNS, deliver, drive, people, read_run, write_segm
 from tests.fakes import FakeClock, Fakes, make_fakes
 
 CONTAINERS = ("records/", "working/", "rejects/", "audit/")
-SETTINGS: dict[str, Any] = {"WEBSITE_AUTH_ENABLED": "True", "LANES": "2", "CONFIRM_WITHIN_S": "600"}
+SETTINGS: dict[str, Any] = {"SIGN_IN": "entra", "WEBSITE_AUTH_ENABLED": "True", "LANES": "2", "CONFIRM_WITHIN_S": "600"}
 EXPORT = {
     "displayName": "Newsletter",
     "connectionId": "main",
