@@ -74,8 +74,8 @@ def _unavailable(name: str, error: AzureError) -> Unavailable:
     if status == FORBIDDEN or isinstance(error, ClientAuthenticationError):
         return Unavailable(
             "key_vault_forbidden",
-            f"Key Vault refused access to the secret {name!r}. Check that the app's identity has the role Key Vault"
-            " Secrets User (Officer to save connections), and that the vault's firewall lets the app in.",
+            f"Key Vault refused access to the secret {name!r}. Check that the app's identity has its role on the vault"
+            " (the template assigns it), and that the vault's firewall lets the app in.",
             Culprit.USER,
         )
     return Unavailable("key_vault_unavailable", f"Key Vault did not answer for the secret {name!r} (status {status}).")

@@ -80,6 +80,14 @@ var rules = [
     window: 'PT1H'
     query: loadTextContent('../queries/alerts/service-defect.kql')
   }
+  {
+    name: 'access-refused'
+    title: 'A caller is refused again and again'
+    severity: 2
+    every: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/access-refused.kql')
+  }
 ]
 
 resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
@@ -101,7 +109,7 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: rule.title
-      description: 'Runbook: docs/how-to/${rule.name}.md'
+      description: 'First docs/how-to/first-checks.md, then docs/how-to/${rule.name}.md'
       severity: rule.severity
       enabled: true
       scopes: [componentId]
@@ -122,7 +130,10 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       }
       // Closed when the query returns no row any more.
       autoMitigate: true
-      actions: { actionGroups: [group.id], customProperties: { runbook: 'docs/how-to/${rule.name}.md' } }
+      actions: {
+        actionGroups: [group.id]
+        customProperties: { firstChecks: 'docs/how-to/first-checks.md', runbook: 'docs/how-to/${rule.name}.md' }
+      }
     }
   }
 ]

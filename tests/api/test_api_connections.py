@@ -105,7 +105,9 @@ def test_a_connection_may_name_a_secret_that_exists_already(api: Api) -> None:
     assert (missing.status, missing.code) == (422, "secret_not_found")
 
 
-@pytest.mark.parametrize("name", ["other-secret", "people-key", "activecampaign", "Activecampaign-main", "my-connection-main"])
+@pytest.mark.parametrize(
+    "name", ["other-secret", "people-key", "activecampaign", "Activecampaign-main", "my-connection-main"]
+)
 def test_a_secret_of_somebody_elses_is_never_read(api: Api, name: str) -> None:
     body = {member: value for member, value in CONNECTION.items() if member != "apiKey"}
     api.fakes.secrets.set(name, "key-1")

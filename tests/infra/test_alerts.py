@@ -128,6 +128,7 @@ def test_the_alerts_are_the_ones_that_were_promised() -> None:
         "many-rejects",
         "throttled",
         "service-defect",
+        "access-refused",
     ]
 
 
@@ -173,7 +174,7 @@ def test_a_run_that_waits_for_what_no_alert_tells_is_named_in_the_first_checks()
     untold = (RUNBOOKS / "first-checks.md").read_text().partition("**What no alert tells**")[2]
     codes = set(re.findall(r"`(\w+_\w+)`", untold)) - {"schedule_fired"}
 
-    assert codes == {"secret_not_found", "activecampaign_unavailable", "key_vault_unavailable"}
+    assert codes == {"activecampaign_unavailable", "key_vault_unavailable"}
     assert {code for code in codes if f"'{code}'" in told} == set()
 
 

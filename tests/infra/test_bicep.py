@@ -184,7 +184,7 @@ def test_the_redundancy_is_that_of_all_new_accounts() -> None:
 def test_every_alert_is_deployed_without_asking_whether_its_tables_are_there_yet() -> None:
     rules = of_type("defaults", "Microsoft.Insights/scheduledQueryRules")
 
-    assert len(rules) == 8
+    assert len(rules) == 9
     assert all(one["properties"]["skipQueryValidation"] for one in rules)
 
 

@@ -347,7 +347,7 @@ def test_with_sign_in_nobody_gets_through_without_a_token_but_a_probe() -> None:
 def test_roles_count_exactly_where_the_platform_signs_people_in() -> None:
     source = (INFRA / "modules/function-app.bicep").read_text()
 
-    assert "= if (!empty(entraClientId)) {" in source
+    assert "properties: empty(entraClientId) ? { platform: { enabled: false } } : signInSettings" in source
     assert "SIGN_IN: empty(entraClientId) ? 'key' : 'entra'" in source
 
 

@@ -10,9 +10,9 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from exporter.api.segments import MatchingSuggestion
 from exporter.contacts.matching import MEMBERS, FieldMapping, Mapping, mapping_of, match_columns
-from exporter.contacts.suggestion import _USUAL_NAMES
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
+from exporter.source.names import MEMBER_NAMES
 from exporter.source.rows import Column
 from tests.unit.contacts.columns import COLUMNS
 
@@ -95,8 +95,8 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
 def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
     matched = DataMatching.model_fields.keys() - {"email", "fields"}
     assert matched == set(MEMBERS) <= {field.name for field in dataclasses.fields(Mapping)}
-    assert {"email", *(to_camel(member) for member in MEMBERS)} == _USUAL_NAMES.keys()
-    assert {to_snake(name) for name in _USUAL_NAMES} == MatchingSuggestion.model_fields.keys()
+    assert {"email", *(to_camel(member) for member in MEMBERS)} == MEMBER_NAMES.keys()
+    assert {to_snake(name) for name in MEMBER_NAMES} == MatchingSuggestion.model_fields.keys()
     named = DataMatching.model_validate({"email": "E"} | {member: member.upper() for member in MEMBERS})
     export = ExportDefinition(display_name="x", list_id=1, segments=("x",), data_matching=named)
     mapping = mapping_of(export, ())
