@@ -81,6 +81,9 @@ param logRetentionDays int = 90
 @description('Who gets the alerts: an e-mail address, best that of a group.')
 param alertEmail string
 
+@description('Address under which your people read docs/how-to, so that alerts link their runbooks. Empty: alerts name them.')
+param runbooksUrl string = ''
+
 @description('Client id of the Entra app registration that signs callers in. Empty: callers need a function key only.')
 param entraClientId string = ''
 
@@ -119,6 +122,9 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var alertAddress = contains(alertEmail, '@')
   ? alertEmail
   : fail('Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "${alertEmail}".')
+var runbooks = empty(runbooksUrl) || startsWith(runbooksUrl, 'https://')
+  ? runbooksUrl
+  : fail('Expected RUNBOOKS_URL (runbooksUrl) to begin with https://, found "${runbooksUrl}".')
 var schedule = length(filter(split(exportSchedule, ' '), field => !empty(field))) == 6
   ? exportSchedule
   : fail('Expected EXPORT_SCHEDULE (exportSchedule) to have six fields (second, minute, hour, day, month, weekday), found "${exportSchedule}".')
@@ -310,6 +316,7 @@ module alerts 'modules/alerts.bicep' = {
     tags: tags
     componentId: monitoring.outputs.componentId
     email: alertAddress
+    runbooksUrl: empty(runbooks) ? 'docs/how-to' : runbooks
     scheduleGapHours: exportScheduleGapHours
   }
 }

@@ -6,6 +6,9 @@ param tags object
 param componentId string
 param email string
 
+@description('Folder or address of the runbooks.')
+param runbooksUrl string
+
 @description('Longest time between two occurrences of the export schedule, in hours.')
 param scheduleGapHours int
 
@@ -109,7 +112,7 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: rule.title
-      description: 'First docs/how-to/first-checks.md, then docs/how-to/${rule.name}.md'
+      description: 'First ${runbooksUrl}/first-checks.md, then ${runbooksUrl}/${rule.name}.md'
       severity: rule.severity
       enabled: true
       scopes: [componentId]
@@ -132,7 +135,7 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       autoMitigate: true
       actions: {
         actionGroups: [group.id]
-        customProperties: { firstChecks: 'docs/how-to/first-checks.md', runbook: 'docs/how-to/${rule.name}.md' }
+        customProperties: { firstChecksUrl: '${runbooksUrl}/first-checks.md', runbookUrl: '${runbooksUrl}/${rule.name}.md' }
       }
     }
   }
