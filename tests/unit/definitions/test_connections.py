@@ -20,3 +20,8 @@ def test_a_connection_that_moves_to_another_account_gets_another_secret() -> Non
     name = connections.own_secret_name("main", "acme.api-us1.com")
     assert name == "connection-main-37f553da"
     assert name != connections.own_secret_name("main", "other.api-us1.com")
+
+
+def test_secrets_of_connections_are_told_by_their_names() -> None:
+    assert connections.SECRET_PREFIXES == ("activecampaign-", "connection-")
+    assert connections.own_secret_name("main", "acme.api-us1.com").startswith(connections.SECRET_PREFIXES)
