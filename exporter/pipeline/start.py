@@ -175,8 +175,7 @@ def start_scheduled(services: Services, occurrence: float) -> list[Started]:
     """Start every export with an active schedule for the timer's occurrence at `occurrence` (epoch seconds).
 
     An export whose previous run is still in progress gets the record of a skipped run; one that is on hold gets none.
-    Raises the last `Wait` after all
-    exports have been tried: the same call may start the rest later.
+    Raises the last `Wait` after all exports have been tried: the same call may start the rest later.
     """
 
     def begin(export: Export) -> Started | None:

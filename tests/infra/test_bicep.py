@@ -81,7 +81,7 @@ def test_the_template_makes_what_was_written_down(parameters: Path) -> None:
         ("vnetAddressPrefix", "'10.0.0.0/24'", "Expected vnetAddressPrefix to be /23 or larger, found 10.0.0.0/24"),
         ("exportSchedule", "'0 2 * * *'", "Expected EXPORT_SCHEDULE (exportSchedule) to have six fields"),
         ("alertEmail", "'operators'", 'Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "operators"'),
-        ("runbooksUrl", "'docs/how-to'", 'Expected RUNBOOKS_URL (runbooksUrl) to begin with https://'),
+        ("runbooksUrl", "'docs/how-to'", "Expected RUNBOOKS_URL (runbooksUrl) to begin with https://"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_a_sentence(
