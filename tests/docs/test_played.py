@@ -183,8 +183,8 @@ GUIDES = {  # in this order; what has to be so before
     "run-all.md": "",
     "cancel-a-run.md": GOING,
     "add-a-custom-field.md": "",
-    "rotate-the-key.md": "",
     "restored-storage.md": GOING,
+    "rotate-the-key.md": "",  # no run is started after it: the account's key is not the connection's any more
     "remove-a-connection.md": "",
     "deploy.md": GONE,  # a deployment that is new
 }
