@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 from bench import peers
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import FieldMapping, Mapping
-from exporter.source.files import SegmentFile
+from exporter.source.files import Listing, SegmentFile
 from exporter.source.readers import Partition
 from exporter.source.rows import Column
 from exporter.source.segments import Refresh
@@ -93,13 +93,15 @@ class Sink:
 class LocalFiles:
     """Segment files on this disk."""
 
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
+    container = "segments"
+
+    def list(self, prefix: str) -> Listing:
         raise NotImplementedError
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         raise NotImplementedError
 
-    def open(self, file: SegmentFile) -> BinaryIO:
+    def open(self, file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         return Path(file.path).open("rb")
 
 

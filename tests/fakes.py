@@ -15,7 +15,7 @@ from exporter.errors import Unavailable
 from exporter.ports import Blob, Changed
 from exporter.services import Services
 from exporter.settings import Settings
-from exporter.source.files import SegmentFile
+from exporter.source.files import BUFFER_BYTES, Listing, SegmentFile
 from sandbox.activecampaign import Account, ConnectionDropped
 
 SETTINGS = {
@@ -182,13 +182,16 @@ class FakeSegmentFiles:
         file = SegmentFile(path, len(data), f"etag-{next(self._versions)}", self._clock.now())
         self.files[path] = (file, data)
 
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
-        yield from (file for path, (file, _) in sorted(self.files.items()) if path.startswith(prefix))
+    container = SETTINGS["SEGMENT_CONTAINER"]
+
+    def list(self, prefix: str) -> Listing:
+        found = (file for path, (file, _) in sorted(self.files.items()) if path.startswith(prefix))
+        return Listing(tuple(found), self._clock.now())
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         return self.files.get(path)
 
-    def open(self, file: SegmentFile) -> BinaryIO:
+    def open(self, file: SegmentFile, buffer_bytes: int = BUFFER_BYTES) -> BinaryIO:
         return FakeSegmentReader(self, file)
 
 

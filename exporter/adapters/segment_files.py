@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import time
 from typing import Any, BinaryIO
 
 from azure.core import MatchConditions
@@ -17,9 +17,8 @@ from azure.storage.blob import BlobClient, BlobServiceClient
 from exporter.adapters.storage_errors import refuse_missing_container, unavailable
 from exporter.errors import Stop
 from exporter.ports import Changed
-from exporter.source.files import SegmentFile
+from exporter.source.files import BUFFER_BYTES, Listing, SegmentFile
 
-READ_BYTES = 4 * 1024 * 1024
 LIST_PAGE = 500
 """Files per answer from storage. The SDK turns a whole answer into objects that refer to each other, about 10 kB per
 file: with its default of 5,000 files, each caller leaves 50 MB to the garbage collector."""
@@ -33,13 +32,24 @@ class AzureSegmentFiles:
         """Keep the client; nothing is connected yet."""
         self._container = service.get_container_client(container)
 
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
-        """Yield the files whose path starts with `prefix`, in alphabetical order."""
+    @property
+    def container(self) -> str:
+        """The name of the container."""
+        name: str = self._container.container_name
+        return name
+
+    def list(self, prefix: str) -> Listing:
+        """Return the files whose path starts with `prefix`, in alphabetical order."""
+        at = time.time()
         try:
-            for blob in self._container.list_blobs(name_starts_with=prefix, results_per_page=LIST_PAGE):
-                yield SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
+            blobs = self._container.list_blobs(name_starts_with=prefix, results_per_page=LIST_PAGE)
+            files = tuple(
+                SegmentFile(blob.name, blob.size, blob.etag.strip('"'), blob.last_modified.timestamp())
+                for blob in blobs
+            )
         except AzureError as error:
             raise unavailable(error) from error
+        return Listing(files, at)
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         """Return a small file's properties and bytes, or None if there is none.
@@ -62,9 +72,9 @@ class AzureSegmentFiles:
         except AzureError as error:
             raise unavailable(error) from error
 
-    def open(self, file: SegmentFile) -> BinaryIO:
-        """Open exactly this version for buffered, seekable reading; a read raises `Changed` if it was replaced."""
-        return io.BufferedReader(_BlobFile(self._container.get_blob_client(file.path), file), READ_BYTES)
+    def open(self, file: SegmentFile, buffer_bytes: int = BUFFER_BYTES) -> BinaryIO:
+        """Open exactly this version for seekable reading; a read raises `Changed` if it was replaced."""
+        return io.BufferedReader(_BlobFile(self._container.get_blob_client(file.path), file), buffer_bytes)
 
 
 class _BlobFile(io.RawIOBase):

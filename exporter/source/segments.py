@@ -23,9 +23,10 @@ import orjson
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.files import SegmentFile, SegmentFiles
+from exporter.source.heads import read_head
 from exporter.source.model_json import Listed
 from exporter.source.names import is_header
-from exporter.source.readers import MAX_COLUMNS, Partition, parquet_columns, read_head
+from exporter.source.readers import MAX_COLUMNS, Partition, parquet_columns
 from exporter.source.rows import Column
 
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
@@ -97,7 +98,7 @@ class _Landing:
     def __init__(self, files: SegmentFiles, prefix: str) -> None:
         self._files = files
         self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
-        self._found = {file.path: file for file in files.list(self._prefix)}
+        self._found = {file.path: file for file in files.list(self._prefix).files}
         self._tables: dict[str, _Table] = {}
         self._unreadable: list[SegmentFile] = []
         for file in self._found.values():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from exporter.activecampaign.wire import Answer as Reply
 from exporter.activecampaign.wire import Request
-from exporter.source.files import SegmentFile
+from exporter.source.files import Listing
 from tests.api.client import CONNECTION, EXPORT, Answer, Api, with_function_key
 from tests.builders import drive, people, write_segment
 from tests.fakes import FakeSegmentFiles
@@ -40,7 +40,7 @@ def while_segments_are_listed(api: Api, do: Callable[[], None]) -> None:
     """Do something whenever segments are listed, before the list comes."""
 
     class Listed(FakeSegmentFiles):
-        def list(self, prefix: str) -> Iterator[SegmentFile]:
+        def list(self, prefix: str) -> Listing:
             do()
             return super().list(prefix)
 

@@ -291,7 +291,7 @@ def test_a_segment_file_that_breaks_off_is_no_damaged_file(
     azurite: World, landing: AzureSegmentFiles, network: Network
 ) -> None:
     azurite.upload_files([("faults/rows.csv", b"a,b\n" * 100)])
-    (file,) = landing.list("faults/rows.csv")
+    (file,) = landing.list("faults/rows.csv").files
     network.method, network.faults = "GET", [Fault.ANSWER_LOST]
     with landing.open(file) as stream, pytest.raises(Unavailable):
         stream.read(1)

@@ -168,7 +168,7 @@ def test_calls_to_the_container_where_segments_land(azurite: World, transport: B
     azurite.upload_files([(f"{folder}/a.csv", LARGE)])
     files = AzureSegmentFiles(client(BlobServiceClient, azurite.segments, transport), SEGMENT_CONTAINER)
     transport.arm()
-    (file,) = files.list(f"{folder}/")
+    (file,) = files.list(f"{folder}/").files
     transport.arm()
     assert files.read(file.path) == (file, LARGE)
     transport.arm()

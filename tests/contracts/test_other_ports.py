@@ -25,7 +25,7 @@ def test_segment_files_are_listed_read_and_opened_at_one_version(landing: Any, f
     data = bytes(range(256)) * 40_000
     landing.write(f"{folder}/b.csv", data)
     landing.write(f"{folder}/a.csv", b"small")
-    first, second = landing.files.list(f"{folder}/")
+    first, second = landing.files.list(f"{folder}/").files
     assert [(f.path, f.size_bytes) for f in (first, second)] == [(f"{folder}/a.csv", 5), (f"{folder}/b.csv", len(data))]
     read = landing.files.read(f"{folder}/a.csv")
     assert read == (first, b"small")
@@ -38,13 +38,13 @@ def test_segment_files_are_listed_read_and_opened_at_one_version(landing: Any, f
 
 def test_a_segment_file_that_is_not_there_is_none(landing: Any, folder: str) -> None:
     assert landing.files.read(f"{folder}/nothing.csv") is None
-    assert list(landing.files.list(f"{folder}/")) == []
+    assert landing.files.list(f"{folder}/").files == ()
 
 
 def test_a_file_that_was_replaced_is_never_mixed(landing: Any, folder: str) -> None:
     path = f"{folder}/x.csv"
     landing.write(path, b"a" * 10_000_000)
-    (file,) = landing.files.list(path)
+    (file,) = landing.files.list(path).files
     with landing.files.open(file) as stream:
         assert stream.read(10) == b"a" * 10
         landing.write(path, b"b" * 10_000_000)

@@ -167,7 +167,7 @@ def replaced_while_read(times: int) -> Run:
     left = times
     open_file = fakes.segments.open
 
-    def open_and_replace(file: SegmentFile) -> BinaryIO:
+    def open_and_replace(file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         nonlocal left
         reader = open_file(file)
         if left and next(opened) % 2:  # the first look at a file is for its header

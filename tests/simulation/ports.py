@@ -12,7 +12,7 @@ from exporter.errors import Stop
 from exporter.model import VERSION
 from exporter.ports import Blob
 from exporter.services import Services
-from exporter.source.files import SegmentFile
+from exporter.source.files import Listing, SegmentFile
 from tests.fakes import FakeBlobs, FakeSegmentReader, FakeWriter
 from tests.simulation.host import Invocation
 from tests.simulation.weather import Call, unavailable
@@ -158,15 +158,20 @@ class SimulatedSegments:
         self._outside = outside
         self._files = outside.world.segments
 
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
-        yield from self._outside.call("segments", "list", prefix, lambda: list(self._files.list(prefix)))
+    @property
+    def container(self) -> str:
+        return self._files.container
+
+    def list(self, prefix: str) -> Listing:
+        found: Listing = self._outside.call("segments", "list", prefix, lambda: self._files.list(prefix))
+        return found
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         found: tuple[SegmentFile, bytes] | None
         found = self._outside.call("segments", "read", path, lambda: self._files.read(path))
         return found
 
-    def open(self, file: SegmentFile) -> BinaryIO:
+    def open(self, file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         return _Reader(self._outside, file)
 
 

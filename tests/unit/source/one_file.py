@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import pytest
 
-from exporter.source import readers
-from exporter.source.files import SegmentFile
+from exporter.source import heads, readers, text
+from exporter.source.files import Listing, SegmentFile
 from exporter.source.formats import csv_blocks, csv_records
 from exporter.source.readers import Partition, read_rows
 from exporter.source.rows import Column, Row, rows_at
@@ -21,16 +21,18 @@ SMALL_ROW_BYTES = 200
 class OneFile:
     """Segment files of which there is one."""
 
+    container = "segments"
+
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def list(self, prefix: str) -> Iterator[SegmentFile]:
+    def list(self, prefix: str) -> Listing:
         raise NotImplementedError
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         raise NotImplementedError
 
-    def open(self, file: SegmentFile) -> BinaryIO:
+    def open(self, file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         return io.BytesIO(self._data)
 
 
@@ -52,10 +54,10 @@ def rows(
 def small_limits(row_bytes: int = SMALL_ROW_BYTES, chunk_bytes: int = 64, read_bytes: int = 16) -> Iterator[None]:
     """Make all limits so small that a short text meets them."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (readers, csv_records, csv_blocks):
+        for module in (csv_records, csv_blocks):
             patch.setattr(module, "MAX_ROW_BYTES", row_bytes)
-        for module in (readers, csv_records):
+        for module in (heads, readers, csv_records):
             patch.setattr(module, "WINDOW_BYTES", row_bytes + 2)
-        patch.setattr(readers, "CHUNK_BYTES", chunk_bytes)
-        patch.setattr(readers, "READ_BYTES", read_bytes)
+        patch.setattr(text, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(text, "READ_BYTES", read_bytes)
         yield

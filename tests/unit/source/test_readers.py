@@ -16,9 +16,10 @@ import pytest
 
 from exporter.errors import Stop
 from exporter.reasons import Reason
-from exporter.source import readers
+from exporter.source import text as source_text
 from exporter.source.files import SegmentFile
-from exporter.source.readers import Partition, read_head, read_rows
+from exporter.source.heads import read_head
+from exporter.source.readers import Partition, read_rows
 from exporter.source.rows import Column
 from tests.unit.source.one_file import OneFile, rows
 
@@ -49,7 +50,7 @@ def read_with_header(data: bytes) -> list[object]:
 def test_compression_and_encoding_do_not_change_what_is_read(
     data: bytes, read_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(source_text, "READ_BYTES", read_bytes)
     assert rows(data, 2) == READ
 
 
@@ -75,7 +76,7 @@ def test_a_damaged_gzip_file_is_refused(data: bytes, code: str) -> None:
 
 
 def test_a_gzip_bomb_is_refused_while_it_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "MAX_INFLATED_BYTES", 1 << 20)
+    monkeypatch.setattr(source_text, "MAX_INFLATED_BYTES", 1 << 20)
     inflate = zlib.compressobj(9, wbits=31)
     bomb = inflate.compress(b"\n" * (64 << 20)) + inflate.flush()
     with pytest.raises(Stop) as caught:
@@ -87,16 +88,16 @@ def test_a_gzip_bomb_is_refused_while_it_is_inflated(monkeypatch: pytest.MonkeyP
 def test_a_gzip_file_holds_at_most_1_gib_and_a_hundred_times_its_size(
     spare_bytes: int, *, fits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (readers.MAX_INFLATED_BYTES, readers.MAX_RATIO) == (1_073_741_824, 100)
+    assert (source_text.MAX_INFLATED_BYTES, source_text.MAX_RATIO) == (1_073_741_824, 100)
     text = b"\n" * (1 << 20)
     packed = gzip.compress(text)
-    monkeypatch.setattr(readers, "MAX_INFLATED_BYTES", len(text) - 100 * len(packed) + spare_bytes)
+    monkeypatch.setattr(source_text, "MAX_INFLATED_BYTES", len(text) - 100 * len(packed) + spare_bytes)
     with contextlib.nullcontext() if fits else pytest.raises(Stop, match="at most 1 GiB plus 100 times its size"):
         assert rows(packed, 1) == []
 
 
 def test_output_that_fills_a_piece_exactly_is_not_taken_for_a_truncated_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "READ_BYTES", 1_024)
+    monkeypatch.setattr(source_text, "READ_BYTES", 1_024)
     data = b"a,b\n" * 256 * 3
     assert len(rows(gzip.compress(data), 2)) == 768
 
@@ -152,7 +153,7 @@ class Endless(OneFile):
     def __init__(self, text: bytes) -> None:
         self._text = text
 
-    def open(self, file: SegmentFile) -> BinaryIO:
+    def open(self, file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         class Stream(io.BytesIO):
             left = SEGMENT_BYTES
 

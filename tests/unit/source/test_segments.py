@@ -291,7 +291,7 @@ def test_a_file_that_is_replaced_during_the_listing_does_not_spoil_it(landing: L
             raise Changed
 
     landing.write("people.csv", "Id\n")
-    landing.files.open = lambda file: Replaced()  # type: ignore[method-assign]  # replaced since it was listed
+    landing.files.open = lambda file, buffer_bytes=0: Replaced()  # type: ignore[method-assign]  # replaced since it was listed
     assert [(segment.name, segment.columns) for segment in list_segments(landing.files, "")] == [("people.csv", ())]
 
 
