@@ -112,7 +112,9 @@ def exporter(paths: Sequence[str]) -> dict[str, Any]:
 
     partitions = tuple(
         Partition(
-            SegmentFile(path, Path(path).stat().st_size, "etag", 0.0), "parquet" if path.endswith("parquet") else "csv"
+            SegmentFile(path, Path(path).stat().st_size, "etag", 0.0),
+            "parquet" if path.endswith("parquet") else "csv",
+            COLUMNS,
         )
         for path in paths
     )

@@ -15,8 +15,8 @@ from exporter.contacts.matching import FieldMapping, Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.records.payload import PlanWriter
-from exporter.source.segments import find_refresh
-from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+from exporter.source.segments import Reading, Segments
+from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")
 MAPPING = Mapping(
@@ -61,7 +61,7 @@ def plan(
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     for name, data in files.items():
         landing.write(f"people/{name}", data)
-    refresh = find_refresh(landing, "", "people", START, 0)
+    refresh = Segments(landing, "").refresh("people", Reading())
     payload, rejects = blobs.writer("working/p"), blobs.writer("rejects/r")
     task = Task(refreshes=[refresh], mapping=mapping, envelope=around, secret="", size=limits, max_contacts=most)
     planned = plan_batches(task, landing, PlanWriter(payload, rejects), lambda: None)

@@ -17,7 +17,7 @@ from exporter.definitions.exports import Export, ExportDefinition
 from exporter.definitions.resources import ID_PATTERN, DisplayName
 from exporter.model import Time, Value
 from exporter.pipeline import preflight
-from exporter.queries.reading import newest
+from exporter.queries.reading import one_of_few_listers, refreshes_now
 from exporter.records import paths, store
 from exporter.records.definitions import is_on_hold
 from exporter.records.runs import read_run
@@ -131,10 +131,12 @@ def check(context: Context, export: ExportDefinition) -> None:
         )
     connection = connections.find(context, export.connection_id)
     fields = preflight.check(connections.account_calls(context, connection), export)
-    for name in export.segments:
-        refresh = newest(context.services, name, export.columns)
+    with one_of_few_listers():
+        refreshes = refreshes_now(context.services, export, settled=False)
+    for refresh in refreshes:
         if refresh.columns:
-            match_columns(mapping_of(export, fields), refresh.columns)
+            matched = match_columns(mapping_of(export, fields), refresh.columns)
+            refresh.check_columns(matched.needed)
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:

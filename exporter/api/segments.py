@@ -8,7 +8,8 @@ from exporter.api.http import Json
 from exporter.api.resources import Page, PageQuery
 from exporter.contacts.suggestion import suggest_matching
 from exporter.model import Time, Value
-from exporter.queries.reading import all_segments, newest
+from exporter.queries.reading import look, one_of_few_listers
+from exporter.source.segments import Segments
 
 
 class ColumnView(Value):
@@ -31,7 +32,7 @@ class SegmentView(Value):
     """A segment in storage."""
 
     name: str
-    refreshed_utc: Time
+    refreshed_utc: Time | None = None
     files: int
     size_bytes: int
     columns: tuple[ColumnView, ...]
@@ -49,17 +50,21 @@ def list_all(context: Context, query: PageQuery) -> Json[Page[SegmentView]]:
 
     Each worker process serves at most four callers at a time; 429 means: try again shortly.
     """
-    views = {
-        s.name: SegmentView(
-            name=s.name,
-            refreshed_utc=s.refreshed_at,
-            files=s.files,
-            size_bytes=s.size_bytes,
-            columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in s.columns),
-        )
-        for s in all_segments(context.services)
-    }
-    return Json(resources.page(context, views, query, views.get))
+    services = context.services
+    with one_of_few_listers():
+        segments = Segments(services.segments, services.settings.segment_prefix)
+
+        def show(name: str) -> SegmentView:
+            s = segments.info(name)
+            return SegmentView(
+                name=s.name,
+                refreshed_utc=s.refreshed_at,
+                files=s.files,
+                size_bytes=s.size_bytes,
+                columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in s.columns),
+            )
+
+        return Json(resources.page(context, segments.names(), query, show))
 
 
 def get(context: Context, name: str) -> Json[SegmentDetails]:
@@ -67,7 +72,8 @@ def get(context: Context, name: str) -> Json[SegmentDetails]:
 
     Each worker process serves at most four callers at a time; 429 means: try again shortly.
     """
-    refresh = newest(context.services, name)
+    with one_of_few_listers():
+        refresh = look(context.services, name)
     return Json(
         SegmentDetails(
             name=refresh.segment,

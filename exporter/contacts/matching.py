@@ -45,12 +45,12 @@ class Mapping:
 class Matched:
     """A mapping resolved against the columns of a segment.
 
-    `wanted` are the positions in the file of the columns to read; the other members refer to positions in a row of
-    those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent` is
-    (position, value in lower case), `sent` are the positions of everything that is sent besides the address.
+    `wanted` are the names of the columns to read, as the segment spells them; the other members refer to positions in a
+    row of those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent`
+    is (position, value in lower case), `sent` are the positions of everything that is sent besides the address.
     """
 
-    wanted: tuple[int, ...]
+    wanted: tuple[str, ...]
     email: int
     members: tuple[tuple[str, int], ...]
     fields: tuple[tuple[int, int, bool], ...]
@@ -60,6 +60,12 @@ class Matched:
     phone: int | None
     sent: tuple[int, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names of the columns without which a row cannot be sent; those of customer ids only label it."""
+        labels = (self.customer_id, self.previous_customer_id)
+        return tuple(name for position, name in enumerate(self.wanted) if position not in labels)
 
 
 def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
@@ -81,7 +87,7 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
         previous_customer_id=wanted.find(mapping.previous_customer_id),
         phone=dict(members).get("phone"),
         sent=(*(position for _, position in members), *(position for position, _, _ in fields)),
-        wanted=tuple(wanted.places),
+        wanted=tuple(columns[place].name for place in wanted.places),
         warnings=tuple(dict.fromkeys(wanted.warnings)),
     )
 
@@ -91,7 +97,7 @@ class _Wanted:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
-        self.places: list[int] = []  # in the file
+        self.places: list[int] = []  # in the segment
         self.warnings: list[str] = []
 
     def position(self, name: str, code: str = "column_missing") -> int:

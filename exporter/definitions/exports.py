@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from exporter.definitions.resources import ID_PATTERN, CellText, DisplayName, Versioned
 from exporter.model import Value
@@ -53,6 +53,25 @@ class ConsentColumn(Value):
     """What the column has to hold; case and surrounding blanks are ignored."""
 
 
+class CompleteWhen(Value):
+    """What tells that a segment is complete, instead of the app's own quiet time. Give one of the two."""
+
+    marker: str | None = Field(default=None, min_length=1, max_length=128, pattern=r"^[^/\x00-\x1f\x7f]+$")
+    """A file beside those of the segment that is written last, such as `_SUCCESS`: the segment is complete when it is
+    there and newer than they are."""
+    minutes: int | None = Field(default=None, ge=1, le=1440)
+    """So many minutes without a write."""
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.marker is None) is (self.minutes is None):
+            raise ValueError("give either marker or minutes")
+        return self
+
+
+Ignored = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class ExportDefinition(Value):
     """What a person decides about an export."""
 
@@ -64,6 +83,16 @@ class ExportDefinition(Value):
     """The id of the ActiveCampaign list, which has to be an e-mail list."""
     segments: Annotated[tuple[SegmentName, ...], AfterValidator(_each_once)] = Field(min_length=1, max_length=20)
     """Their union is exported, distinct by e-mail address: the first row of an address counts, in this order."""
+    files: Literal["all", "newest"] | None = None
+    """Which files of a folder are the segment, where their names differ only in a date or time: `newest`, if each of
+    them holds everybody, or `all` together. Without it, such a folder is refused, and of others all files are read."""
+    ignore: tuple[Ignored, ...] = Field(default=(), max_length=20)
+    """Files to leave out, as patterns with `*` and `?` for the name, or for the path below the segment's folder."""
+    complete_when: CompleteWhen | None = None
+    """What tells that a segment is complete. Without it, the app's quiet time does."""
+    encoding: str | None = Field(default=None, min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.:-]+$")
+    """The encoding of the segments' files of text, such as `windows-1252`. Without it, UTF-8, or UTF-16 where a file
+    shows that; a file with a byte order mark is read as that says. What a `model.json` states wins."""
     data_matching: DataMatching
     """Which column fills which member of a contact."""
     scheduled: bool = False

@@ -24,6 +24,8 @@ class Plan(Value):
     batches: int
     lanes: int
     warnings: tuple[str, ...] = ()
+    files_not_read: int = 0
+    """Files beside those of the segments that nobody asked to leave out; a warning names the first."""
     carried: Carried | None = None
     """In a run that resumes another: the contacts that are not sent again."""
     at: Time

@@ -15,7 +15,7 @@ from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
-from exporter.source.readers import read_rows
+from exporter.source.readers import Partition, read_rows
 from exporter.source.rows import Rows, rows_at
 from exporter.source.segments import Refresh
 from exporter.tally.rejects import Reject
@@ -98,16 +98,19 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
     filled = [refresh for refresh in task.refreshes if refresh.partitions]
     matches = [match_columns(task.mapping, refresh.columns) for refresh in filled]
     beats = 0
+    planner.warn(*(warning for refresh in task.refreshes for warning in refresh.warnings))
     for refresh, matched in zip(filled, matches, strict=True):
-        planner.warn(*refresh.warnings, *matched.warnings)
+        refresh.check_columns(matched.needed)
+        planner.warn(*matched.warnings)
         for partition in refresh.partitions:
-            planner.begin(partition.file)
-            for rows in read_rows(files, partition, refresh.columns, matched.wanted):
+            planner.begin(partition)
+            for rows in read_rows(files, partition, matched.wanted):
                 checked = check(rows, matched, envelope.contact_tail, max_text_bytes, planner.rows_read + 1)
                 planner.add(rows, checked, matched)
                 if planner.rows_read // HEARTBEAT_ROWS > beats:
                     beats = planner.rows_read // HEARTBEAT_ROWS
                     heartbeat()
+            planner.end(partition)
     return planner.finish()
 
 
@@ -133,6 +136,7 @@ class _Planner:
         self._contacts = 0
         self._files: list[SegmentFile] = []
         self._starts: list[int] = []
+        self._not_text_before = 0
         self._counts: Counter[Reason] = Counter()
         self._notices: Counter[Notice] = Counter()
         self._warnings: dict[str, None] = {}
@@ -141,10 +145,21 @@ class _Planner:
         """Add these warnings, each once."""
         self._warnings.update(dict.fromkeys(warnings))
 
-    def begin(self, file: SegmentFile) -> None:
+    def begin(self, partition: Partition) -> None:
         """Count the following rows as rows of this file."""
-        self._files.append(file)
+        self._files.append(partition.file)
         self._starts.append(self.rows_read)
+        self._not_text_before = self._counts[Reason.NOT_UTF8]
+
+    def end(self, partition: Partition) -> None:
+        """Say of a file as a whole that its text is of another encoding."""
+        rows, flawed = self.rows_read - self._starts[-1], self._counts[Reason.NOT_UTF8] - self._not_text_before
+        if flawed:
+            guess = f"; it looks like {partition.looks_like}" if partition.looks_like else ""
+            self.warn(
+                f"{flawed} of {rows} rows of {partition.file.path} are not {partition.encoding.upper()}{guess}: set"
+                " encoding of the export."
+            )
 
     def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
         """Add a block of rows."""

@@ -130,7 +130,8 @@ def _end_after_sending(
             " run id.",
             culprit=Culprit.SYSTEM,
         )
-    status = final_status(tally, problem, canceled=run.cancel is not None)
+    files_not_read = run.plan.files_not_read if run.plan else 0
+    status = final_status(tally, problem, canceled=run.cancel is not None, files_not_read=files_not_read)
     end = End(status=status, at=services.clock.now(), tally=tally, problem=problem, resends=resends)
     record_end(services, run.run_id, end, may_end)
 

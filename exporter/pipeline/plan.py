@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exporter import log
 from exporter.activecampaign.account import AccountLimits
@@ -108,7 +108,7 @@ def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) 
     )
 
 
-def _guard_unchanged(services: Services, run: Run, refreshes: list[Refresh]) -> None:
+def _guard_unchanged(services: Services, run: Run, refreshes: Sequence[Refresh]) -> None:
     last = _last_success(services, run)
     if run.trigger is Trigger.ON_DEMAND or run.force or not run.export.skip_unchanged or last is None:
         return
@@ -131,7 +131,7 @@ def _last_success(services: Services, run: Run) -> LastSuccess | None:
 def _read(
     services: Services,
     run: Run,
-    refreshes: list[Refresh],
+    refreshes: Sequence[Refresh],
     fields: tuple[FieldMapping, ...],
     limits: AccountLimits | None,
     heartbeat: Callable[[], None],
@@ -176,6 +176,7 @@ def _read(
             batches=len(left.batches),
             lanes=lanes_for(len(left.batches), services.settings.lanes),
             warnings=(*planned.warnings, *stale(refreshes, now)),
+            files_not_read=sum(left.why.warns for refresh in refreshes for left in refresh.left_out),
             carried=left.carried,
             at=now,
         ),

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from exporter.definitions.exports import ExportDefinition
 from exporter.services import Services
-from exporter.source.segments import Refresh, find_refresh
+from exporter.source.segments import Reading, Refresh, Segments
 
 
-def refreshes_of(services: Services, export: ExportDefinition) -> list[Refresh]:
-    """Return the newest complete refresh of each segment. Raises what `segments.find_refresh` raises."""
-    settings = services.settings
-    now = services.clock.now()
-    return [
-        find_refresh(services.segments, settings.segment_prefix, name, now, settings.segment_quiet_s, export.columns)
-        for name in export.segments
-    ]
+def refreshes_of(services: Services, export: ExportDefinition, *, settled: bool = True) -> tuple[Refresh, ...]:
+    """Return the newest complete refresh of each segment. Raises what `segments.Segments.refresh` raises.
+
+    All of them come from one listing, at which none had changed for the quiet time, so an export of several segments
+    starts once. `settled` is False for somebody who looks at them now, however recently they were written.
+    """
+    settings, complete = services.settings, export.complete_when if settled else None
+    quiet_s = settings.segment_quiet_s if settled else 0.0
+    reading = Reading(
+        known=export.columns,
+        which=export.files,
+        ignore=export.ignore,
+        marker=complete.marker if complete else None,
+        quiet_s=complete.minutes * 60.0 if complete and complete.minutes else quiet_s,
+        encoding=export.encoding,
+    )
+    segments = Segments(services.segments, settings.segment_prefix)
+    return tuple(segments.refresh(name, reading) for name in export.segments)
 
 
-def fingerprint(refreshes: list[Refresh]) -> str:
+def fingerprint(refreshes: Sequence[Refresh]) -> str:
     """Return a text that identifies the exact data of several refreshes together."""
     return "+".join(sorted(r.fingerprint for r in refreshes))
 
 
-def identity(host: str, export: ExportDefinition, refreshes: list[Refresh]) -> str:
+def identity(host: str, export: ExportDefinition, refreshes: Sequence[Refresh]) -> str:
     """Return a text that identifies what a run sends: which data, where to, and how."""
     # The same files sent to another list, or with another data matching, are not the same export.
     definition = export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
-    return f"{fingerprint(refreshes)}|{host}|{definition}"
+    # Read in another encoding, the same files hold other values; without one, the identity is that of former releases.
+    encoding = f"|{export.encoding}" if export.encoding else ""
+    return f"{fingerprint(refreshes)}|{host}|{definition}{encoding}"

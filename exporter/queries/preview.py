@@ -14,7 +14,7 @@ from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
 from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
-from exporter.queries.reading import one_reader, read_all, refreshes_of
+from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
 from exporter.records.slots import read_slot
 from exporter.runs.run import Problem
@@ -56,7 +56,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     fields = preflight.check(calls, export)
     limits = questions.account_limits(calls)
     settings, now = services.settings, services.clock.now()
-    refreshes = refreshes_of(services, export, settings.segment_quiet_s)
+    refreshes = refreshes_now(services, export, settled=True)
     examples = _Examples()
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields), request_envelope, examples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,10 +14,11 @@ from exporter.delivery.batches import RequestSize
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Culprit, NotReady, Stop, Unavailable
 from exporter.pipeline.batching import Planned, Sink, Task, plan_batches
+from exporter.pipeline.sources import refreshes_of
 from exporter.ports import Changed
 from exporter.runs.run import Run
 from exporter.services import Services
-from exporter.source.segments import Refresh, SegmentInfo, find_refresh, list_segments
+from exporter.source.segments import Refresh, Segments
 
 DEADLINE_S = 200.0
 """Azure cuts off an HTTP answer after 230 s; a million rows take 10 to 30 s.
@@ -58,30 +59,18 @@ def one_of_few_listers() -> AbstractContextManager[None]:
     return _place(_LISTING)
 
 
-def newest(services: Services, segment: str, known: Collection[str] = ()) -> Refresh:
-    """Return what `segments.find_refresh` returns. Also raises `Unavailable` ("reading_busy") and `NotReady`."""
-    with one_of_few_listers():
-        return _newest(services, segment, 0.0, known)
-
-
-def all_segments(services: Services) -> list[SegmentInfo]:
-    """Return what `segments.list_segments` returns. Also raises `Unavailable` ("reading_busy")."""
-    with one_of_few_listers():
-        return list_segments(services.segments, services.settings.segment_prefix)
-
-
-def refreshes_of(services: Services, export: ExportDefinition, quiet_s: float = 0.0) -> tuple[Refresh, ...]:
-    """Return what `segments.find_refresh` returns for each segment of the export; call it within `one_reader`.
-
-    Also raises `NotReady`.
-    """
-    return tuple(_newest(services, name, quiet_s, export.columns) for name in export.segments)
-
-
-def _newest(services: Services, segment: str, quiet_s: float, known: Collection[str]) -> Refresh:
-    prefix = services.settings.segment_prefix
+def refreshes_now(services: Services, export: ExportDefinition, *, settled: bool) -> tuple[Refresh, ...]:
+    """Return what `sources.refreshes_of` returns; call it within `one_reader` or `one_of_few_listers`."""
     try:
-        return find_refresh(services.segments, prefix, segment, services.clock.now(), quiet_s, known)
+        return refreshes_of(services, export, settled=settled)
+    except Changed:
+        raise _source_changing() from None
+
+
+def look(services: Services, segment: str) -> Refresh:
+    """Return what `segments.Segments.look` returns; call it within `one_reader` or `one_of_few_listers`."""
+    try:
+        return Segments(services.segments, services.settings.segment_prefix).look(segment)
     except Changed:
         raise _source_changing() from None
 
@@ -120,7 +109,7 @@ def read_all(
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
     """Read exactly the files that the run read, as `read_all` does; None if they are no longer the newest."""
     try:
-        refreshes = refreshes_of(services, run.export)
+        refreshes = refreshes_now(services, run.export, settled=False)
     except (Stop, NotReady):
         return None
     newest_files = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]

@@ -32,7 +32,7 @@ class RunStatus(StrEnum):
     RUNNING = "running"  # batches are being sent or confirmed
     WAITING = "waiting"  # for something external; `waiting` says for what, since when and until when
     SUCCESSFUL = "successful"  # every row confirmed, or a duplicate
-    COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows were rejected or are unconfirmed
+    COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows or files were left out, or are unconfirmed
     FAILED = "failed"  # over; `problem` says why and who has to act
     CANCELED = "canceled"  # over; someone asked for it
     SKIPPED = "skipped"  # nothing to do, or another run of the export was in progress; `problem` says which
@@ -198,10 +198,10 @@ def scheduled_run_id(export_id: str, occurrence: float, salt: str) -> str:
     return new_run_id(export_id, occurrence, digest[:32])
 
 
-def final_status(result: Tally, problem: Problem | None, *, canceled: bool) -> RunStatus:
+def final_status(result: Tally, problem: Problem | None, *, canceled: bool, files_not_read: int = 0) -> RunStatus:
     """Decide the terminal status. A run whose tally does not add up never succeeds."""
     if canceled:
         return RunStatus.CANCELED
     if problem or not result.adds_up:
         return RunStatus.FAILED
-    return RunStatus.COMPLETED_WITH_WARNINGS if result.warnings else RunStatus.SUCCESSFUL
+    return RunStatus.COMPLETED_WITH_WARNINGS if result.warnings or files_not_read else RunStatus.SUCCESSFUL

@@ -9,13 +9,17 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A partition as model.json lists it: https://learn.microsoft.com/common-data-model/model-json."""
+    """A partition as model.json lists it: https://learn.microsoft.com/common-data-model/model-json.
 
-    location: str
+    `location` is None where only the schema is described; `encoding` is as stated, whether or not it is known.
+    """
+
+    location: str | None
     refreshed_at: float | None
     delimiter: str
     has_header: bool
     quoted: bool
+    encoding: str
 
     @classmethod
     def from_model(cls, partition: dict[str, Any]) -> Self:
@@ -25,19 +29,18 @@ class Listed:
         delimiter = settings.get("delimiter", ",")
         if delimiter in ("\n", "\r", '"') or len(delimiter) != 1 or not delimiter.isascii():
             raise ValueError
-        if str(settings.get("encoding", "UTF-8")).lower() not in _ENCODINGS:
-            raise ValueError
+        location = partition.get("location")
         return cls(
-            location=str(partition["location"]),
+            location=None if location is None else str(location),
             refreshed_at=None if refreshed is None else _epoch_s(refreshed),
             delimiter=delimiter,
             has_header=_FLAGS[str(settings.get("columnHeaders", False)).lower()],
             quoted=settings.get("quoteStyle", "QuoteStyle.Csv") != "QuoteStyle.None",
+            encoding=str(settings.get("encoding") or "UTF-8"),
         )
 
 
 _FLAGS = {"true": True, "false": False, "none": False}  # booleans also occur as strings
-_ENCODINGS = {"utf-8", "utf8", "ascii", "us-ascii"}
 
 
 def _epoch_s(text: str) -> float:

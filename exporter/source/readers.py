@@ -15,40 +15,97 @@ from typing import BinaryIO, Literal
 from exporter.errors import Stop
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
-from exporter.source.formats.csv_records import WINDOW_BYTES, CsvRecord, Syntax
+from exporter.source.formats.csv_records import WINDOW_BYTES, Syntax
 from exporter.source.heads import first_record
 from exporter.source.rows import Column, Row, Rows
 from exporter.source.text import text_of
 
-MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
-
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A file of a segment and how to read it; `quoted` is False where quotes are text (`QuoteStyle.None`)."""
+    """A file of a segment and how to read it.
+
+    `columns` are the names of its columns in their order; `keys` are columns that its folders name, with their values.
+    `delimiter`, `encoding` (a codec of Python) and what follows are of CSV: `has_header`, and `separator_line` (`sep=;`
+    before it), are rows that hold no data; `quoted` is False where quotes are text (`QuoteStyle.None`); `looks_like` is
+    an encoding that would explain why the file is not what `encoding` says.
+    """
 
     file: SegmentFile
     format: Literal["csv", "parquet"]
+    columns: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
     delimiter: str = ","
+    encoding: str = "utf-8"
     has_header: bool = False
+    separator_line: bool = False
     quoted: bool = True
+    looks_like: str | None = None
+
+    def holds(self, name: str) -> bool:
+        """Whether the file has a column of this name, in whatever case."""
+        return self.place(name) is not None or self.key(name) is not None
+
+    def place(self, name: str) -> int | None:
+        """Return where a column is in the file. Raises `Stop` ("column_ambiguous")."""
+        places = [place for place, other in enumerate(self.columns) if other == name] or [
+            place for place, other in enumerate(self.columns) if other.lower() == name.lower()
+        ]
+        if len(places) > 1:
+            raise Stop("column_ambiguous", f"{self.file.path} has {len(places)} columns named {name}. Rename one.")
+        return places[0] if places else None
+
+    def key(self, name: str) -> str | None:
+        """Return the value of a column that the file's folders name."""
+        return next((value for key, value in self.keys if key.lower() == name.lower()), None)
 
 
-def read_rows(
-    files: SegmentFiles, partition: Partition, columns: Sequence[Column], wanted: Sequence[int]
-) -> Iterator[Rows]:
-    """Yield the data rows of a file in blocks; a row holds the columns whose positions are in `wanted`.
+def read_rows(files: SegmentFiles, partition: Partition, wanted: Sequence[str]) -> Iterator[Rows]:
+    """Yield the data rows of a file in blocks; a row holds the columns that are `wanted`, empty where it has none.
 
-    Raises `Stop` for a file that is damaged or does not match the segment, `ports.Changed` for one that was replaced
-    meanwhile.
+    Raises `Stop` for a file that is damaged, `ports.Changed` for one that was replaced meanwhile.
     """
+    places = [partition.place(name) for name in wanted]
+    found = [place for place in places if place is not None] or [0]
     with contextlib.closing(files.open(partition.file)) as stream:
         if partition.format == "parquet":
             from exporter.source.formats import parquet  # noqa: PLC0415 - Arrow takes 0.2 s to import; only reading a segment needs it
 
-            yield from parquet.rows_of(stream, partition.file, [columns[position].name for position in wanted])
+            rows = parquet.rows_of(stream, partition.file, [partition.columns[place] for place in found])
         else:
-            yield from _csv_rows(stream, partition, columns, wanted)
+            rows = _csv_rows(stream, partition, found)
+        if None not in places:
+            yield from rows
+            return
+        constants = [partition.key(name) or "" for name in wanted]
+        for block in rows:
+            yield _completed(block, places, constants)
+
+
+def _completed(rows: Rows, places: Sequence[int | None], constants: Sequence[str]) -> Rows:
+    """Add the columns that are not in the file; `places` are None for these, and `constants` have their values."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    at, read = [], 0
+    for place in places:
+        at.append(None if place is None else read)
+        read += place is not None
+    if isinstance(rows, list):
+        return [
+            row
+            if isinstance(row, Reason)
+            else tuple(
+                constant if column is None else row[column] for column, constant in zip(at, constants, strict=True)
+            )
+            for row in rows
+        ]
+    columns = [
+        pa.array([constant or None], pa.string()).take(pa.repeat(pa.scalar(0), rows.num_rows))
+        if column is None
+        else rows.column(column)
+        for column, constant in zip(at, constants, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
 
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
@@ -59,26 +116,25 @@ def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...
         return tuple(Column(name, data_type) for name, data_type in parquet.columns_of(stream, file))
 
 
-def _csv_rows(
-    stream: BinaryIO, partition: Partition, columns: Sequence[Column], wanted: Sequence[int]
-) -> Iterator[Rows]:
+def _csv_rows(stream: BinaryIO, partition: Partition, wanted: Sequence[int]) -> Iterator[Rows]:
     from exporter.source.formats import csv_blocks  # noqa: PLC0415 - as above
 
     syntax = Syntax(partition.delimiter, quoted=partition.quoted)
-    header = [column.name.lower() for column in columns] if partition.has_header else None
+    column_count = len(partition.columns)
+    to_skip = partition.has_header + partition.separator_line
     data = b""
-    for chunk in text_of(stream, partition.file):
+    for chunk in text_of(stream, partition.file, partition.encoding):
         data += chunk
-        if header is not None:
+        while to_skip:
             data = data.lstrip(b"\r\n")
             first = first_record(data, syntax, final=not chunk)
             if first is None:
-                continue
-            record, end = first
-            _check_header(record, header, partition.file)
-            header, data = None, data[end:]
-        blocks, end = csv_blocks.rows_of(data, syntax, len(columns), wanted) or _one_by_one(
-            data, syntax, len(columns), wanted, final=not chunk
+                break
+            to_skip, data = to_skip - 1, data[first[1] :]
+        if to_skip:
+            continue
+        blocks, end = csv_blocks.rows_of(data, syntax, column_count, wanted) or _one_by_one(
+            data, syntax, column_count, wanted, final=not chunk
         )
         yield from blocks
         # Only a line that is too large leaves more than a window: the rest of it need not be kept.
@@ -108,14 +164,3 @@ def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Se
     if len(record) != column_count:
         return Reason.WRONG_FIELD_COUNT
     return tuple(record[position].decode() for position in wanted)
-
-
-def _check_header(record: CsvRecord, header: list[str], file: SegmentFile) -> None:
-    found = [] if isinstance(record, Reason) else [field.decode(errors="replace").strip().lower() for field in record]
-    if found != header:
-        # What was found is not shown: it may be personal data.
-        raise Stop(
-            "header_differs",
-            f"Expected the first row of {file.path} to hold the segment's {len(header)} column names in their order; it"
-            " does not. Export the segment again, or correct columnHeaders in model.json.",
-        )

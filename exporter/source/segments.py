@@ -1,9 +1,10 @@
-"""The place where segments land: which segments there are, and the newest complete refresh of one.
+"""The place where segments land: which segments there are, and which files each of them is now.
 
 Layouts: a folder with a `model.json` (Common Data Model, as Customer Insights writes it:
-https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage); a plain folder of files; one
-file. Customer Insights documents no marker of completeness, so a refresh counts as complete when everything that
-`model.json` lists is there, in one folder, without a newer folder next to it, and unmodified for a while.
+https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage); a plain folder of files, with
+or without `key=value` folders below it; one file. Customer Insights documents no marker of completeness, so a refresh
+counts as complete when everything that `model.json` lists is there, in one folder, without a newer folder next to it,
+and unmodified for a while.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import codecs
 import difflib
 import hashlib
-import math
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,16 +24,47 @@ import orjson
 
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
+from exporter.source import folders
 from exporter.source.files import SegmentFile, SegmentFiles
-from exporter.source.heads import read_head
+from exporter.source.folders import Contents, LeftOut, Which, Why
+from exporter.source.heads import Format, Head, read_head, refuse_format
 from exporter.source.model_json import Listed
 from exporter.source.names import is_header
-from exporter.source.readers import MAX_COLUMNS, Partition, parquet_columns
+from exporter.source.readers import Partition, parquet_columns
 from exporter.source.rows import Column
+from exporter.source.text import codec_of
 
+MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
+SETTLED_S = 86_400.0
+"""A `model.json` that lists missing files and has not changed for so long describes files that are gone for good."""
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
-_PLAIN_FILE = re.compile(r"[^._][^/]*\.(?:csv|csv\.gz|tsv|txt|txt\.gz|parquet)", re.IGNORECASE)
-_MODEL = "model.json"
+
+
+class Layout(StrEnum):
+    """How a segment is stored."""
+
+    MODEL = "model.json"  # a table that a model.json describes
+    FILE = "file"
+    FOLDER = "folder"
+    PARTITIONED_FOLDER = "partitionedFolder"  # with `key=value` folders below it, whose keys are columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an export says of how its segments are read.
+
+    `known` are column names that tell a header as the usual ones do; `which` says whether files whose names differ only
+    in a date are read all, or only the newest; `ignore` are patterns of files to leave out. A refresh is complete when
+    none of its files was modified in the last `quiet_s` seconds or, if there is a `marker`, when that file is there and
+    newer. `encoding` is that of all files of text.
+    """
+
+    known: tuple[str, ...] = ()
+    which: Which | None = None
+    ignore: tuple[str, ...] = ()
+    marker: str | None = None
+    quiet_s: float = 0.0
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +79,33 @@ class Refresh:
     columns: tuple[Column, ...]
     partitions: tuple[Partition, ...]
     fingerprint: str
+    layout: Layout = Layout.FOLDER
+    left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def check_columns(self, names: Iterable[str]) -> None:
+        """Check that every file holds these columns. Raises `Stop` ("column_missing_in_file")."""
+        for name in names:
+            lacking = next((partition for partition in self.partitions if not partition.holds(name)), None)
+            if lacking:
+                raise Stop(
+                    "column_missing_in_file",
+                    f"Expected every file of {self.segment} to have the column {name}; {lacking.file.path} has none."
+                    " If it is no file of the segment, name it in ignore of the export; else export the segment again.",
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentInfo:
-    """A segment as listed; `refreshed_at` is in epoch seconds."""
+    """A segment as listed; `refreshed_at` is in epoch seconds. With a `problem`, it cannot be read now."""
 
     name: str
-    refreshed_at: float
-    files: int
-    size_bytes: int
-    columns: tuple[Column, ...]
-
-
-def list_segments(files: SegmentFiles, prefix: str) -> list[SegmentInfo]:
-    """Return the segments below the folder `prefix`, by name; those that cannot be read now have no columns."""
-    landing = _Landing(files, prefix)
-    return [landing.info(name) for name in landing.names()]
-
-
-def find_refresh(
-    files: SegmentFiles, prefix: str, name: str, now: float, quiet_s: float, known: Collection[str] = ()
-) -> Refresh:
-    """Return the newest complete refresh of a segment.
-
-    `name` is `<folder of model.json>/<Table>`, or `<Table>` alone where only one folder has it, or the path of a plain
-    folder or file; all below the folder `prefix`. `now` is in epoch seconds; a refresh is complete when none of its
-    files was modified in the last `quiet_s` seconds. `known` are column names that tell a header like the usual ones.
-
-    Raises `NotReady` (`refresh_in_flight`) while the segment is being written, and `Stop`: `segment_not_found`,
-    `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `columns_differ`; and what `readers`
-    raises.
-    """
-    landing = _Landing(files, prefix)
-    return landing.refresh(landing.resolve(name), now, quiet_s, known)
+    layout: Layout | None = None
+    refreshed_at: float | None = None
+    files: int = 0
+    size_bytes: int = 0
+    columns: tuple[Column, ...] = ()
+    problem: Stop | NotReady | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,67 +117,110 @@ class _Table:
     entity: dict[str, Any]
 
 
-class _Landing:
-    """The folder `prefix`: its files, the tables that a model.json describes, and plain segments."""
+class Segments:
+    """The segments below the folder `prefix`, as they were when this was made."""
 
     def __init__(self, files: SegmentFiles, prefix: str) -> None:
+        """List the files and read the `model.json` among them. Raises `Unavailable`."""
         self._files = files
         self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
-        self._found = {file.path: file for file in files.list(self._prefix).files}
+        listing = files.list(self._prefix)
+        self._at = listing.at
+        self._found = {file.path: file for file in listing.files}
+        self._foreign_tables = folders.tables(self._found)
         self._tables: dict[str, _Table] = {}
-        self._unreadable: list[SegmentFile] = []
+        self._unreadable: dict[str, SegmentFile] = {}
         for file in self._found.values():
-            if file.path.rsplit("/", 1)[-1] == _MODEL:
+            if file.path.rsplit("/", 1)[-1] == folders.MODEL:
                 self._read_model(file)
 
     def _read_model(self, listed: SegmentFile) -> None:
-        read = self._files.read(listed.path)
+        read = None if listed.archived else self._files.read(listed.path)
         if read is None:
             return
         model, data = read
-        root = model.path.removesuffix(_MODEL)
+        root = model.path.removesuffix(folders.MODEL)
         try:
             entities = orjson.loads(data.removeprefix(codecs.BOM_UTF8))["entities"]
             for entity in entities:
                 self._tables[(root + str(entity["name"])).removeprefix(self._prefix)] = _Table(root, model, entity)
         except (ValueError, TypeError, KeyError):
-            self._unreadable.append(model)
+            self._unreadable[model.path.removeprefix(self._prefix)] = model
 
     def names(self) -> list[str]:
         """Return the names of all segments, in alphabetical order."""
-        roots = tuple(table.root for table in self._tables.values())
+        described = tuple(table.root for table in self._tables.values()) + tuple(self._foreign_tables)
         plain = {
-            self._plain_name(path)
+            name
             for path in self._found
-            if _PLAIN_FILE.fullmatch(path.rsplit("/", 1)[-1]) and not (roots and path.startswith(roots))
+            if not (described and path.startswith(described))
+            and (name := folders.segment_of(path.removeprefix(self._prefix)))
         }
-        return sorted(plain | self._tables.keys())
-
-    def _plain_name(self, path: str) -> str:
-        name = path.removeprefix(self._prefix)
-        return name.rsplit("/", 1)[0] if "/" in name else name
+        foreign = {root.removeprefix(self._prefix).rstrip("/") for root in self._foreign_tables} - {""}
+        return sorted(plain | foreign | self._tables.keys() | self._unreadable.keys())
 
     def info(self, name: str) -> SegmentInfo:
-        """Describe a segment, whether or not it is complete."""
+        """Describe a segment of `names`, whether or not it is complete; of plain files, only the first is looked at."""
         try:
-            refresh = self.refresh(name, now=math.inf, quiet_s=0)
-        except (Stop, NotReady, Changed):
-            return SegmentInfo(name, 0.0, 0, 0, ())
-        sizes = [partition.file.size_bytes for partition in refresh.partitions]
-        return SegmentInfo(name, refresh.refreshed_at, len(sizes), sum(sizes), refresh.columns)
+            if table := self._tables.get(name):
+                refresh = self._table_refresh(name, table, Reading())
+                return _info(refresh, [partition.file for partition in refresh.partitions])
+            layout, folder, contents = self._plain(name, Reading(which="all"))
+            refresh = self._plain_refresh(name, layout, folder, replace(contents, data=contents.data[:1]), Reading())
+        except (Stop, NotReady) as problem:
+            return SegmentInfo(name, problem=problem)
+        except Changed:
+            return SegmentInfo(name, problem=NotReady("source_changing", "Its files were replaced during the listing."))
+        return _info(refresh, contents.data)
 
-    def resolve(self, name: str) -> str:
+    def look(self, name: str) -> Refresh:
+        """Return a segment as `refresh` does, for somebody who looks at it before there is an export.
+
+        Of files whose names differ only in a date, the newest are read, with a warning.
+        """
+        try:
+            return self.refresh(name, Reading())
+        except Stop as problem:
+            if problem.code != "files_ambiguous":
+                raise
+            newest = self.refresh(name, Reading(which="newest"))
+            return replace(newest, warnings=(problem.message, *newest.warnings))
+
+    def refresh(self, name: str, reading: Reading) -> Refresh:
+        """Return the newest complete refresh of a segment.
+
+        `name` is `<folder of model.json>/<Table>`, or `<Table>` alone where only one folder has it, or the path of a
+        plain folder or file; all below the prefix.
+
+        Raises `NotReady` (`refresh_in_flight`) while the segment is being written, and `Stop`: `segment_not_found`,
+        `segment_ambiguous`, `segment_mixed`, `model_unreadable`, `partition_outside`, `partition_foreign`,
+        `partition_without_location`, `files_missing`, `files_ambiguous`, `file_archived`, `table_format`,
+        `format_unsupported`, `header_missing`, `header_differs`, `encoding_unknown`, `too_many_columns`; and what
+        `heads` and `readers` raise.
+        """
+        full = self._resolve(name)
+        if table := self._tables.get(full):
+            return self._table_refresh(full, table, reading)
+        layout, folder, contents = self._plain(full, reading)
+        if reading.marker is not None:
+            path = folder + reading.marker
+            folders.check_marker(self._found.get(path), path, contents.data)
+        else:
+            folders.check_quiet(contents.data, self._at, reading.quiet_s)
+        return self._plain_refresh(full, layout, folder, contents, reading)
+
+    def _resolve(self, name: str) -> str:
         """Return the full name of the segment that `name` refers to."""
         wanted = name.strip("/")
-        if wanted in self._tables or self._plain_files(wanted):
+        if wanted in self._tables or self._is_plain(wanted):
             return wanted
         matches = sorted(full for full in self._tables if full.rsplit("/", 1)[-1] == wanted)
         if len(matches) == 1:
             return matches[0]
         if matches:
             raise Stop("segment_ambiguous", f"There are several segments {wanted!r}. Use one of: {', '.join(matches)}.")
-        if self._unreadable:
-            raise _unreadable(self._unreadable[0], "it has no list of entities")
+        for model in self._unreadable.values():
+            raise _unreadable(model, "it has no list of entities")
         names = self.names()
         near = difflib.get_close_matches(wanted, names, n=5, cutoff=0.4) or names[:5]
         raise Stop(
@@ -161,25 +229,59 @@ class _Landing:
             f" {'The nearest names are: ' + ', '.join(near) if near else 'There is none at all'}.",
         )
 
-    def _plain_files(self, name: str) -> list[SegmentFile]:
+    def _is_plain(self, name: str) -> bool:
+        folder = f"{self._prefix}{name}/"
+        if self._prefix + name in self._found or folder in self._foreign_tables:
+            return True
+        return any(
+            path.startswith(folder) and folders.segment_of(path.removeprefix(self._prefix)) == name
+            for path in self._found
+        )
+
+    # Files that describe themselves.
+
+    def _plain(self, name: str, reading: Reading) -> tuple[Layout, str, Contents]:
+        """Return the layout of a plain segment, its folder with its slash, and its files."""
         path = self._prefix + name
-        if path in self._found:
-            return [self._found[path]]
-        return [
-            file
-            for file in self._found.values()
-            if file.path.startswith(f"{path}/") and _PLAIN_FILE.fullmatch(file.path.removeprefix(f"{path}/"))
-        ]
+        if file := self._found.get(path):
+            folder = path[: path.rfind("/") + 1]
+            folders.check_no_table(folder, self._foreign_tables)
+            return Layout.FILE, folder, Contents((_readable(file),), ())
+        folder = f"{path}/"
+        below = [file for path, file in self._found.items() if path.startswith(folder)]
+        folders.check_no_table(folder, self._foreign_tables)
+        folders.check_finished(folder, [file.path for file in below])
+        contents = folders.contents(folder, below, which=reading.which, ignore=reading.ignore)
+        for file in contents.data:
+            _readable(file)
+        if not contents.data:
+            _refuse_unreadable(folder, contents)
+        partitioned = any(folders.keys_of(file.path.removeprefix(folder)) for file in contents.data)
+        return Layout.PARTITIONED_FOLDER if partitioned else Layout.FOLDER, folder, contents
 
-    def refresh(self, name: str, now: float, quiet_s: float, known: Collection[str] = ()) -> Refresh:
-        """Return the newest complete refresh of the segment with that full name."""
-        if table := self._tables.get(name):
-            return self._table_refresh(name, table, now, quiet_s)
-        files = self._plain_files(name)
-        _check_quiet(files, now, quiet_s)
-        return _plain_refresh(self._files, name, files, known)
+    def _plain_refresh(self, name: str, layout: Layout, folder: str, contents: Contents, reading: Reading) -> Refresh:
+        columns: list[Column] = []
+        partitions: list[Partition] = []
+        left_out = list(contents.left_out)
+        for file in contents.data:
+            keys = folders.keys_of(file.path.removeprefix(folder)) if layout is Layout.PARTITIONED_FOLDER else ()
+            described = _described(self._files, file, keys, reading)
+            if described is None:
+                left_out.append(LeftOut(file.path, Why.EMPTY))
+                continue
+            partition, own = described
+            named = {column.name.lower() for column in columns}
+            own = (*own, *(Column(key, "string") for key, _ in keys))
+            columns += [column for column in own if column.name.lower() not in named]
+            partitions.append(partition)
+        files = contents.data or tuple(self._found[left.path] for left in left_out)
+        refreshed_at = max((file.modified for file in files), default=0.0)
+        warnings = [*_half_as_large(contents), *_of_left_out(name, left_out)]
+        return _refresh(name, layout, refreshed_at, columns, partitions, left_out, warnings)
 
-    def _table_refresh(self, name: str, table: _Table, now: float, quiet_s: float) -> Refresh:
+    # Files that a model.json lists.
+
+    def _table_refresh(self, name: str, table: _Table, reading: Reading) -> Refresh:
         try:
             columns = tuple(
                 Column(str(attribute["name"]), str(attribute.get("dataType", "unclassified")))
@@ -188,48 +290,77 @@ class _Landing:
             listed = [Listed.from_model(partition) for partition in table.entity.get("partitions") or ()]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(table.model, f"the entity {table.entity.get('name')} is not as expected") from error
-        paths = [self._path(partition.location, table) for partition in listed]
-        unlisted = self._check_complete(table, paths)
-        files = [self._found[path] for path in paths]
-        _check_quiet([table.model, *files, *unlisted], now, quiet_s)
+        paths, warnings = self._paths(table, [partition.location for partition in listed])
+        unlisted = [path for path in self._check_complete(table, paths) if not _ignored(path, table, reading)]
+        files = [_readable(self._found[path]) for path in paths]
+        if reading.marker is None:
+            involved = [table.model, *files, *(self._found[path] for path in unlisted)]
+            folders.check_quiet(involved, self._at, reading.quiet_s)
+        else:
+            marker = (files[0].path if files else table.model.path).rpartition("/")[0] + f"/{reading.marker}"
+            folders.check_marker(self._found.get(marker), marker, [table.model, *files])
         if unlisted:
             raise Stop(
                 "segment_mixed",
                 f"The folder of {files[0].path} holds {len(unlisted)} files that {table.model.path} does not list"
-                f" (first: {unlisted[0].path!r}). Export the segment again.",
+                f" (first: {unlisted[0]!r}). Export the segment again.",
             )
-        partitions, warnings = [], []
+        partitions = []
         for entry, file in zip(listed, files, strict=True):
-            partition, recognized = self._partition(entry, file, columns)
+            partition, warning = _as_listed(self._files, table.model, entry, file, columns)
             partitions.append(partition)
-            if recognized:
-                warnings.append(f"{file.path} begins with the column names although model.json does not say so.")
+            warnings += warning
         times = [entry.refreshed_at for entry in listed if entry.refreshed_at is not None] or [
             file.modified for file in files or [table.model]
         ]
-        return _refresh(name, max(times), columns, partitions, warnings)
+        left_out = self._not_listed(table, paths, reading)
+        warnings += _of_left_out(name, left_out)
+        return _refresh(name, Layout.MODEL, max(times), columns, partitions, left_out, warnings)
 
-    def _path(self, location: str, table: _Table) -> str:
-        """Return the path within the container. Only the path of a location is used, never its host."""
-        url = urlsplit(location)
-        path = unquote(url.path).lstrip("/").partition("/")[2] if url.scheme else table.root + unquote(url.path)
-        if not path.startswith(self._prefix) or not path.isprintable() or {"..", ".", ""} & set(path.split("/")):
+    def _paths(self, table: _Table, locations: Sequence[str | None]) -> tuple[list[str], list[str]]:
+        """Return the paths of a table's files within the container, and warnings."""
+        if locations and None in locations:
             raise Stop(
-                "partition_outside",
-                f"{table.model.path} lists a partition outside {self._prefix or 'the container'!r}."
-                " Only files below the configured folder are read.",
+                "partition_without_location",
+                f"{table.model.path} lists {locations.count(None)} of {len(locations)} files of {table.entity['name']}"
+                " without a location: it describes the table and does not say where its rows are. Export the segment"
+                " again, with its data.",
             )
-        return path
+        paths, others = [], set()
+        for location in locations:
+            container, path = _place(str(location), table)
+            if not path.startswith(self._prefix) or not path.isprintable() or {"..", ".", ""} & set(path.split("/")):
+                raise Stop(
+                    "partition_outside",
+                    f"{table.model.path} lists a partition outside {self._prefix or 'the container'!r}."
+                    " Only files below the configured folder are read.",
+                )
+            if container not in (None, self._files.container):
+                if path not in self._found:
+                    raise _foreign(table, f"the container {container!r}")
+                others.add(container)
+            paths.append(path)
+        return paths, [
+            f"{table.model.path} lists files of the container {other}; those of the same names in"
+            f" {self._files.container} are read."
+            for other in sorted(filter(None, others))
+        ]
 
-    def _check_complete(self, table: _Table, paths: list[str]) -> list[SegmentFile]:
+    def _check_complete(self, table: _Table, paths: list[str]) -> list[str]:
         """Return the unlisted files of the refresh's folder. Raises when the refresh is not complete."""
         missing = [path for path in paths if path not in self._found]
         if missing:
-            raise NotReady(
-                "refresh_in_flight",
+            found = (
                 f"{table.model.path} lists {len(paths)} files, of which {len(missing)} are missing (first:"
-                f" {missing[0]!r}). The segment is being written, or its export has failed.",
+                f" {missing[0]!r})."
             )
+            if self._at - table.model.modified > SETTLED_S:
+                raise Stop(
+                    "files_missing",
+                    f"{found} It was written more than a day ago, so nobody is going to write them. Export the segment"
+                    " again.",
+                )
+            raise NotReady("refresh_in_flight", f"{found} The segment is being written, or its export has failed.")
         if len({path.rpartition("/")[0] for path in paths}) > 1 or len(set(paths)) < len(paths):
             raise Stop(
                 "segment_mixed",
@@ -239,9 +370,9 @@ class _Landing:
         dated = [match for path in paths[:1] if (match := _DATED.fullmatch(path))]
         return [] if not dated else self._check_newest(dated[0], paths)
 
-    def _check_newest(self, listed: re.Match[str], paths: list[str]) -> list[SegmentFile]:
-        folder = []
-        for path, file in self._found.items():
+    def _check_newest(self, listed: re.Match[str], paths: list[str]) -> list[str]:
+        unlisted = []
+        for path in self._found:
             found = _DATED.fullmatch(path)
             if found is None or found["table"] != listed["table"]:
                 continue
@@ -251,62 +382,162 @@ class _Landing:
                     f"{found['table']}{found['refresh']} is newer than what model.json lists ({listed['refresh']})."
                     " The segment is being written, or its export has failed.",
                 )
-            if found["refresh"] == listed["refresh"] and path not in paths and _PLAIN_FILE.fullmatch(found["file"]):
-                folder.append(file)
-        return folder
+            if found["refresh"] == listed["refresh"] and path not in paths and folders.segment_of(path):
+                unlisted.append(path)
+        return unlisted
 
-    def _partition(self, listed: Listed, file: SegmentFile, columns: tuple[Column, ...]) -> tuple[Partition, bool]:
-        """Return how to read a file, and whether it begins with a header that model.json does not mention."""
-        if file.path.lower().endswith(".parquet"):
-            return Partition(file, "parquet"), False
-        if listed.has_header:
-            return Partition(file, "csv", listed.delimiter, has_header=True, quoted=listed.quoted), False
-        head = read_head(self._files, file, listed.delimiter, quoted=listed.quoted)
-        names = [column.name.lower() for column in columns]
-        recognized = head is not None and [name.lower() for name in head.names] == names
-        return Partition(file, "csv", listed.delimiter, has_header=recognized, quoted=listed.quoted), recognized
+    def _not_listed(self, table: _Table, paths: list[str], reading: Reading) -> list[LeftOut]:
+        """Return the data beside a table's files that belongs to no table."""
+        beside = {path.rpartition("/")[0] for path in paths}
+        if not beside:
+            return []
+        listed = {
+            _place(str(location), other)[1]
+            for other in self._tables.values()
+            if other.root == table.root
+            for location in _locations(other.entity)
+        }
+        return [
+            LeftOut(path, Why.IGNORED if _ignored(path, table, reading) else Why.UNLISTED)
+            for path in self._found
+            if path.rpartition("/")[0] in beside
+            and path not in listed
+            and folders.segment_of(path.removeprefix(self._prefix))
+        ]
 
 
-def _plain_refresh(files: SegmentFiles, name: str, found: list[SegmentFile], known: Collection[str]) -> Refresh:
-    """Return the refresh of files that describe themselves: CSV with a header, or Parquet."""
-    partitions: list[Partition] = []
-    columns: tuple[Column, ...] | None = None
-    for file in found:
-        if file.size_bytes == 0:
-            continue
-        if file.path.lower().endswith(".parquet"):
-            partition, of_file = Partition(file, "parquet"), parquet_columns(files, file)
-        else:
-            partition, of_file = _with_header(files, file, known)
-        if columns is not None and [column.name for column in of_file] != [column.name for column in columns]:
+def _locations(entity: dict[str, Any]) -> list[str]:
+    partitions = entity.get("partitions")
+    found = (entry.get("location") for entry in partitions or () if isinstance(entry, dict))
+    return [location for location in found if isinstance(location, str) and not _FOREIGN.match(location)]
+
+
+_FOREIGN = re.compile(r"(?!https?:|abfss?:|wasbs?:)[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def _place(location: str, table: _Table) -> tuple[str | None, str]:
+    """Return the container of a location, None if it is that of model.json, and the path within.
+
+    Its host is not looked at, so that a copy of an account can be read. Raises `Stop` ("partition_foreign").
+    """
+    if foreign := _FOREIGN.match(location):
+        raise _foreign(table, f"{foreign[0]}//")
+    url = urlsplit(location)
+    path = unquote(url.path)
+    if not url.scheme:
+        return None, table.root + path
+    if "@" in url.netloc:  # abfss://<container>@<account>.dfs.core.windows.net/<path>
+        return url.netloc.partition("@")[0], path.lstrip("/")
+    container, _, rest = path.lstrip("/").partition("/")
+    return container, rest
+
+
+def _foreign(table: _Table, where: str) -> Stop:
+    return Stop(
+        "partition_foreign",
+        f"Expected {table.model.path} to list files of this container; it lists files of {where} for"
+        f" {table.entity['name']}. Copy them here and list those, or point the app at the other container.",
+    )
+
+
+def _ignored(path: str, table: _Table, reading: Reading) -> bool:
+    return folders.is_ignored(path.removeprefix(table.root), reading.ignore)
+
+
+def _as_listed(
+    files: SegmentFiles, model: SegmentFile, entry: Listed, file: SegmentFile, columns: Sequence[Column]
+) -> tuple[Partition, list[str]]:
+    """Return how to read a file of a table, and warnings: most of all of a header that model.json does not mention."""
+    codec = codec_of(entry.encoding)
+    if codec is None:
+        raise _unreadable(model, f"it states the encoding {entry.encoding!r} for {file.path}, which is not known")
+    head = read_head(files, file, delimiter=entry.delimiter, quoted=entry.quoted, encoding=codec)
+    if _is_parquet(file, head):
+        return _parquet(files, file, ())[0], []
+    if head.format not in (Format.CSV, Format.EMPTY):
+        raise refuse_format(file, head)
+    names = tuple(column.name for column in columns)
+    found = [name.lower() for name in head.names]
+    partition = replace(_csv(file, head, names), has_header=False)
+    if found == [name.lower() for name in names]:
+        unannounced = f"{file.path} begins with the column names although model.json does not say so."
+        return replace(partition, has_header=True), [] if entry.has_header else [unannounced]
+    if entry.has_header and head.format is Format.CSV:
+        if sorted(found) != sorted(name.lower() for name in names):
+            # What was found is not shown: it may be personal data.
             raise Stop(
-                "columns_differ",
-                f"Expected {file.path} to have the columns of {partitions[0].file.path}; it has others."
-                " Keep files of one kind in a folder, or export one of the files by its own path.",
+                "header_differs",
+                f"Expected the first row of {file.path} to hold the segment's {len(names)} column names; it does not."
+                " Export the segment again, or correct columnHeaders in model.json.",
             )
-        columns = columns or of_file
-        partitions.append(partition)
-    return _refresh(name, max(file.modified for file in found), columns or (), partitions, [])
+        partition = replace(partition, has_header=True, columns=head.names)
+    return partition, []
 
 
-def _with_header(
-    files: SegmentFiles, file: SegmentFile, known: Collection[str]
-) -> tuple[Partition, tuple[Column, ...]]:
-    head = read_head(files, file)
-    if head is None or not is_header(head.names, known):
+def _described(
+    files: SegmentFiles, file: SegmentFile, keys: tuple[tuple[str, str], ...], reading: Reading
+) -> tuple[Partition, tuple[Column, ...]] | None:
+    """Return how to read a file that describes itself, and its columns; None if it holds nothing."""
+    codec = None if reading.encoding is None else codec_of(reading.encoding)
+    if reading.encoding is not None and codec is None:
+        raise Stop(
+            "encoding_unknown",
+            f"Expected encoding of the export to be the name of one, such as windows-1252; found {reading.encoding!r}.",
+        )
+    head = read_head(files, file, encoding=codec)
+    if _is_parquet(file, head):
+        return _parquet(files, file, keys)
+    if head.format is Format.EMPTY:
+        return None
+    if head.format is not Format.CSV:
+        raise refuse_format(file, head)
+    if not is_header(head.names, reading.known):
         # What was found is not shown: without a header it is personal data.
         raise Stop(
             "header_missing",
-            f"Expected the first row of {file.path} to hold column names (each needs a letter and no @, and one has to"
-            " be a usual name such as Email, or one of the data matching); it does not. Add a header row, or a"
-            " model.json that names the columns.",
+            f"Expected the first row of {file.path} to hold column names (one has to be a usual name such as Email, or"
+            " one of the data matching, and none an e-mail address); it does not. Add a header row, or a model.json"
+            " that names the columns.",
         )
-    columns = tuple(Column(name, "string") for name in head.names)
-    return Partition(file, "csv", head.delimiter, has_header=True), columns
+    return _csv(file, head, head.names, keys), tuple(Column(name, "string") for name in head.names)
+
+
+def _is_parquet(file: SegmentFile, head: Head) -> bool:
+    """Whether to read a file as Parquet: by its bytes or, so that a damaged one is called that, by its name."""
+    unclear = head.format in (Format.CSV, Format.EMPTY, Format.BINARY)
+    return head.format is Format.PARQUET or (unclear and folders.is_named_parquet(file.path))
+
+
+def _csv(file: SegmentFile, head: Head, names: tuple[str, ...], keys: tuple[tuple[str, str], ...] = ()) -> Partition:
+    return Partition(
+        file,
+        "csv",
+        names,
+        keys,
+        delimiter=head.delimiter,
+        encoding=head.encoding,
+        has_header=True,
+        separator_line=head.separator_line,
+        quoted=head.quoted,
+        looks_like=head.looks_like,
+    )
+
+
+def _parquet(
+    files: SegmentFiles, file: SegmentFile, keys: tuple[tuple[str, str], ...]
+) -> tuple[Partition, tuple[Column, ...]]:
+    columns = parquet_columns(files, file)
+    return Partition(file, "parquet", tuple(column.name for column in columns), keys), columns
 
 
 def _refresh(
-    name: str, refreshed_at: float, columns: Sequence[Column], partitions: Sequence[Partition], warnings: Sequence[str]
+    name: str,
+    layout: Layout,
+    refreshed_at: float,
+    columns: Sequence[Column],
+    partitions: Sequence[Partition],
+    left_out: Sequence[LeftOut],
+    warnings: Sequence[str],
 ) -> Refresh:
     if len(columns) > MAX_COLUMNS:
         raise Stop(
@@ -315,24 +546,72 @@ def _refresh(
     fingerprint = hashlib.sha256()
     for file in sorted((partition.file for partition in partitions), key=lambda file: file.path):
         fingerprint.update(orjson.dumps([file.path, file.etag, file.size_bytes]))
-    return Refresh(name, refreshed_at, tuple(columns), tuple(partitions), fingerprint.hexdigest(), tuple(warnings))
+    return Refresh(
+        name,
+        refreshed_at,
+        tuple(columns),
+        tuple(partitions),
+        fingerprint.hexdigest(),
+        layout,
+        tuple(left_out),
+        tuple(warnings),
+    )
 
 
-def _check_quiet(files: Iterable[SegmentFile], now: float, quiet_s: float) -> None:
-    quiet_from = max((file.modified for file in files), default=0.0) + quiet_s
-    if now < quiet_from:
-        raise NotReady(
-            "refresh_in_flight",
-            f"Files of the segment were modified within the last {quiet_s:g} seconds; it may not be complete yet.",
-            retry_after_s=quiet_from - now,
+def _info(refresh: Refresh, files: Sequence[SegmentFile]) -> SegmentInfo:
+    size_bytes = sum(file.size_bytes for file in files)
+    return SegmentInfo(refresh.segment, refresh.layout, refresh.refreshed_at, len(files), size_bytes, refresh.columns)
+
+
+def _readable(file: SegmentFile) -> SegmentFile:
+    if file.archived:
+        raise Stop(
+            "file_archived",
+            f"{file.path} is in the archive tier, where nobody can read it. Move it to the hot or cool tier, which"
+            " takes hours, or export the segment again.",
         )
+    return file
+
+
+def _refuse_unreadable(folder: str, contents: Contents) -> None:
+    """Refuse a folder that holds files of which none is read."""
+    unread = [left for left in contents.left_out if left.why is not Why.EMPTY]
+    if unread:
+        raise Stop(
+            "format_unsupported",
+            f"Expected {folder} to hold CSV or Parquet files; none of its {len(unread)} files is read (first:"
+            f" {unread[0].path}, {unread[0].why.words}). Unpack archives, and save spreadsheets as CSV UTF-8.",
+        )
+
+
+def _half_as_large(contents: Contents) -> Iterable[str]:
+    size_bytes, before_bytes = (sum(file.size_bytes for file in group) for group in (contents.data, contents.before))
+    if 2 * size_bytes < before_bytes:
+        yield (
+            f"{contents.data[0].path} is the newest and less than half as large as {contents.before[0].path} before it."
+            " If it holds only changes, set files of the export to all."
+        )
+
+
+def _of_left_out(name: str, left_out: Sequence[LeftOut]) -> Iterable[str]:
+    by_reason: dict[Why, list[str]] = defaultdict(list)
+    for left in left_out:
+        by_reason[left.why].append(left.path)
+    for why, paths in by_reason.items():
+        if why.warns:
+            yield (
+                f"Files of {name} that are not read: {len(paths)}, {why.words} (first: {paths[0]}). If they are no part"
+                " of it, name them in ignore of the export."
+            )
+        elif why is not Why.EMPTY:
+            yield f"Files of {name} that are not read, as the export says: {len(paths)}, {why.words}."
 
 
 def _unreadable(model: SegmentFile, why: str) -> Stop:
     return Stop(
         "model_unreadable",
         f"Expected {model.path} to be a Common Data Model description of tables, but {why}. Run the export in Customer"
-        " Insights again.",
+        " Insights again, or correct the file.",
     )
 
 

@@ -113,7 +113,8 @@ def case_of(seed: int) -> Case:
         partition=Partition(
             SegmentFile("file", len(data), "etag-1", 0.0),
             "parquet" if kind == "parquet" else "csv",
-            delimiter,
+            tuple(column.name for column in columns),
+            delimiter=delimiter,
             has_header=has_header and kind != "parquet",
             quoted=chance.random() < 0.9,
         ),

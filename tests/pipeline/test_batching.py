@@ -24,8 +24,8 @@ from exporter.errors import Stop
 from exporter.pipeline.batching import HEARTBEAT_ROWS, Task, plan_batches
 from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
-from exporter.source.segments import Refresh, find_refresh
-from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
+from exporter.source.segments import Reading, Refresh, Segments
+from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
     ADDRESSES,
@@ -278,7 +278,7 @@ def test_a_file_that_was_replaced_while_it_is_read_ends_the_plan() -> None:
     clock = FakeClock()
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     landing.write("people/1.csv", csv_file(people(5)))
-    refresh = find_refresh(landing, "", "people", START, 0)
+    refresh = Segments(landing, "").refresh("people", Reading())
     landing.write("people/1.csv", csv_file(people(6)))
     task = Task(refreshes=[refresh], mapping=MAPPING, envelope=AROUND, secret="", size=ROOMY)
     with pytest.raises(Changed):
@@ -333,7 +333,7 @@ def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
     clock = FakeClock()
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     landing.write("people/1.csv", csv_file([("p1@x.org",)], ("EMail",)))
-    odd = replace(find_refresh(landing, "", "people", START, 0), warnings=("A file is empty.",))
+    odd = replace(Segments(landing, "").refresh("people", Reading()), warnings=("A file is empty.",))
     planned = plan_batches(task_of(odd, odd), landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
     assert planned.warnings == ("A file is empty.",)
 
@@ -344,12 +344,12 @@ def beats(*rows_of_files: int) -> list[int]:
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     for number, count in enumerate(rows_of_files):
         landing.write(f"people/{number}.csv", csv_file([(f"p{n}@x.org",) for n in range(count)], ("EMail",)))
-    refresh = find_refresh(landing, "", "people", START, 0)
+    refresh = Segments(landing, "").refresh("people", Reading())
     opened: list[int] = []
     found: list[int] = []
     original = landing.open
 
-    def open_file(file: object) -> object:
+    def open_file(file: object, buffer_bytes: int = 0) -> object:
         opened.append(1)
         return original(file)  # type: ignore[arg-type]  # passed on
 

@@ -26,4 +26,4 @@ def matched(mapping: Mapping = MAPPING) -> Matched:
 def contact(**values: str) -> Contact | Reason:
     row = ROW | values
     rules = matched()
-    return contact_of([row.get(COLUMNS[place].name, "") for place in rules.wanted], rules)
+    return contact_of([row.get(name, "") for name in rules.wanted], rules)

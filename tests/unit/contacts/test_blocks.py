@@ -38,7 +38,7 @@ NAMES = [column.name for column in COLUMNS]
 
 
 def texts(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:
-    return [tuple(row.get(NAMES[place], "") for place in matched().wanted) for row in rows]
+    return [tuple(row.get(name, "") for name in matched().wanted) for row in rows]
 
 
 def told(rows: Rows, max_text_bytes: int = 400_000) -> tuple[object, ...]:

@@ -20,27 +20,31 @@ from tests.unit.contacts.columns import COLUMNS
 def test_rows_are_labeled_by_the_customer_ids_where_a_segment_has_them() -> None:
     columns = [Column(name, "string") for name in ("PreviousCustomerId", "EMail", "CustomerId")]
     found = match_columns(Mapping("EMail"), columns)
-    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 2, 0), 1, 2)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == (
+        ("EMail", "CustomerId", "PreviousCustomerId"),
+        1,
+        2,
+    )
     found = match_columns(Mapping("EMail"), COLUMNS)
     assert (found.customer_id, found.previous_customer_id) == (None, None)
     found = match_columns(Mapping("EMail", customer_id=None, previous_customer_id="Id"), COLUMNS)
-    assert (found.wanted, found.customer_id, found.previous_customer_id) == ((1, 0), None, 1)
+    assert (found.wanted, found.customer_id, found.previous_customer_id) == (("EMail", "Id"), None, 1)
 
 
 def test_a_column_in_another_case_is_found_with_a_warning() -> None:
     found = match_columns(Mapping("email"), COLUMNS)
-    assert found.wanted == (1,)
+    assert found.wanted == ("EMail",)
     assert found.warnings == ("The column email was found as EMail.",)
 
 
 def test_the_exact_spelling_wins() -> None:
     columns = [Column("EMAIL", "string"), Column("EMail", "string")]
-    assert match_columns(Mapping("EMail"), columns).wanted == (1,)
+    assert match_columns(Mapping("EMail"), columns).wanted == ("EMail",)
 
 
 def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
     mapping = Mapping("EMail", first_name="First", fields=(FieldMapping("First", 1), FieldMapping("EMail", 2)))
-    assert match_columns(mapping, COLUMNS).wanted == (1, 2)
+    assert match_columns(mapping, COLUMNS).wanted == ("EMail", "First")
 
 
 @pytest.mark.parametrize(

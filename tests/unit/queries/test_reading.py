@@ -11,7 +11,7 @@ import pytest
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import Mapping
 from exporter.errors import Stop
-from exporter.queries.reading import newest, read_all
+from exporter.queries.reading import look, read_all
 from exporter.source.files import SegmentFile
 from tests.builders import people, write_segment
 from tests.fakes import Fakes, make_fakes
@@ -29,10 +29,10 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
 def test_an_answer_is_waited_for_200_seconds(
     fakes: Fakes, takes_s: float, *, in_time: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh = newest(fakes.services, "people")
+    refresh = look(fakes.services, "people")
     original = fakes.segments.open
 
-    def slow(file: SegmentFile) -> BinaryIO:
+    def slow(file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
         fakes.clock.sleep(takes_s)
         return original(file)
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from exporter.errors import NotReady, Stop
-from exporter.source.segments import Refresh, find_refresh
+from exporter.source.segments import Reading, Refresh, Segments
 from sandbox.segment import EXPORT, INSTANCE, Segment
 from tests.fakes import FakeClock, FakeSegmentFiles
 
 PREFIX = f"{INSTANCE}/{EXPORT}"
 MODEL = f"{PREFIX}/model.json"
+CONTAINER = FakeSegmentFiles.container
 TABLE = "NewsletterSubscribers"
 FOLDER = f"{PREFIX}/{TABLE}/2026/11/18/0415"
 REFRESHED = datetime(2026, 11, 18, 4, 15, tzinfo=UTC)
@@ -41,20 +42,23 @@ class Landing:
         entity = {
             "name": "T",
             "attributes": [{"name": "Id", "dataType": "string"}, {"name": "EMail"}],
-            "partitions": [{"location": f"https://x.blob.core.windows.net/landing/{PREFIX}/T/T_1.csv"}],
+            "partitions": [{"location": f"https://x.blob.core.windows.net/{CONTAINER}/{PREFIX}/T/T_1.csv"}],
         }
         self.write(path, json.dumps({"entities": [entity | changes]}))
 
-    def find(self, name: str = TABLE, *, prefix: str = "", quiet_s: float = 0) -> Refresh:
-        return find_refresh(self.files, prefix, name, self.clock.now(), quiet_s)
+    def segments(self, prefix: str = "") -> Segments:
+        return Segments(self.files, prefix)
 
-    def stop(self, name: str = TABLE, *, prefix: str = "") -> Stop:
+    def find(self, name: str = TABLE, *, prefix: str = "", **reading: Any) -> Refresh:
+        return self.segments(prefix).refresh(name, Reading(**reading))
+
+    def stop(self, name: str = TABLE, *, prefix: str = "", **reading: Any) -> Stop:
         with pytest.raises(Stop) as caught:
-            self.find(name, prefix=prefix)
+            self.find(name, prefix=prefix, **reading)
         return caught.value
 
-    def not_ready(self, name: str = TABLE, *, quiet_s: float = 0) -> NotReady:
+    def not_ready(self, name: str = TABLE, **reading: Any) -> NotReady:
         with pytest.raises(NotReady) as caught:
-            self.find(name, quiet_s=quiet_s)
+            self.find(name, **reading)
         assert caught.value.code == "refresh_in_flight"
         return caught.value

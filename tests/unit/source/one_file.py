@@ -13,7 +13,7 @@ from exporter.source import heads, readers, text
 from exporter.source.files import Listing, SegmentFile
 from exporter.source.formats import csv_blocks, csv_records
 from exporter.source.readers import Partition, read_rows
-from exporter.source.rows import Column, Row, rows_at
+from exporter.source.rows import Row, rows_at
 
 SMALL_ROW_BYTES = 200
 
@@ -40,11 +40,11 @@ def rows(
     data: bytes, column_count: int, *, delimiter: str = ",", quoted: bool = True, wanted: Sequence[int] | None = None
 ) -> list[Row]:
     """Read a file as the service does, and return its rows one by one."""
-    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", delimiter, quoted=quoted)
-    columns = [Column(str(number), "string") for number in range(column_count)]
+    names = tuple(str(number) for number in range(column_count))
+    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", names, delimiter=delimiter, quoted=quoted)
     found: list[Row] = []
     chosen = list(range(column_count)) if wanted is None else wanted
-    for block in read_rows(OneFile(data), partition, columns, chosen):
+    for block in read_rows(OneFile(data), partition, [names[place] for place in chosen]):
         count = len(block) if isinstance(block, list) else block.num_rows
         found += rows_at(block, list(range(count)), list(range(len(chosen))))
     return found

@@ -21,7 +21,8 @@ from tests.unit.source.landing import MODEL, PREFIX, REFRESHED, Landing
 def test_whether_there_is_a_header_row_is_what_model_json_says(
     landing: Landing, settings: dict[str, Any], *, has_header: bool
 ) -> None:
-    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    header = "Id,EMail\n" if has_header else ""
+    landing.write(f"{PREFIX}/T/T_1.csv", f"{header}1,a@example.com\n")
     landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
     (partition,) = landing.find("T").partitions
     assert (partition.has_header, partition.delimiter, partition.quoted) == (has_header, ",", True)
@@ -32,7 +33,31 @@ def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) ->
     settings = {"delimiter": ";", "quoteStyle": "QuoteStyle.None", "encoding": "ASCII"}
     landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
     (partition,) = landing.find("T").partitions
-    assert (partition.delimiter, partition.quoted) == (";", False)
+    assert (partition.delimiter, partition.quoted, partition.encoding) == (";", False, "ascii")
+
+
+@pytest.mark.parametrize("name", ["windows-1252", "Windows1252", "ISO-8859-15", "utf-16"])
+def test_the_encoding_is_the_one_that_model_json_states(landing: Landing, name: str) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,J\u00f6rg\n".encode(name))
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": name}}])
+    (partition,) = landing.find("T").partitions
+    blocks = read_rows(landing.files, partition, ["EMail"])
+    assert [row for block in blocks for row in block.column(0).to_pylist()] == ["J\u00f6rg"]
+
+
+def test_an_encoding_that_is_not_known_is_named(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "klingon"}}])
+    assert "states the encoding 'klingon'" in landing.stop("T").message
+
+
+@pytest.mark.parametrize("locations", [[None], ["T/T_1.csv", None]])
+def test_a_table_whose_rows_are_nowhere_is_refused(landing: Landing, locations: list[str | None]) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.model(partitions=[{"location": location} for location in locations])
+    error = landing.stop("T")
+    assert error.code == "partition_without_location"
+    assert f"lists 1 of {len(locations)} files of T without a location" in error.message
 
 
 @pytest.mark.parametrize(
@@ -40,14 +65,13 @@ def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) ->
     [
         {"attributes": [1]},
         {"attributes": None},
-        {"partitions": [{}]},
         {"partitions": ["x"]},
         {"partitions": [{"location": "T/T_1.csv", "refreshTime": "yesterday"}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": "perhaps"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": "||"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": 7}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": '"'}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "windows-1252"}}]},
+        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "klingon"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": 3}]},
     ],
 )

@@ -20,7 +20,6 @@ from exporter.source import text as source_text
 from exporter.source.files import SegmentFile
 from exporter.source.heads import read_head
 from exporter.source.readers import Partition, read_rows
-from exporter.source.rows import Column
 from tests.unit.source.one_file import OneFile, rows
 
 TABLE = b"1,J\xc3\xbcrgen\n2,Zo\xc3\xab\n"
@@ -28,9 +27,8 @@ READ = [("1", "J\u00fcrgen"), ("2", "Zo\u00eb")]
 
 
 def read_with_header(data: bytes) -> list[object]:
-    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", has_header=True)
-    columns = [Column("Id", "string"), Column("Name", "string")]
-    return list(read_rows(OneFile(data), partition, columns, [0, 1]))
+    partition = Partition(SegmentFile("s.csv", len(data), "e", 0.0), "csv", ("Id", "Name"), has_header=True)
+    return list(read_rows(OneFile(data), partition, ["Id", "Name"]))
 
 
 @pytest.mark.parametrize(
@@ -186,15 +184,15 @@ def test_memory_stays_bounded_whatever_a_file_holds(
     *, text: bytes, has_header: bool, peak_memory: Callable[[], int]
 ) -> None:
     file = SegmentFile("s.csv", SEGMENT_BYTES, "e", 0.0)
-    partition = Partition(file, "csv", has_header=has_header)
+    partition = Partition(file, "csv", ("a",), has_header=has_header)
     with contextlib.suppress(Stop):
-        for _ in read_rows(Endless(text), partition, [Column("a", "string")], [0]):
+        for _ in read_rows(Endless(text), partition, ["a"]):
             pass
     read_head(Endless(text), file)
     assert peak_memory() < 32 << 20
 
 
 def test_a_line_that_never_ends_is_one_row_that_is_too_large() -> None:
-    partition = Partition(SegmentFile("s.csv", SEGMENT_BYTES, "e", 0.0), "csv")
-    blocks = read_rows(Endless(b"x"), partition, [Column("a", "string")], [0])
+    partition = Partition(SegmentFile("s.csv", SEGMENT_BYTES, "e", 0.0), "csv", ("a",))
+    blocks = read_rows(Endless(b"x"), partition, ["a"])
     assert [row for block in blocks for row in block] == [Reason.ROW_TOO_LARGE]

@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.rows import Column
-from exporter.source.segments import Refresh, find_refresh, list_segments
+from exporter.source.segments import Refresh, SegmentInfo, Segments
 from sandbox.segment import COLUMNS
 from tests.fakes import START
 from tests.unit.source.landing import FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
+
+
+def listed(landing: Landing, prefix: str = "") -> list[SegmentInfo]:
+    segments = Segments(landing.files, prefix)
+    return [segments.info(name) for name in segments.names()]
 
 
 def paths(refresh: Refresh) -> list[str]:
@@ -232,13 +237,13 @@ def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(
     error = landing.stop("people.csv")
     assert error.code == "header_missing"
     assert not {"example.com", "Jane", "Berlin"} & set(re.split("[ ,@]", error.message))
-    assert [segment.columns for segment in list_segments(landing.files, "")] == [()]
+    assert [segment.columns for segment in listed(landing, "")] == [()]
 
 
 def test_names_that_the_caller_expects_tell_a_header(landing: Landing) -> None:
     landing.write("people.csv", "Correo,Nombre\njane@example.com,Jane\n")
     assert landing.stop("people.csv").code == "header_missing"
-    refresh = find_refresh(landing.files, "", "people.csv", landing.clock.now(), 0, ("Correo",))
+    refresh = landing.find("people.csv", known=("Correo",))
     assert [column.name for column in refresh.columns] == ["Correo", "Nombre"]
 
 
@@ -276,7 +281,7 @@ def test_segments_are_listed_with_refresh_time_files_bytes_and_columns(landing: 
     landing.export()
     landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
     landing.write("damaged/1.csv", "1,jane@example.com\n")
-    tables, damaged, people = list_segments(landing.files, "")
+    tables, damaged, people = listed(landing, "")
     assert (tables.name, tables.refreshed_at, tables.files) == (f"{PREFIX}/{TABLE}", REFRESHED.timestamp(), 3)
     assert tables.size_bytes == sum(f.size_bytes for p, (f, _) in landing.files.files.items() if p.startswith(FOLDER))
     assert [column.name for column in tables.columns] == list(COLUMNS)
@@ -292,17 +297,17 @@ def test_a_file_that_is_replaced_during_the_listing_does_not_spoil_it(landing: L
 
     landing.write("people.csv", "Id\n")
     landing.files.open = lambda file, buffer_bytes=0: Replaced()  # type: ignore[method-assign]  # replaced since it was listed
-    assert [(segment.name, segment.columns) for segment in list_segments(landing.files, "")] == [("people.csv", ())]
+    assert [(segment.name, segment.columns) for segment in listed(landing, "")] == [("people.csv", ())]
 
 
 def test_the_files_of_a_described_export_are_no_segments_of_their_own(landing: Landing) -> None:
     landing.export()
-    assert [segment.name for segment in list_segments(landing.files, "")] == [f"{PREFIX}/{TABLE}"]
+    assert [segment.name for segment in listed(landing, "")] == [f"{PREFIX}/{TABLE}"]
 
 
 def test_names_are_relative_to_the_configured_folder(landing: Landing) -> None:
     landing.export()
-    assert [segment.name for segment in list_segments(landing.files, f"/{PREFIX}/")] == [TABLE]
+    assert [segment.name for segment in listed(landing, f"/{PREFIX}/")] == [TABLE]
 
 
 def test_the_fingerprint_changes_with_the_files_and_only_then(landing: Landing) -> None:
@@ -331,4 +336,4 @@ def test_whatever_the_files_are_called_the_answer_is_a_refresh_or_a_reason(
             landing.model(written, partitions=[{"location": location}])
     with contextlib.suppress(Stop, NotReady):
         assert all(path.startswith(prefix.strip("/")) for path in paths(landing.find(name, prefix=prefix)))
-    list_segments(landing.files, prefix)
+    listed(landing, prefix)

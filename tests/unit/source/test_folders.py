@@ -1,0 +1,233 @@
+"""What a folder holds, by names and sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import NotReady, Stop
+from exporter.source import folders
+from exporter.source.files import SegmentFile
+from exporter.source.folders import Why, contents, keys_of, segment_of
+
+
+def files(*names: str, size_bytes: int = 9) -> list[SegmentFile]:
+    """Return files below `list/`, each written a second after the one before."""
+    return [SegmentFile(f"list/{name}", size_bytes, name, float(second)) for second, name in enumerate(names)]
+
+
+def read(*names: str, **choice: Any) -> list[str]:
+    return [file.path.removeprefix("list/") for file in contents("list/", files(*names), **choice).data]
+
+
+def left_out(*names: str, **choice: Any) -> dict[str, Why]:
+    found = contents("list/", files(*names), **choice).left_out
+    return {left.path.removeprefix("list/"): left.why for left in found}
+
+
+# What is read, and what is not.
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv", "A.CSV", "a.tsv", "a.tab", "a.txt", "a.csv.gz", "part-00000", "part-00000.gz", "a.parquet",
+     "b.c000.snappy.parquet"],
+)  # fmt: skip
+def test_a_file_that_may_be_read_by_its_name_is_data(name: str) -> None:
+    assert (read(name), left_out(name)) == ([name], {})
+
+
+@pytest.mark.parametrize("name", ["a.csv.zip", "a.xlsx", "notes.pdf", "a.json", "a.orc", "part-0.snappy", "a.csv.bak"])
+def test_any_other_file_is_named(name: str) -> None:
+    assert left_out("a.csv", name) == {name: Why.OTHER_FORMAT}
+    assert read("a.csv", name) == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["_SUCCESS", ".part-0.crc", "a.csv.md5", "_committed_1", "manifest.json", "default.manifest.cdm.json", "model.json",
+     "_metadata/a.csv", ".Trash/a.csv", "country=FR/_SUCCESS"],
+)  # fmt: skip
+def test_what_writers_leave_beside_the_data_passes_without_a_word(name: str) -> None:
+    assert (read("a.csv", name), left_out("a.csv", name)) == (["a.csv"], {})
+
+
+def test_files_in_folders_of_partitions_are_read_and_those_in_other_folders_are_named() -> None:
+    names = ("a.csv", "country=FR/b.csv", "country=FR/day=1/c.csv", "_private=1/e.csv", "old/d.csv")
+    assert set(read(*names)) == set(names) - {"old/d.csv"}
+    assert left_out(*names) == {"old/d.csv": Why.SUBFOLDER}
+
+
+def test_an_empty_file_of_text_is_a_part_without_rows_and_an_empty_parquet_file_is_damage() -> None:
+    empty = files("a.csv", "b.parquet", size_bytes=0)
+    found = contents("list/", empty)
+    assert [file.path for file in found.data] == ["list/b.parquet"]
+    assert [(left.path, left.why) for left in found.left_out] == [("list/a.csv", Why.EMPTY)]
+
+
+def test_what_an_export_ignores_is_left_out_by_its_word() -> None:
+    names = ("a.csv", "old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv")
+    ignored = left_out(*names, ignore=("old.*", "*.pdf", "old/*"))
+    assert ignored == dict.fromkeys(("old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv"), Why.IGNORED)
+    assert left_out("Old.csv", ignore=("old.*",)) == {}
+
+
+def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
+    assert {why for why in Why if why.warns} == {Why.OTHER_FORMAT, Why.SUBFOLDER, Why.UNLISTED}
+
+
+# One data set, or one file a run.
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("Seg_20261125.csv", "Seg_20261126.csv"),
+        ("Seg 2026-11-25.csv", "Seg 2026-11-26.csv"),
+        ("Seg_2026_11_25.csv.gz", "Seg_2026_11_26.csv.gz"),
+        ("20261125T0415Z_Seg.csv", "20261125T1615Z_Seg.csv"),
+        ("Seg_2026-11-25 04-15-00.csv", "Seg_2026-11-25 04-15-01.csv"),
+        ("Demo_Churn_1613059542.csv", "Demo_Churn_1613145942.csv"),
+        ("Seg_1613059542000.csv", "Seg_1613145942000.csv"),
+        ("day=2026-11-25/part-0.csv", "day=2026-11-26/part-0.csv"),
+    ],
+)
+def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: str, newer: str) -> None:
+    for names in ((older, newer), (newer, older)):  # whichever was written last
+        with pytest.raises(Stop, match="differ only in a date or time") as caught:
+            contents("list/", files(*names))
+        assert caught.value.code == "files_ambiguous"
+        assert f"newest: list/{newer}, oldest: list/{older}" in caught.value.message
+        assert read(*names, which="newest") == [newer]
+        assert left_out(*names, which="newest") == {older: Why.OLDER}
+        assert read(*names, which="all") == [newer, older]
+    assert read(newer) == [newer]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("part-00000.csv", "part-00001.csv"),
+        ("people.csv", "more.csv"),
+        ("Seg_1.csv", "Seg_2.csv"),
+        ("A_20261125.csv", "B_20261126.csv"),
+        ("A_20261125.csv", "B_20261125.csv"),
+        ("Seg_99999999.csv", "Seg_20261399.csv"),  # no dates
+        ("part-0-tid-1613059542123456789.csv", "part-0-tid-1613059542123456790.csv"),
+    ],
+)
+def test_other_names_belong_together_and_the_newest_file_comes_first(names: tuple[str, ...]) -> None:
+    assert read(*names) == [*reversed(names)]
+    assert read(*names, which="newest") == [names[-1]]
+
+
+def test_all_parts_of_the_newest_date_are_the_newest() -> None:
+    names = [f"Seg_{day}_{part}.csv" for day in ("20261125", "20261126") for part in (1, 2)]
+    assert sorted(read(*names, which="newest")) == names[2:]
+    found = contents("list/", files(*names), which="newest")
+    assert sorted(file.path for file in found.before) == [f"list/{name}" for name in names[:2]]
+
+
+def test_files_of_one_moment_are_in_the_order_of_their_names() -> None:
+    alike = [SegmentFile(f"list/{name}.csv", 1, "e", 7.0) for name in "bca"]
+    assert [file.path for file in contents("list/", alike).data] == ["list/a.csv", "list/b.csv", "list/c.csv"]
+
+
+# Keys and names.
+
+
+def test_the_folders_of_partitions_are_columns() -> None:
+    assert keys_of("country=FR/city=S%C3%A8te/a.csv") == (("country", "FR"), ("city", "S\u00e8te"))
+    assert keys_of("country=__HIVE_DEFAULT_PARTITION__/a=b.csv") == (("country", ""),)
+    assert keys_of("a=b.csv") == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "segment"),
+    [
+        ("people.csv", "people.csv"),
+        ("people/a.csv", "people"),
+        ("lake/people/a.parquet", "lake/people"),
+        ("people/country=FR/day=1/a.csv", "people"),
+        ("people/a.csv.zip", "people"),
+        ("people/_temporary/0/task/part-0", "people"),
+        ("people/country=FR/_started_1", "people"),
+        ("people/_SUCCESS", None),
+        ("people/a.md", None),
+        ("_SUCCESS", None),
+        ("_temporary/0/part-0", None),
+        ("country=FR/a.csv", "country=FR/a.csv"),
+    ],
+)
+def test_a_file_belongs_to_the_folder_above_its_partitions(path: str, segment: str | None) -> None:
+    assert segment_of(path) == segment
+
+
+# What is no plain folder, or not complete.
+
+
+@pytest.mark.parametrize(
+    ("sign", "kind"),
+    [
+        ("lake/people/_delta_log/00000000000000000000.json", "a Delta table"),
+        ("lake/people/.hoodie/hoodie.properties", "a Hudi table"),
+        ("lake/people/metadata/00001-1a2b.metadata.json", "an Iceberg table"),
+    ],
+)
+def test_the_folder_of_a_table_format_is_refused_by_name(sign: str, kind: str) -> None:
+    roots = folders.tables([sign, "lake/other/a.csv", "lake/other/metadata/notes.json"])
+    assert roots == {"lake/people/": kind}
+    for folder in ("lake/people/", "lake/people/country=FR/", "lake/people/data/"):
+        with pytest.raises(Stop, match=f"lake/people/ is {kind}") as caught:
+            folders.check_no_table(folder, roots)
+        assert caught.value.code == "table_format"
+    for folder in ("lake/", "lake/other/", "lake/people2/"):
+        folders.check_no_table(folder, roots)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [["_temporary/0/part-0"], ["_started_1"], ["_started_1", "_started_2", "_committed_2"],
+     ["day=1/_started_1", "_committed_1"]],
+)  # fmt: skip
+def test_a_job_that_has_not_ended_is_waited_for(left: Sequence[str]) -> None:
+    with pytest.raises(NotReady, match="A job is writing below list/") as caught:
+        folders.check_finished("list/", ["list/a.csv", *(f"list/{name}" for name in left)])
+    assert caught.value.code == "refresh_in_flight"
+
+
+def test_a_job_that_has_ended_is_not_waited_for() -> None:
+    folders.check_finished("list/", ["list/_started_1", "list/_committed_1", "list/_SUCCESS", "list/a.csv"])
+
+
+def test_files_are_left_alone_for_the_quiet_time() -> None:
+    two = files("a.csv", "b.csv")  # written at 0 and 1
+    folders.check_quiet(two, 301.0, 300.0)
+    with pytest.raises(NotReady, match="within the last 300 seconds") as caught:
+        folders.check_quiet(two, 300.5, 300.0)
+    assert caught.value.retry_after_s == 0.5
+
+
+def test_a_marker_completes_the_files_that_are_not_newer() -> None:
+    early, late = files("a.csv", "_DONE")
+    folders.check_marker(late, late.path, [early])
+    folders.check_marker(early, early.path, [early])
+    for marker, found in ((None, "there is none"), (early, "list/_DONE is newer")):
+        with pytest.raises(NotReady, match=found):
+            folders.check_marker(marker, "list/a.csv", [early, late])
+
+
+@given(
+    st.lists(st.from_regex(r"\A(?:[a-z_.=/]|2026112[56]|\.csv){1,9}\Z"), unique=True),
+    st.sampled_from(["all", "newest"]),
+)
+def test_every_file_is_read_left_out_or_a_companion(names: list[str], which: Any) -> None:
+    found = contents("list/", files(*names), which=which)
+    told = [file.path for file in found.data] + [left.path for left in found.left_out]
+    assert len(told) == len(set(told))
+    silent = {f"list/{name}" for name in names} - set(told)
+    assert all(any(part.startswith(("_", ".")) for part in path.removeprefix("list/").split("/")) for path in silent)
