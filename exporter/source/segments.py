@@ -261,9 +261,9 @@ class _Landing:
             return Partition(file, "parquet"), False
         if listed.has_header:
             return Partition(file, "csv", listed.delimiter, has_header=True, quoted=listed.quoted), False
-        head = read_head(self._files, file, listed.delimiter, quoted=listed.quoted)
+        head = read_head(self._files, file, delimiter=listed.delimiter, quoted=listed.quoted)
         names = [column.name.lower() for column in columns]
-        recognized = head is not None and [name.lower() for name in head.names] == names
+        recognized = [name.lower() for name in head.names] == names
         return Partition(file, "csv", listed.delimiter, has_header=recognized, quoted=listed.quoted), recognized
 
 
@@ -293,7 +293,7 @@ def _with_header(
     files: SegmentFiles, file: SegmentFile, known: Collection[str]
 ) -> tuple[Partition, tuple[Column, ...]]:
     head = read_head(files, file)
-    if head is None or not is_header(head.names, known):
+    if not is_header(head.names, known):
         # What was found is not shown: without a header it is personal data.
         raise Stop(
             "header_missing",
