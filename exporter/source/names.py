@@ -28,6 +28,11 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
+def is_usual(name: str) -> bool:
+    """Return whether columns are usually named so."""
+    return plain_name(name) in _USUAL
+
+
 def is_header(row: Sequence[str], known: Collection[str]) -> bool:
     """Return whether a first row holds column names rather than somebody's data.
 

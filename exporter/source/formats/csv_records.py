@@ -1,6 +1,7 @@
 """Turn CSV text into rows: RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180), and how to treat deviations from it.
 
 - A line ends with LF, CRLF or CR; an empty line is not a row, nor is what is between CR and LF.
+- Blanks before a quoted field are dropped; if something else than a delimiter follows the quote, all of it is text.
 - A quote inside an unquoted field is text, as long as the row ends on the same line.
 - A row with misplaced quotes costs only its first line: reading continues at the next line, so that a forgotten quote
   cannot swallow the rows that follow.
@@ -18,7 +19,6 @@ from exporter.reasons import Reason
 MAX_ROW_BYTES = 4 << 20  # a contact has at most 399,999 bytes; the rest is room for columns that are not sent
 WINDOW_BYTES = MAX_ROW_BYTES + 2  # a row and the first bytes of what follows it
 _NEAR_BYTES = 4_096
-_QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 CsvRecord = list[bytes] | Reason
@@ -29,10 +29,13 @@ class Syntax:
     """How the records and fields of a CSV file are separated."""
 
     def __init__(self, delimiter: str, *, quoted: bool) -> None:
-        """`quoted`: whether a quote at the beginning of a field has a meaning."""
+        """`quoted`: whether a quote at the beginning of a field, or after blanks there, has a meaning."""
         self.delimiter = delimiter.encode()
         self.quoted = quoted
-        self._quoted_field = re.compile(rb'"([^"]*+(?:""[^"]*+)*+)"')
+        ends = b"[\r\n" + re.escape(self.delimiter) + b"]"
+        after_blanks = b"" if delimiter == " " else rb'| ++"[^"]*+(?:""[^"]*+)*+(?:\Z|"(?=\Z|' + ends + b"))"
+        self._opening = re.compile(b'"' + after_blanks)
+        self._quoted_field = re.compile(rb' *+"([^"]*+(?:""[^"]*+)*+)"')
         self._plain_field = re.compile(rb"[^\r\n" + re.escape(self.delimiter) + rb"]*+")
 
     def records(self, data: bytes, *, final: bool) -> Iterator[tuple[CsvRecord, int, int]]:
@@ -79,7 +82,7 @@ class Syntax:
         position = start
         quote_in_text = False
         while True:
-            quoted = self.quoted and position < limit and data[position] == _QUOTE
+            quoted = self.quoted and self._opening.match(data, position, limit) is not None
             field = (self._quoted_field if quoted else self._plain_field).match(data, position, limit)
             if field is None:
                 return Reason.UNCLOSED_QUOTE, limit

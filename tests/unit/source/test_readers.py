@@ -134,9 +134,6 @@ def test_the_delimiter_is_the_one_that_splits_the_header(data: bytes, names: tup
     assert (head.names, head.delimiter) == (names, delimiter)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xff\n"])
-def test_there_is_no_head_where_nothing_can_be_read(data: bytes) -> None:
-    assert read_head(OneFile(data), SegmentFile("s", len(data), "e", 0.0)) is None
 
 
 SEGMENT_BYTES = 96 << 20
