@@ -110,14 +110,6 @@ def test_a_file_without_rows_has_none(data: bytes) -> None:
     assert [block for block in read_with_header(data) if block] == []
 
 
-@pytest.mark.parametrize("first", [b"1,Jane", b"Name,Id", b"Id", b'"Id"x,Name', b"\xff,Name"])
-def test_another_first_row_than_the_column_names_is_refused_without_showing_it(first: bytes) -> None:
-    with pytest.raises(Stop) as caught:
-        read_with_header(first + b"\n2,b\n")
-    assert caught.value.code == "header_differs"
-    assert "Jane" not in caught.value.message
-
-
 @pytest.mark.parametrize(
     ("data", "names", "delimiter"),
     [
@@ -132,8 +124,6 @@ def test_the_delimiter_is_the_one_that_splits_the_header(data: bytes, names: tup
     head = read_head(OneFile(data), SegmentFile("s", len(data), "e", 0.0))
     assert head is not None
     assert (head.names, head.delimiter) == (names, delimiter)
-
-
 
 
 SEGMENT_BYTES = 96 << 20

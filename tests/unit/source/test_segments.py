@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,16 +18,29 @@ from hypothesis import strategies as st
 
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
+from exporter.source.folders import LeftOut, Why
 from exporter.source.rows import Column
-from exporter.source.segments import Refresh, SegmentInfo, Segments
+from exporter.source.segments import Layout, Refresh, SegmentInfo, Segments
 from sandbox.segment import COLUMNS
 from tests.fakes import START
-from tests.unit.source.landing import FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
+from tests.unit.source.landing import CONTAINER, FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
 
 
 def listed(landing: Landing, prefix: str = "") -> list[SegmentInfo]:
     segments = Segments(landing.files, prefix)
     return [segments.info(name) for name in segments.names()]
+
+
+def missing(refresh: Refresh, *names: str) -> Stop:
+    with pytest.raises(Stop) as caught:
+        refresh.check_columns(names)
+    return caught.value
+
+
+def parquet(**columns: list[object]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
 
 
 def paths(refresh: Refresh) -> list[str]:
@@ -118,10 +134,31 @@ def test_column_names_in_the_first_row_that_nobody_announced_are_skipped_with_a_
     assert "begins with the column names although model.json does not say so" in warning
 
 
-def test_parquet_is_told_by_its_name(landing: Landing) -> None:
-    landing.write(f"{PREFIX}/T/T_1.parquet", "PAR1")
-    landing.model(partitions=[{"location": "T/T_1.parquet"}])
-    assert landing.find("T").partitions[0].format == "parquet"
+@pytest.mark.parametrize("name", ["T_1.parquet", "T_1.csv", "T_1"])
+def test_parquet_is_told_by_its_bytes(landing: Landing, name: str) -> None:
+    landing.write(f"{PREFIX}/T/{name}", parquet(EMail=["a@example.com"], Id=[1]))
+    landing.model(partitions=[{"location": f"T/{name}"}])
+    (partition,) = landing.find("T").partitions
+    assert (partition.format, partition.columns) == ("parquet", ("EMail", "Id"))
+
+
+def test_a_first_row_with_the_column_names_in_another_order_says_where_each_column_is(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "email,ID\na@example.com,1\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": True}}])
+    refresh = landing.find("T")
+    assert (refresh.partitions[0].columns, [column.name for column in refresh.columns]) == (
+        ("email", "ID"),
+        ["Id", "EMail"],
+    )
+
+
+@pytest.mark.parametrize("first", ["1,jane@example.com", "Jane,Doe", "Id", '"Id"x,EMail', "Id,Mail"])
+def test_another_first_row_than_the_announced_one_is_refused_without_showing_it(landing: Landing, first: str) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", f"{first}\n2,b@example.com\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": True}}])
+    error = landing.stop("T")
+    assert error.code == "header_differs"
+    assert not {"example.com", "Jane"} & set(re.split("[ ,@]", error.message))
 
 
 @pytest.mark.parametrize(
@@ -216,28 +253,224 @@ def test_a_truncated_parquet_file_is_refused_by_name(landing: Landing) -> None:
     assert (error.code, "people/1.parquet" in error.message) == ("parquet_damaged", True)
 
 
-def test_files_with_different_columns_are_refused(landing: Landing) -> None:
-    landing.write("people/1.csv", "Id,EMail\n")
-    landing.write("people/2.csv", "Id,Email\n")
-    assert landing.stop("people").code == "columns_differ"
+def test_files_are_read_by_the_names_of_their_columns(landing: Landing) -> None:
+    landing.write("people/1.csv", "Email,City\n")
+    landing.clock.sleep(1)
+    landing.write("people/2.csv", "Id,EMail\n")
+    refresh = landing.find("people")
+    assert [column.name for column in refresh.columns] == ["Id", "EMail", "City"]
+    refresh.check_columns(["EMail"])
+    error = missing(refresh, "EMail", "City")
+    assert (error.code, "column City; people/2.csv has none" in error.message) == ("column_missing_in_file", True)
 
 
-def test_the_name_of_a_column_has_at_most_128_characters(landing: Landing) -> None:
-    landing.write("people.csv", f"Email,{'x' * 128}\n")
-    assert [len(column.name) for column in landing.find("people.csv").columns] == [5, 128]
-    landing.write("people.csv", f"Email,{'x' * 129}\n")
-    assert landing.stop("people.csv").code == "header_missing"
+def test_the_folders_of_partitions_are_columns_of_their_files(landing: Landing) -> None:
+    landing.write("people/country=FR/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.write("people/country=DE/1.csv", "Id,EMail\n2,b@example.com\n")
+    refresh = landing.find("people")
+    assert refresh.layout is Layout.PARTITIONED_FOLDER
+    assert [column.name for column in refresh.columns] == ["Id", "EMail", "country"]
+    assert {partition.keys for partition in refresh.partitions} == {(("country", "FR"),), (("country", "DE"),)}
+    refresh.check_columns(["country"])
+    assert [info.name for info in listed(landing)] == ["people"]
 
 
-@pytest.mark.parametrize(
-    "first", ["1,jane@example.com", "", "1,2", "Email," + "x" * 200, "\x01Id,EMail", "Jane,Doe,Berlin"]
-)
+def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    for name in ("b.csv.zip", "a.csv.zip", "old/1.csv"):
+        landing.write(f"people/{name}", "x")
+    refresh = landing.find("people")
+    assert [(left.path, left.why) for left in refresh.left_out] == [
+        ("people/a.csv.zip", Why.OTHER_FORMAT),
+        ("people/b.csv.zip", Why.OTHER_FORMAT),
+        ("people/old/1.csv", Why.SUBFOLDER),
+    ]
+    zips, old = refresh.warnings
+    assert "not read: 2, of another format, by its name (first: people/a.csv.zip)" in zips
+    assert "not read: 1, in a subfolder" in old
+    ignored = landing.find("people", ignore=("*.zip", "old/*"))
+    assert ignored.warnings == ("Files of people that are not read, as the export says: 3, left out by ignore.",)
+
+
+def test_a_folder_of_which_nothing_can_be_read_says_what_is_there(landing: Landing) -> None:
+    landing.write("people/a.xlsx", "x")
+    error = landing.stop("people")
+    assert (error.code, "none of its 1 files is read (first: people/a.xlsx" in error.message) == (
+        "format_unsupported",
+        True,
+    )
+    (info,) = listed(landing)
+    assert (info.name, info.problem and info.problem.code) == ("people", "format_unsupported")
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people/1.csv", "people/part-00000"])
+def test_a_file_is_what_its_bytes_are_whatever_its_name_says(landing: Landing, name: str) -> None:
+    landing.write(name, b"PK\x03\x04" + bytes(40))
+    error = landing.stop(name.split("/", maxsplit=1)[0])
+    assert (error.code, f"{name} to be CSV" in error.message) == ("format_unsupported", True)
+
+
+def test_an_empty_parquet_file_is_damaged(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.write("people/2.parquet")
+    assert landing.stop("people").code == "parquet_damaged"
+
+
+def test_a_packed_file_that_holds_nothing_is_a_part_without_rows(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.write("people/2.csv.gz", gzip.compress(b""))
+    refresh = landing.find("people")
+    assert paths(refresh) == ["people/1.csv"]
+    assert refresh.left_out == (LeftOut("people/2.csv.gz", Why.EMPTY),)
+    assert not refresh.warnings
+
+
+def test_of_files_named_by_their_date_the_export_says_which_are_read(landing: Landing) -> None:
+    text = "Id,EMail\n" + "1,a@example.com\n" * 9
+    landing.write("people/Seg_20261125.csv", text)
+    landing.write("people/Seg_20261126.csv", text[:60])
+    assert landing.stop("people").code == "files_ambiguous"
+    assert paths(landing.find("people", which="all")) == ["people/Seg_20261126.csv", "people/Seg_20261125.csv"]
+    newest = landing.find("people", which="newest")
+    assert paths(newest) == ["people/Seg_20261126.csv"]
+    smaller, older = newest.warnings
+    assert "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv" in smaller
+    assert older == "Files of people that are not read, as the export says: 1, older than the newest."
+    landing.write("people/Seg_20261126.csv", text)
+    assert len(landing.find("people", which="newest").warnings) == 1
+
+
+def test_somebody_who_only_looks_sees_the_newest_file_and_that_the_export_has_to_say_which(landing: Landing) -> None:
+    for day in (25, 26):
+        landing.write(f"people/Seg_202611{day}.csv", "Id,EMail\n1,a@example.com\n")
+    refresh = landing.segments().look("people")
+    assert paths(refresh) == ["people/Seg_20261126.csv"]
+    assert "differ only in a date" in refresh.warnings[0]
+    assert [(info.name, info.files, info.problem) for info in listed(landing)] == [("people", 2, None)]
+    assert landing.segments().look("people/Seg_20261125.csv").layout is Layout.FILE
+
+
+def test_a_table_of_another_format_is_listed_with_what_to_do(landing: Landing) -> None:
+    landing.write("lake/people/_delta_log/0.json", "{}")
+    landing.write("lake/people/country=FR/part-0.parquet", parquet(EMail=["a@example.com"]))
+    landing.write("lake/ice/metadata/1.metadata.json", "{}")
+    landing.write("lake/ice/data/part-0.parquet", parquet(EMail=["a@example.com"]))
+    assert [(info.name, info.problem and info.problem.code) for info in listed(landing)] == [
+        ("lake/ice", "table_format"),
+        ("lake/people", "table_format"),
+    ]
+    for name in ("lake/people", "lake/people/country=FR/part-0.parquet", "lake/ice/data", "lake/ice"):
+        assert landing.stop(name).code == "table_format"
+
+
+def test_a_job_that_is_writing_is_waited_for(landing: Landing) -> None:
+    landing.write("people/_temporary/0/part-0", "x")  # a job that overwrites a folder first removes what was there
+    assert "people/_temporary/0/part-0" in landing.not_ready("people").message
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    assert landing.not_ready("people")
+    del landing.files.files["people/_temporary/0/part-0"]
+    assert landing.find("people")
+
+
+def test_a_marker_makes_a_folder_complete_at_once(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    assert "there is none" in landing.not_ready("people", marker="_SUCCESS", quiet_s=300.0).message
+    landing.write("people/_SUCCESS")
+    assert landing.find("people", marker="_SUCCESS", quiet_s=300.0)
+    landing.clock.sleep(1)
+    landing.write("people/2.csv", "Id,EMail\n2,b@example.com\n")
+    assert "people/2.csv is newer" in landing.not_ready("people", marker="_SUCCESS").message
+
+
+def test_a_marker_of_a_table_is_beside_its_files(landing: Landing) -> None:
+    landing.export()
+    assert landing.not_ready(marker="_DONE")
+    landing.write(f"{FOLDER}/_DONE")
+    assert landing.find(marker="_DONE", quiet_s=300.0)
+
+
+def test_a_file_that_nobody_can_read_stops_at_once(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.export()
+    for path in ("people/1.csv", f"{FOLDER}/{TABLE}_2.csv"):
+        file, data = landing.files.files[path]
+        landing.files.files[path] = (replace(file, archived=True), data)
+    for name in ("people", "people/1.csv", TABLE):
+        error = landing.stop(name)
+        assert (error.code, "archive tier" in error.message) == ("file_archived", True)
+
+
+def test_the_encoding_of_the_export_is_used(landing: Landing) -> None:
+    landing.write("people.csv", "Email,Stra\u00dfe\na@example.com,\u00d6\n".encode("cp1252"))
+    (partition,) = landing.find("people.csv").partitions
+    assert (partition.columns, partition.looks_like) == (("Email", "Stra\u00dfe"), "windows-1252")
+    (partition,) = landing.find("people.csv", encoding="windows-1252").partitions
+    assert (partition.columns, partition.looks_like) == (("Email", "Stra\u00dfe"), None)
+    error = landing.stop("people.csv", encoding="klingon")
+    assert (error.code, "found 'klingon'" in error.message) == ("encoding_unknown", True)
+
+
+# Places that a model.json names.
+
+
+def test_files_that_are_missing_for_more_than_a_day_are_gone(landing: Landing) -> None:
+    landing.export()
+    del landing.files.files[f"{FOLDER}/{TABLE}_2.csv"]
+    landing.clock.sleep(86_400)
+    assert landing.not_ready()
+    landing.clock.sleep(1)
+    error = landing.stop()
+    assert (error.code, "of which 1 are missing" in error.message) == ("files_missing", True)
+
+
+@pytest.mark.parametrize("location", ["file:///data/T_1.csv", "s3://bucket/T/T_1.csv", "C:/data/T_1.csv"])
+def test_a_file_of_another_kind_of_storage_is_refused(landing: Landing, location: str) -> None:
+    landing.model(partitions=[{"location": location}])
+    assert landing.stop("T").code == "partition_foreign"
+
+
+def test_the_same_path_in_another_container_is_not_read_without_a_word(landing: Landing) -> None:
+    landing.model(partitions=[{"location": f"https://x.blob.core.windows.net/other/{PREFIX}/T/T_1.csv"}])
+    error = landing.stop("T")
+    assert (error.code, "the container 'other'" in error.message) == ("partition_foreign", True)
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    assert (
+        f"lists files of the container other; those of the same names in {CONTAINER}" in landing.find("T").warnings[0]
+    )
+
+
+def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.write(f"{PREFIX}/T/U_1.csv", "1,a@example.com\n")
+    landing.write(f"{PREFIX}/T/_SUCCESS")
+    tables = [
+        {
+            "name": name,
+            "attributes": [{"name": "Id"}, {"name": "EMail"}],
+            "partitions": [{"location": f"T/{name}_1.csv"}],
+        }
+        for name in "TU"
+    ]
+    landing.write(MODEL, json.dumps({"entities": tables}))
+    assert not landing.find("T").left_out
+    landing.write(f"{PREFIX}/T/V_1.csv", "1,a@example.com\n")
+    refresh = landing.find("T")
+    assert refresh.left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.UNLISTED),)
+    assert "not listed by model.json" in refresh.warnings[0]
+    assert landing.find("T", ignore=("V_*",)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
+
+
+# What describes itself.
+
+
+@pytest.mark.parametrize("first", ["1,jane@example.com", "1,2", "Jane,Doe,Berlin", "Email,jane@example.com"])
 def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(landing: Landing, first: str) -> None:
     landing.write("people.csv", f"{first}\n2,b@example.com\n")
     error = landing.stop("people.csv")
     assert error.code == "header_missing"
     assert not {"example.com", "Jane", "Berlin"} & set(re.split("[ ,@]", error.message))
-    assert [segment.columns for segment in listed(landing, "")] == [()]
+    (info,) = listed(landing)
+    assert (info.columns, info.refreshed_at, info.problem and info.problem.code) == ((), None, "header_missing")
 
 
 def test_names_that_the_caller_expects_tell_a_header(landing: Landing) -> None:
