@@ -57,7 +57,7 @@ class CompleteWhen(Value):
     """What tells that a segment is complete, instead of the app's own quiet time. Give one of the two."""
 
     marker: str | None = Field(default=None, min_length=1, max_length=128, pattern=r"^[^/\x00-\x1f\x7f]+$")
-    """A file beside those of the segment that is written last, such as `_SUCCESS`: the segment is complete when it is
+    """A file beside those of the segment that is written last, such as "_SUCCESS": the segment is complete when it is
     there and newer than they are."""
     minutes: int | None = Field(default=None, ge=1, le=1440)
     """So many minutes without a write."""

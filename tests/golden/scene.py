@@ -31,6 +31,10 @@ EXPORT = {
     "connectionId": "main",
     "listId": 1,
     "segments": ["people"],
+    "files": "all",
+    "ignore": ["*.bak"],
+    "encoding": "utf-8",
+    "completeWhen": {"marker": "_DONE"},
     "dataMatching": {
         "email": "EMail",
         "firstName": "FirstName",
@@ -52,6 +56,7 @@ def _write_segments(fakes: Fakes) -> None:
     rows += [(*people(1)[0], "Berlin", "yes"), ("bad", "Bad", "", "nobody", "", "", "yes")]
     rows += [("no", "No", "", "no@example.com", "", "", "no"), ("out", "Out", "", "out@example.com", "", "", "yes")]
     write_segment(fakes, rows, (*COLUMNS, "City", "Consent"))
+    fakes.segments.write("people/_DONE", b"")
 
 
 def play() -> dict[str, bytes]:
@@ -84,6 +89,7 @@ def _play() -> Fakes:
         api.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
         for name in ("newsletter", "vip", "weekly", "monthly"):
             api.put(f"/exports/{name}", EXPORT | {"displayName": name.title(), "scheduled": name == "vip"})
+        api.put("/exports/yearly", EXPORT | {"completeWhen": {"minutes": 30}})
         _runs_that_are_over(api)
         _run_that_meets_a_defect(api)
         _run_that_waits_for_a_key(api)

@@ -29,6 +29,10 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
         "connection_id": None,
         "list_id": 7,
         "segments": ("people",),
+        "files": None,
+        "ignore": (),
+        "complete_when": None,
+        "encoding": None,
         "data_matching": {"email": "EMail", "first_name": None, "last_name": None, "phone": None, "fields": ()},
         "scheduled": False,
         "run_automations": False,
@@ -42,6 +46,12 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("member", "good", "bad"),
     [
+        ("files", [None, "all", "newest"], ["", "oldest", 1]),
+        ("ignore", [[], ["*.zip"], ["x" * 128], ["a b/c*"] * 20], [[""], ["x" * 129], ["a\n"], ["a"] * 21, "a"]),
+        ("completeWhen", [None, {"marker": "_DONE"}, {"marker": "m" * 128}, {"minutes": 1}, {"minutes": 1440}], [{}]),
+        ("completeWhen", [None], [{"marker": "a/b"}, {"marker": ""}, {"marker": "m" * 129}, {"marker": "a\x00"}]),
+        ("completeWhen", [None], [{"minutes": 0}, {"minutes": 1441}, {"minutes": 1, "marker": "_DONE"}]),
+        ("encoding", [None, "windows-1252", "e" * 32], ["", "e" * 33, "utf 8", "\u00fc"]),
         ("listId", [1, 2_147_483_647], [0, 2_147_483_648, None]),
         ("maxContacts", [1, 1_000_000], [0, 1_000_001]),
         ("connectionId", [None, "a", "a-1", "0" * 63], ["", "0" * 64, "A", "-a", "a-", "a--b", "a_b", "a/b", "a\n"]),
