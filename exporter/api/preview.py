@@ -17,6 +17,8 @@ class SegmentRead(Value):
     name: str
     refreshed_utc: Time
     files: int
+    files_not_read: int
+    """Files beside them, for whatever reason; `GET /segments/{name}` names them."""
 
 
 class RowPlace(Value):
@@ -78,7 +80,12 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
     return Json(
         PreviewView(
             segments=tuple(
-                SegmentRead(name=r.segment, refreshed_utc=r.refreshed_at, files=len(r.partitions))
+                SegmentRead(
+                    name=r.segment,
+                    refreshed_utc=r.refreshed_at,
+                    files=len(r.partitions),
+                    files_not_read=len(r.left_out),
+                )
                 for r in found.refreshes
             ),
             rows_read=planned.rows_read,

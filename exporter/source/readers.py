@@ -26,9 +26,9 @@ class Partition:
     """A file of a segment and how to read it.
 
     `columns` are the names of its columns in their order; `keys` are columns that its folders name, with their values.
-    `delimiter`, `encoding` (a codec of Python) and what follows are of CSV: `has_header`, and `separator_line` (`sep=;`
-    before it), are rows that hold no data; `quoted` is False where quotes are text (`QuoteStyle.None`); `looks_like` is
-    an encoding that would explain why the file is not what `encoding` says.
+    `delimiter`, `encoding` (a name that `text.codec_of` knows) and what follows are of CSV: `has_header`, and
+    `separator_line` (`sep=;` before it), are rows that hold no data; `quoted` is False where quotes are text
+    (`QuoteStyle.None`); `looks_like` is an encoding that would explain why the file is not what `encoding` says.
     """
 
     file: SegmentFile

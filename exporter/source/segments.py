@@ -448,10 +448,9 @@ def _as_listed(
     files: SegmentFiles, model: SegmentFile, entry: Listed, file: SegmentFile, columns: Sequence[Column]
 ) -> tuple[Partition, list[str]]:
     """Return how to read a file of a table, and warnings: most of all of a header that model.json does not mention."""
-    codec = codec_of(entry.encoding)
-    if codec is None:
+    if codec_of(entry.encoding) is None:
         raise _unreadable(model, f"it states the encoding {entry.encoding!r} for {file.path}, which is not known")
-    head = read_head(files, file, delimiter=entry.delimiter, quoted=entry.quoted, encoding=codec)
+    head = read_head(files, file, delimiter=entry.delimiter, quoted=entry.quoted, encoding=entry.encoding)
     if _is_parquet(file, head):
         return _parquet(files, file, ())[0], []
     if head.format not in (Format.CSV, Format.EMPTY):
@@ -478,13 +477,12 @@ def _described(
     files: SegmentFiles, file: SegmentFile, keys: tuple[tuple[str, str], ...], reading: Reading
 ) -> tuple[Partition, tuple[Column, ...]] | None:
     """Return how to read a file that describes itself, and its columns; None if it holds nothing."""
-    codec = None if reading.encoding is None else codec_of(reading.encoding)
-    if reading.encoding is not None and codec is None:
+    if reading.encoding is not None and codec_of(reading.encoding) is None:
         raise Stop(
             "encoding_unknown",
             f"Expected encoding of the export to be the name of one, such as windows-1252; found {reading.encoding!r}.",
         )
-    head = read_head(files, file, encoding=codec)
+    head = read_head(files, file, encoding=reading.encoding)
     if _is_parquet(file, head):
         return _parquet(files, file, keys)
     if head.format is Format.EMPTY:

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -244,6 +246,54 @@ def test_bytes_that_are_not_utf8_reject_their_row_only() -> None:
     done = plan({"1.csv": data})
     assert done.planned.rejected_by_reason == {"not_utf8": 1}
     assert done.planned.contacts == 2
+
+
+def sent(done: Done) -> list[dict[str, str]]:
+    return [contact for body in done.bodies for contact in orjson.loads(body)["contacts"]]
+
+
+def test_a_file_of_another_encoding_is_said_to_be_that_as_a_whole() -> None:
+    text = "EMail,City\na@example.com,K\u00f6ln\nb@example.com,Bonn\nc@example.com,D\u00fcren\n"
+    done = plan({"1.csv": text.encode("cp1252"), "2.csv": b"EMail,City\nd@example.com,Ulm\n"}, mapping=Mapping("EMail"))
+    assert (done.planned.rows_read, done.planned.rejected_by_reason) == (4, {"not_utf8": 2})
+    (warning,) = done.planned.warnings
+    assert (
+        warning == "2 of 3 rows of people/1.csv are not UTF-8; it looks like windows-1252: set encoding of the export."
+    )
+
+
+def test_files_with_other_columns_are_read_by_name() -> None:
+    files = {
+        "1.csv": b"City,EMail\nUlm,a@example.com\n",
+        "country=FR/2.csv": b"EMail,x,City\nb@example.com,1,Metz\n",
+        "country=DE/3.csv": b'email;city\nc@example.com;"Bad\nEms"\n',
+    }
+    done = plan(files, mapping=Mapping("EMail", first_name="City"))
+    assert {contact["email"]: contact["first_name"] for contact in sent(done)} == {
+        "a@example.com": "Ulm",
+        "b@example.com": "Metz",
+        "c@example.com": "Bad\nEms",
+    }
+    with pytest.raises(Stop, match=r"column country; people/1\.csv has none") as caught:
+        plan(files, mapping=Mapping("EMail", first_name="country"))
+    assert caught.value.code == "column_missing_in_file"
+
+
+def test_the_folders_of_partitions_fill_columns_like_any_others() -> None:
+    table = io.BytesIO()
+    pq.write_table(pa.table({"EMail": ["d@example.com"]}), table)
+    files = {
+        "country=FR/1.csv": b"EMail\na@example.com\n",
+        "country=S%C3%BCd/2.csv": b'EMail\n"b@example.com"x\n"c@example.com"\n',  # read row by row
+        "country=__HIVE_DEFAULT_PARTITION__/3.parquet": table.getvalue(),
+    }
+    done = plan(files, mapping=Mapping("EMail", first_name="country"))
+    assert {contact["email"]: contact.get("first_name") for contact in sent(done)} == {
+        "a@example.com": "FR",
+        "c@example.com": "S\u00fcd",
+        "d@example.com": None,
+    }
+    assert done.planned.rejected_by_reason == {"malformed_quotes": 1}
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:

@@ -57,6 +57,32 @@ def wait_for(monkeypatch: pytest.MonkeyPatch, retry_after_s: float | None = None
     monkeypatch.setattr(preflight, "check", check)
 
 
+def test_a_run_that_left_a_file_out_is_not_successful_unless_the_export_says_so(fakes: Fakes) -> None:
+    fakes.segments.write("people/b.csv.zip", b"x")
+    run = run_export(fakes, make_export(fakes))
+    assert run.plan
+    assert (run.status, run.plan.files_not_read) == (RunStatus.COMPLETED_WITH_WARNINGS, 1)
+    assert "first: people/b.csv.zip" in run.plan.warnings[0]
+    run = run_export(fakes, make_export(fakes, ignore=("*.zip",)))
+    assert run.plan
+    assert (run.status, run.plan.files_not_read) == (RunStatus.SUCCESSFUL, 0)
+    assert "as the export says: 1, left out by ignore" in run.plan.warnings[0]
+
+
+def test_a_run_does_not_guess_which_of_several_days_is_the_segment(fakes: Fakes) -> None:
+    for day in (25, 26):
+        fakes.segments.write(f"people/Seg_202611{day}.csv", b"EMail\na@example.com\n")
+    only_addresses = DataMatching(email="EMail")
+    run = run_export(fakes, make_export(fakes, data_matching=only_addresses))
+    assert run.end
+    assert run.end.problem
+    assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "files_ambiguous")
+    assert (
+        run_export(fakes, make_export(fakes, data_matching=only_addresses, files="newest"), force=True).status
+        is RunStatus.SUCCESSFUL
+    )
+
+
 @pytest.mark.parametrize(
     ("retry_after_s", "pause_s"), [(None, 45), (0, 45), (45, 45), (46, 46), (900, 900), (901, 900), (86_400, 900)]
 )

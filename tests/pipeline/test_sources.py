@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from exporter.definitions.exports import ConsentColumn, DataMatching, Export
+from exporter.definitions.exports import CompleteWhen, ConsentColumn, DataMatching, Export
+from exporter.errors import NotReady
 from exporter.pipeline.sources import identity, refreshes_of
 from tests.builders import HOST, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
@@ -41,10 +42,53 @@ def test_what_does_not_change_what_is_sent_does_not_change_the_name(fakes: Fakes
         {"run_automations": True},
         {"data_matching": DataMatching(email="EMail")},
         {"consent_column": ConsentColumn(column="FirstName", value="yes")},
+        {"encoding": "windows-1252"},
     ],
 )
 def test_what_changes_what_is_sent_changes_the_name(fakes: Fakes, changes: dict[str, Any]) -> None:
     assert name_of(fakes, **changes) != name_of(fakes)
+
+
+def test_an_export_of_several_segments_starts_when_none_has_changed_for_the_quiet_time() -> None:
+    fakes = make_fakes(SEGMENT_QUIET_S="300")
+    export = make_export(fakes, segments=("a", "b"))
+    write_segment(fakes, people(3), name="a")
+    fakes.clock.sleep(200)
+    write_segment(fakes, people(3), name="b")
+    fakes.clock.sleep(200)  # the first has been quiet for long enough, the second has not
+    with pytest.raises(NotReady) as caught:
+        refreshes_of(fakes.services, export)
+    assert caught.value.retry_after_s == 100
+    assert len(refreshes_of(fakes.services, export, settled=False)) == 2
+    fakes.clock.sleep(100)
+    assert [refresh.segment for refresh in refreshes_of(fakes.services, export)] == ["a", "b"]
+
+
+def test_an_export_may_say_itself_when_its_segments_are_complete() -> None:
+    fakes = make_fakes(SEGMENT_QUIET_S="300")
+    write_segment(fakes, people(3), name="a")
+    marked = make_export(fakes, segments=("a",), complete_when=CompleteWhen(marker="_DONE"))
+    with pytest.raises(NotReady):
+        refreshes_of(fakes.services, marked)
+    fakes.segments.write("a/_DONE", b"")
+    assert refreshes_of(fakes.services, marked)
+    patient = make_export(fakes, segments=("a",), complete_when=CompleteWhen(minutes=10))
+    fakes.clock.sleep(599)
+    with pytest.raises(NotReady):
+        refreshes_of(fakes.services, patient)
+    fakes.clock.sleep(1)
+    assert refreshes_of(fakes.services, patient)
+
+
+def test_how_an_export_has_its_files_read_is_its_own_word(fakes: Fakes) -> None:
+    fakes.segments.write("a/b.csv.zip", b"x")
+    for day in (25, 26):
+        fakes.segments.write(f"a/Seg_202611{day}.csv", "Email,\u00dc\np@example.com,x\n".encode("cp1252"))
+    reading = {"files": "newest", "ignore": ("*.zip",), "encoding": "windows-1252"}
+    (refresh,) = refreshes_of(fakes.services, make_export(fakes, segments=("a",), **reading))
+    (partition,) = refresh.partitions
+    assert (partition.file.path, partition.encoding) == ("a/Seg_20261126.csv", "windows-1252")
+    assert not any(left.why.warns for left in refresh.left_out)
 
 
 def test_files_that_were_written_again_are_other_data(fakes: Fakes) -> None:
