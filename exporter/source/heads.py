@@ -54,7 +54,7 @@ class Format(StrEnum):
 
 _SIGNS = (
     # The letters of the first two may begin a column's name, so that more than these is looked at.
-    (re.compile(rb"PAR[1E](?:\Z|.{0,63}?[\x00-\x08])", re.DOTALL), Format.PARQUET),
+    (re.compile(rb"PAR[1E](?:\Z|[^\w,;|\t\r\n]|.{0,63}?[\x00-\x08])", re.DOTALL), Format.PARQUET),
     (re.compile(rb"ORC.{0,255}?[\x00-\x08]", re.DOTALL), Format.ORC),
     (
         re.compile(

@@ -297,8 +297,8 @@ def _with_header(
         # What was found is not shown: without a header it is personal data.
         raise Stop(
             "header_missing",
-            f"Expected the first row of {file.path} to hold column names (each needs a letter and no @, and one has to"
-            " be a usual name such as Email, or one of the data matching); it does not. Add a header row, or a"
+            f"Expected the first row of {file.path} to hold column names (one has to be a usual name such as"
+            " Email, or one of the data matching, and none an address); it does not. Add a header row, or a"
             " model.json that names the columns.",
         )
     columns = tuple(Column(name, "string") for name in head.names)

@@ -217,16 +217,7 @@ def test_files_with_different_columns_are_refused(landing: Landing) -> None:
     assert landing.stop("people").code == "columns_differ"
 
 
-def test_the_name_of_a_column_has_at_most_128_characters(landing: Landing) -> None:
-    landing.write("people.csv", f"Email,{'x' * 128}\n")
-    assert [len(column.name) for column in landing.find("people.csv").columns] == [5, 128]
-    landing.write("people.csv", f"Email,{'x' * 129}\n")
-    assert landing.stop("people.csv").code == "header_missing"
-
-
-@pytest.mark.parametrize(
-    "first", ["1,jane@example.com", "", "1,2", "Email," + "x" * 200, "\x01Id,EMail", "Jane,Doe,Berlin"]
-)
+@pytest.mark.parametrize("first", ["1,jane@example.com", "", "1,2", "Email,b@example.com", "Jane,Doe,Berlin"])
 def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(landing: Landing, first: str) -> None:
     landing.write("people.csv", f"{first}\n2,b@example.com\n")
     error = landing.stop("people.csv")
@@ -236,10 +227,10 @@ def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(
 
 
 def test_names_that_the_caller_expects_tell_a_header(landing: Landing) -> None:
-    landing.write("people.csv", "Correo,Nombre\njane@example.com,Jane\n")
+    landing.write("people.csv", "Kontakt,Hobby\njane@example.com,Jane\n")
     assert landing.stop("people.csv").code == "header_missing"
-    refresh = find_refresh(landing.files, "", "people.csv", landing.clock.now(), 0, ("Correo",))
-    assert [column.name for column in refresh.columns] == ["Correo", "Nombre"]
+    refresh = find_refresh(landing.files, "", "people.csv", landing.clock.now(), 0, ("Kontakt",))
+    assert [column.name for column in refresh.columns] == ["Kontakt", "Hobby"]
 
 
 # Names.
