@@ -15,7 +15,7 @@ from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.formats.csv_records import WINDOW_BYTES, CsvRecord, Syntax
 from exporter.source.names import is_usual
-from exporter.source.text import GZIP, codec_of, decoded, encoding_of, looks_like, unpacked
+from exporter.source.text import GZIP, decoded, encoding_of, looks_like, unpacked
 
 HEAD_BYTES = 256 << 10
 """At most this much of a file is read to learn how to read it."""
@@ -186,7 +186,7 @@ def _csv_head(
     return Head(
         Format.CSV,
         encoding,
-        looks_like(text) if codec_of(encoding) == "utf-8" else None,
+        looks_like(text),
         best.delimiter,
         quoted,
         separator_line=line is not None,

@@ -292,6 +292,8 @@ def test_a_damaged_gzip_file_is_refused(cut: int | None, code: str) -> None:
 
 
 def test_a_row_that_the_beginning_does_not_hold_whole_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress(f"{HEADER}1,a,b\n2,,{'x' * HEAD_BYTES}\n".encode())
+    assert head_of(packed).rows == (("1", "a", "b"),)
     monkeypatch.setattr(heads, "HEAD_BYTES", len(HEADER) + len(ROWS) - 2)
     assert len(head_of(HEADER + ROWS).rows) == 1
     monkeypatch.setattr(heads, "HEAD_BYTES", len(HEADER) - 2)

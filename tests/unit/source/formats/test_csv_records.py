@@ -192,6 +192,7 @@ def test_a_legal_file_is_read_as_pythons_csv_module_reads_it(
         assert rows(b"\xef\xbb\xbf" + data.encode(), len(table[0]), delimiter=delimiter) == oracle
 
 
+@pytest.mark.usefixtures("way")
 def test_where_blanks_delimit_none_is_before_a_quoted_field() -> None:
     assert rows(b'a  "b c"\n', 3, delimiter=" ") == [("a", "", "b c")]
 
