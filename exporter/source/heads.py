@@ -67,7 +67,7 @@ _SIGNS = (
     (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Format.SPREADSHEET),  # Excel before 2007, or with a password
     (re.compile(rb"PK(?:\x03\x04|\x05\x06)"), Format.ZIP),
     (re.compile(rb"Obj\x01"), Format.AVRO),
-    (re.compile(rb"ARROW1\0|FEA1"), Format.ARROW),
+    (re.compile(rb"ARROW1\0"), Format.ARROW),
     (re.compile(rb"%PDF-"), Format.PDF),
     (re.compile(rb"\x28\xb5\x2f\xfd"), Format.ZSTD),
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), Format.BZIP2),
