@@ -179,8 +179,8 @@ def test_a_segment_that_takes_too_long_is_not_waited_for(api: Api, monkeypatch: 
 def test_files_that_are_replaced_while_they_are_read_are_read_another_time(api: Api) -> None:
     opened = api.fakes.segments.open
 
-    def replaced(file: object) -> object:
-        reader = opened(file)  # type: ignore[arg-type]  # passed on
+    def replaced(file: object, *buffer_bytes: int) -> object:
+        reader = opened(file, *buffer_bytes)  # type: ignore[arg-type]  # passed on
         write_segment(api.fakes, people(5))
         return reader
 

@@ -69,9 +69,9 @@ def while_files_are_opened(fakes: Fakes, monkeypatch: pytest.MonkeyPatch, happen
     del fakes.segments.files[f"{SEGMENT}/{SEGMENT}_1.csv"]
     original = fakes.segments.open
 
-    def open_file(file: SegmentFile) -> BinaryIO:
+    def open_file(file: SegmentFile, *buffer_bytes: int) -> BinaryIO:
         happens()  # type: ignore[operator]  # the test's own
-        return original(file)
+        return original(file, *buffer_bytes)
 
     monkeypatch.setattr(fakes.segments, "open", open_file)
 
