@@ -67,7 +67,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | ActiveCampaign | the contacts | | *you*, there | *you* |
 
 **The exception.** Names of columns are taken for names. A CSV file without `model.json` is read only if its first row looks like
-a header: every field has a letter and none has an `@`, and one is a usual name such as `Email` or a column that the export names.
+a header: no field holds an e-mail address, and one is a usual name such as `Email` or a column that the export names.
 A first person whose data looks like that is shown as column names to whoever may list segments; neither records nor logs hold
 more of it than what the export names. Give every file a header.
 

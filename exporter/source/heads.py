@@ -15,7 +15,7 @@ from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.formats.csv_records import WINDOW_BYTES, CsvRecord, Syntax
 from exporter.source.names import is_usual
-from exporter.source.text import GZIP, codec_of, decoded, encoding_of, looks_like, unpacked
+from exporter.source.text import GZIP, decoded, encoding_of, looks_like, unpacked
 
 HEAD_BYTES = 256 << 10
 """At most this much of a file is read to learn how to read it."""
@@ -54,7 +54,7 @@ class Format(StrEnum):
 
 _SIGNS = (
     # The letters of the first two may begin a column's name, so that more than these is looked at.
-    (re.compile(rb"PAR[1E](?:\Z|.{0,63}?[\x00-\x08])", re.DOTALL), Format.PARQUET),
+    (re.compile(rb"PAR[1E](?:\Z|[^\w,;|\t\r\n]|.{0,63}?[\x00-\x08])", re.DOTALL), Format.PARQUET),
     (re.compile(rb"ORC.{0,255}?[\x00-\x08]", re.DOTALL), Format.ORC),
     (
         re.compile(
@@ -67,7 +67,7 @@ _SIGNS = (
     (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Format.SPREADSHEET),  # Excel before 2007, or with a password
     (re.compile(rb"PK(?:\x03\x04|\x05\x06)"), Format.ZIP),
     (re.compile(rb"Obj\x01"), Format.AVRO),
-    (re.compile(rb"ARROW1\0|FEA1"), Format.ARROW),
+    (re.compile(rb"ARROW1\0"), Format.ARROW),
     (re.compile(rb"%PDF-"), Format.PDF),
     (re.compile(rb"\x28\xb5\x2f\xfd"), Format.ZSTD),
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), Format.BZIP2),
@@ -186,7 +186,7 @@ def _csv_head(
     return Head(
         Format.CSV,
         encoding,
-        looks_like(text) if codec_of(encoding) == "utf-8" else None,
+        looks_like(text),
         best.delimiter,
         quoted,
         separator_line=line is not None,

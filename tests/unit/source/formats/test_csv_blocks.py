@@ -45,6 +45,8 @@ PIECES = [
     b'"x\ry"',
     b"c,d\r",
     b"\xff",
+    b" ",
+    b', "b ""c", ',
 ]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
 

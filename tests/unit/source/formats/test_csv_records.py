@@ -48,6 +48,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         (b'"a\rb",c\n', [("a\rb", "c")]),
         (b'"say ""hi""",""""\n', [('say "hi"', '"')]),
         (b"a b , c \n", [("a b ", " c ")]),
+        (b'a, "b, c"\n  "d",  ""\n', [("a", "b, c"), ("d", "")]),
+        (b'a, "b ""c"""\n "d\ne", "f\r\ng"\r\n', [("a", 'b "c"'), ("d\ne", "f\r\ng")]),
+        (b'a, "b" c\n "d"e,f\n', [("a", ' "b" c'), (' "d"e', "f")]),
+        (b'a, "b"', [("a", "b")]),
         (b'6" nail,5\' 2"\n', [('6" nail', "5' 2\"")]),
         ("\u00e9,\U0001f600\n".encode(), [("\u00e9", "\U0001f600")]),
         (b"NULL,NaN\nnull,N/A\n", [("NULL", "NaN"), ("null", "N/A")]),
@@ -69,6 +73,8 @@ def test_a_legal_file_is_read_as_it_is(data: bytes, expected: list[Row]) -> None
         (b"a,b\nJ\xfcrgen,y\nc,d\n", [("a", "b"), Reason.NOT_UTF8, ("c", "d")]),
         (b'a,b\n"x"y,z\nc,d\n', [("a", "b"), Reason.MALFORMED_QUOTES, ("c", "d")]),
         (b'a,b\n"x,y\nc,d\n', [("a", "b"), Reason.UNCLOSED_QUOTE, ("c", "d")]),
+        (b'a,b\nx, "y\nc,d\n', [("a", "b"), Reason.UNCLOSED_QUOTE, ("c", "d")]),
+        (b'a,b\nx,\t"y"\nc,"d" \n', [("a", "b"), ("x", '\t"y"'), Reason.MALFORMED_QUOTES]),
         (b'a,b\nx,"y', [("a", "b"), Reason.UNCLOSED_QUOTE]),
         (b'a,b\nx"y,"z\nw"\nc,d\n', [("a", "b"), Reason.MALFORMED_QUOTES, ('w"',), ("c", "d")]),
         (b'"a ""b",c\n"x" ,y\nc,d\n', [('a "b', "c"), Reason.MALFORMED_QUOTES, ("c", "d")]),
@@ -184,3 +190,28 @@ def test_a_legal_file_is_read_as_pythons_csv_module_reads_it(
     oracle = [tuple(row) for row in csv.reader(io.StringIO(data, newline=""), delimiter=delimiter) if row]
     with small_limits(4 << 20, chunk_bytes):
         assert rows(b"\xef\xbb\xbf" + data.encode(), len(table[0]), delimiter=delimiter) == oracle
+
+
+@pytest.mark.usefixtures("way")
+def test_where_blanks_delimit_none_is_before_a_quoted_field() -> None:
+    assert rows(b'a  "b c"\n', 3, delimiter=" ") == [("a", "", "b c")]
+
+
+@given(
+    st.integers(1, 4).flatmap(lambda count: st.lists(st.tuples(*[FIELDS] * count), min_size=1, max_size=8)),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.integers(4, 64),
+)
+def test_blanks_before_quoted_fields_are_dropped_as_pythons_csv_module_does(
+    table: list[tuple[str, ...]], delimiter: str, line_end: str, chunk_bytes: int
+) -> None:
+    lines = (
+        delimiter.join(" " * (index % 3) + '"' + field.replace('"', '""') + '"' for index, field in enumerate(row))
+        for row in table
+    )
+    data = line_end.join(lines) + line_end
+    oracle = csv.reader(io.StringIO(data, newline=""), delimiter=delimiter, skipinitialspace=True)
+    expected = [tuple(row) for row in oracle]
+    with small_limits(4 << 20, chunk_bytes):
+        assert rows(b"\xef\xbb\xbf" + data.encode(), len(table[0]), delimiter=delimiter) == expected
