@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from azure.core import MatchConditions
@@ -14,9 +13,17 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, BlobType, StorageErrorCode
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    BlobType,
+    StorageErrorCode,
+    StorageStreamDownloader,
+)
 
-from exporter.adapters.storage_errors import refuse_missing_container, unavailable
+from exporter.adapters.storage_clock import MAX_ASKED, ServiceTime
+from exporter.adapters.storage_errors import FAILURES, refuse_missing_container, unavailable
 from exporter.ports import Blob, BlobWriter, Changed
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -38,22 +45,20 @@ class AzureBlobs:
     def read(self, path: str) -> Blob | None:
         """Return the whole blob, or None if there is none."""
         try:
-            for _ in range(MAX_TRIES):
-                headers: list[Mapping[str, str]] = []
-                stream = self._client(path).download_blob(
-                    max_concurrency=1,
-                    raw_response_hook=lambda r, headers=headers: headers.append(r.http_response.headers),
-                )
+            for _ in range(MAX_ASKED):
+                time = ServiceTime()
+                stream = self._download(path, raw_response_hook=time)
                 data = stream.readall()
                 if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
                     return None  # a log is created, then written; a worker that died in between wrote nothing
-                if headers:
-                    return Blob(data, stream.properties.etag, _age_s(headers[0]["date"], stream.properties))
-                # The SDK drops the hook if its first try raises, and there is no other access to the service's clock.
+                if time.at is not None:
+                    # Both times come from the service, because the clocks of instances may differ.
+                    age_s = max(0.0, time.at - stream.properties.last_modified.timestamp())
+                    return Blob(data, stream.properties.etag, age_s)
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
         raise unavailable(None)
 
@@ -62,7 +67,7 @@ class AzureBlobs:
         if not length:
             return b""
         try:
-            return self._client(path).download_blob(offset=offset, length=length, max_concurrency=1).readall()
+            return self._download(path, offset=offset, length=length).readall()
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
@@ -70,7 +75,7 @@ class AzureBlobs:
             if error.status_code == RANGE_NOT_SATISFIABLE:
                 return b""
             raise unavailable(error) from error
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
 
     def create(self, path: str, data: bytes) -> str:
@@ -150,11 +155,11 @@ class AzureBlobs:
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Return the bytes of a large blob in pieces, or None if there is none."""
         try:
-            return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
+            return _pieces(self._download(path).chunks())
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
 
     def extension(self, path: str) -> BlobWriter | None:
@@ -195,6 +200,10 @@ class AzureBlobs:
     def _client(self, path: str) -> BlobClient:
         container, _, name = path.partition("/")
         return self._service.get_blob_client(container, name)
+
+    def _download(self, path: str, **options: Any) -> StorageStreamDownloader[bytes]:  # noqa: ANN401 - passed on to the SDK
+        # The bytes as they are stored, whatever their Content-Encoding is, which somebody may set on any blob.
+        return self._client(path).download_blob(decompress=False, max_concurrency=1, **options)
 
     def _upload(self, path: str, data: bytes, **conditions: Any) -> str:  # noqa: ANN401 - passed on to the SDK
         etag: str = self._client(path).upload_blob(data, blob_type=BlobType.BLOCKBLOB, retry_total=0, **conditions)[
@@ -237,7 +246,7 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the chunks; a failure of a later chunk raises `Unavailable`, too."""
     try:
         yield from chunks
-    except AzureError as error:
+    except FAILURES as error:
         raise unavailable(error) from error
 
 
@@ -271,8 +280,3 @@ class _Writer:
         except AzureError as error:
             raise unavailable(error) from error
         self._blocks.append(BlobBlock(block_id))
-
-
-def _age_s(served: str, properties: BlobProperties) -> float:
-    # Both times come from the service, because the clocks of instances may differ.
-    return max(0.0, (parsedate_to_datetime(served) - properties.last_modified).total_seconds())
