@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,9 +31,16 @@ BLOCK_BYTES = 4 * 1024 * 1024
 """Size of a staged block: a payload of a million contacts (about 230 MB) takes 60 writes; memory holds one block."""
 RANGE_NOT_SATISFIABLE = 416
 CONFLICTS = (409, 412)
-MAX_TRIES = 4
-"""Attempts at a conditional write. The SDK's own retries are turned off for these: after a lost answer, they would find
-the result of the first attempt and report a conflict. Here, each retry reads back first."""
+NO_CONFLICTS = (
+    StorageErrorCode.LEASE_ID_MISSING,
+    StorageErrorCode.CONTAINER_BEING_DELETED,
+    StorageErrorCode.BLOB_ARCHIVED,
+    "BlobImmutableDueToPolicy",  # the SDK has no name for it
+)
+"""Refusals with the status of a conflict that are none: nobody was faster, somebody has locked or moved it."""
+PAUSES_S = (0.0, 1.0, 3.0)
+"""Before each further attempt at a conditional write. The SDK's own retries are turned off for these: after a lost
+answer, they would find the result of the first attempt and report a conflict. Here, each retry reads back first."""
 
 
 class AzureBlobs:
@@ -46,14 +54,14 @@ class AzureBlobs:
         """Return the whole blob, or None if there is none."""
         try:
             for _ in range(MAX_ASKED):
-                time = ServiceTime()
-                stream = self._download(path, raw_response_hook=time)
+                clock = ServiceTime()
+                stream = self._download(path, raw_response_hook=clock)
                 data = stream.readall()
                 if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
                     return None  # a log is created, then written; a worker that died in between wrote nothing
-                if time.at is not None:
+                if clock.at is not None:
                     # Both times come from the service, because the clocks of instances may differ.
-                    age_s = max(0.0, time.at - stream.properties.last_modified.timestamp())
+                    age_s = max(0.0, clock.at - stream.properties.last_modified.timestamp())
                     return Blob(data, stream.properties.etag, age_s)
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
@@ -215,9 +223,11 @@ class AzureBlobs:
 def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
     """Do a conditional write; if its answer is lost, read back whether it succeeded before trying again."""
     doubt: AzureError | None = None
-    for _ in range(MAX_TRIES):
+    for pause_s in (None, *PAUSES_S):
         if doubt and (result := stored()) is not None:
             return result
+        if pause_s:
+            time.sleep(pause_s)
         try:
             return write()
         except ResourceNotFoundError as error:
@@ -239,7 +249,8 @@ def _conflict(error: AzureError) -> bool:
     """Return whether another worker has written; its commit of blocks discards all staged, uncommitted blocks."""
     if not isinstance(error, HttpResponseError):
         return False
-    return error.status_code in CONFLICTS or getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST
+    code = getattr(error, "error_code", None)
+    return code == StorageErrorCode.INVALID_BLOCK_LIST or (error.status_code in CONFLICTS and code not in NO_CONFLICTS)
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

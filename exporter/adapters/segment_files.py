@@ -41,14 +41,14 @@ class AzureSegmentFiles:
         """Return the files whose path starts with `prefix`, in alphabetical order."""
         try:
             for _ in range(MAX_ASKED):
-                time = ServiceTime()
+                clock = ServiceTime()
                 pages = self._container.list_blobs(
-                    name_starts_with=prefix, include=["metadata"], results_per_page=LIST_PAGE, raw_response_hook=time
+                    name_starts_with=prefix, include=["metadata"], results_per_page=LIST_PAGE, raw_response_hook=clock
                 ).by_page()
                 first = [_file(blob) for blob in next(pages) if not _is_directory(blob)]
-                if time.at is not None:
+                if clock.at is not None:
                     rest = (_file(blob) for page in pages for blob in page if not _is_directory(blob))
-                    return Listing(_without_folders([*first, *rest]), time.at)
+                    return Listing(_without_folders([*first, *rest]), clock.at)
         except FAILURES as error:
             raise unavailable(error) from error
         raise unavailable(None)

@@ -26,6 +26,7 @@ def unavailable(error: AzureError | HTTPError | None) -> Unavailable:
     # The service's error code is safe to show; its message may contain names of blobs.
     status = getattr(error, "status_code", None)
     code = getattr(error, "error_code", None) or type(error).__name__
+    code = getattr(code, "value", code)  # those that the SDK knows are members of an enumeration
     return Unavailable(
         "storage_unavailable",
         f"Blob storage did not answer as expected (status {status}, {code}). The call is retried; if this keeps"

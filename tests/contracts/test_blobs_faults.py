@@ -23,6 +23,11 @@ from sandbox.world import SEGMENT_CONTAINER, World
 pytestmark = pytest.mark.e2e
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSES_S", (0, 0, 0))
+
+
 STAGED = "comp=block&"
 """Of a block that is stored and is not part of the blob yet."""
 
@@ -212,6 +217,24 @@ def test_who_wrote_something_else_while_an_answer_was_lost_is_not_overwritten(
     found = others.read(path)
     assert found
     assert found.data.endswith(b"theirs")
+
+
+@WRITES
+def test_a_blob_that_somebody_has_leased_is_no_conflict(
+    azurite: World, blobs: AzureBlobs, path: str, write: Write
+) -> None:
+    call, _ = write(blobs, path)
+    container, _, name = path.partition("/")
+    client = azurite.records.get_blob_client(container, name)
+    if not client.exists():
+        client.upload_blob(b"theirs")
+    client.acquire_lease()
+    if write is create:
+        with pytest.raises(Changed):
+            call()
+        return
+    with pytest.raises(Unavailable, match="LeaseIdMissing"):
+        call()
 
 
 def test_an_extension_of_several_blocks_follows_a_first_commit_of_several(

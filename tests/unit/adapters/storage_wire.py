@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from io import BytesIO
@@ -13,6 +13,7 @@ from azure.core.pipeline.transport import HttpRequest, HttpTransport, RequestsTr
 from azure.storage.blob import BlobServiceClient
 from requests import Response
 from urllib3 import HTTPResponse
+from urllib3.exceptions import SSLError
 
 MODIFIED = datetime(2026, 11, 18, tzinfo=UTC).timestamp()
 
@@ -28,7 +29,6 @@ class Wire(HttpTransport[HttpRequest, RequestsTransportResponse]):
     def __init__(self, *answers: Response | Exception) -> None:
         self.answers: Iterator[Response | Exception] = iter(answers)
         self.requests: list[HttpRequest] = []
-        self.read: Callable[[Response], None] = lambda response: None
 
     def open(self) -> None: ...
 
@@ -57,6 +57,15 @@ def service(wire: Wire) -> BlobServiceClient:
         increment_base=0,
         random_jitter_range=0,
     )
+
+
+class Damaged:
+    """A body that TLS finds altered."""
+
+    def stream(self, *_: object, **__: object) -> None:
+        raise SSLError("bad record mac")
+
+    def close(self) -> None: ...
 
 
 def answer(body: bytes, at: float, status: int = 200, raw: object = None, **headers: str) -> Response:

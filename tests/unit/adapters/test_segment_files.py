@@ -6,14 +6,13 @@ import pytest
 from azure.core.exceptions import ServiceResponseError
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import SSLError
 
 from exporter.adapters import segment_files
 from exporter.adapters.segment_files import AzureSegmentFiles
 from exporter.errors import Unavailable
 from exporter.source import files
 from exporter.source.files import SegmentFile
-from tests.unit.adapters.storage_wire import MODIFIED, Wire, blob, entry, page, service
+from tests.unit.adapters.storage_wire import MODIFIED, Damaged, Wire, blob, entry, page, service
 
 AT = MODIFIED + 1_000_000
 """By the service's clock, when it is asked."""
@@ -98,15 +97,6 @@ def test_a_file_is_archived_until_it_has_left_the_archive() -> None:
     }
     listed = landing(Wire(page(AT, *(entry(path, properties=tier) for path, tier in tiers.items())))).list("").files
     assert [file.path for file in listed if file.archived] == ["a", "b", "c"]
-
-
-class Damaged:
-    """A body that TLS finds altered."""
-
-    def stream(self, *_: object, **__: object) -> None:
-        raise SSLError("bad record mac")
-
-    def close(self) -> None: ...
 
 
 def test_a_body_that_is_damaged_on_its_way_is_an_outage_and_no_defect() -> None:
