@@ -284,6 +284,18 @@ def test_a_stream_that_breaks_off_says_that_storage_does_not_answer(
     assert caught.value.code == "storage_unavailable"
 
 
+def test_a_stream_never_mixes_two_versions(azurite: World, in_pieces: AzureBlobs, path: str) -> None:
+    stream = in_pieces.stream(path)
+    assert stream
+    assert next(stream) == b"0123456789"
+    others = AzureBlobs(azurite.records)
+    found = others.read(path)
+    assert found
+    others.replace(path, b"abcdefghij" * 3, found.etag)
+    with pytest.raises(Unavailable, match="ConditionNotMet"):
+        list(stream)
+
+
 def test_a_stream_that_does_not_even_begin_says_so_at_once(in_pieces: AzureBlobs, network: Network, path: str) -> None:
     network.faults = [Fault.LOST]
     with pytest.raises(Unavailable):
