@@ -25,6 +25,12 @@ before its worker counts as dead after `LANE_STALE_S`. By default, the storage c
 or more before each of three retries, so a lost connection costs a lane 15 s, and a silent service five minutes
 (https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python). The Key Vault client
 waits 300 s, eleven times (https://learn.microsoft.com/python/api/overview/azure/core-readme#configurations)."""
+VAULT: Final[dict[str, Any]] = {"retry_status": 0}
+"""The client of Key Vault would wait as long as an answer's Retry-After says, an hour if need be, within a call. A
+refusal for now ends it instead: runs wait, and callers are told when to come back."""
+IDENTITY: Final[dict[str, Any]] = {"retry_total": 0}
+"""A token is asked for within a try of another client, which makes the next try. By default, this one would wait 300 s
+for an answer, four times in each of them."""
 
 
 def _session(threads: int) -> requests.Session:
@@ -68,7 +74,7 @@ def services() -> Services:
     from exporter.adapters.vault import KeyVault  # noqa: PLC0415
 
     # In Azure, AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential and AZURE_CLIENT_ID narrow this to the app's identity.
-    credential = DefaultAzureCredential()
+    credential = DefaultAzureCredential(**(TIMEOUTS | IDENTITY))
 
     def options(limits: dict[str, Any]) -> dict[str, Any]:
         return limits | {"transport": RequestsTransport(session=_session(values.threads), **limits)}
@@ -82,7 +88,7 @@ def services() -> Services:
             values.segment_container,
         ),
         messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential, **options(storage))),
-        secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **options(TIMEOUTS))),
+        secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **options(TIMEOUTS | VAULT))),
         activecampaign=Client(f"segment-exporter/{__version__}", deadline_s=values.request_deadline_s),
         clock=SystemClock(),
         ids=RandomIds(),

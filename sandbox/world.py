@@ -54,7 +54,8 @@ class World:
 
     - `url`, `function_key`, `master_key`: where the app answers once `start_host` was called, and its keys.
     - `records`: a `BlobServiceClient` on the app's own account; `queues`: a `QueueServiceClient` on the same.
-    - `segments`: the landing container, as a `ContainerClient`; `upload_segments` and `upload_files` fill it.
+    - `segments`: the landing container, as a `ContainerClient`; `upload_segments` and `upload_files` fill it, with
+      directories.
     - `vault`: the secrets of the vault. `refused_hosts`: hosts that something asked the proxy for in vain.
     - `activecampaign_url`: plain loopback URL of the ActiveCampaign stand-in, its control endpoints under `/_sandbox/`;
       `account` is the stand-in's model, None when `activecampaign` names another server.
@@ -92,6 +93,7 @@ class World:
         self._message_hidden_s = message_hidden_s
         self._storage_log = storage_log
         self._resources = ExitStack()
+        self._directories: set[str] = set()
         self._hosts: dict[int, Child] = {}
         self._urls: dict[int, str] = {}
 
@@ -191,7 +193,19 @@ class World:
     def upload_files(self, files: Iterable[tuple[str, bytes | Iterable[bytes]]]) -> None:
         """Upload files into the landing container, by path and content, in this order: `Segment(...).files()`."""
         for path, content in files:
+            for depth in range(1, path.count("/") + 1):
+                self.add_directory("/".join(path.split("/")[:depth]))
             self.segments.upload_blob(path, content, overwrite=True)
+
+    def add_directory(self, path: str) -> None:
+        """Add a directory to the landing container, unless it is there: `upload_files` does that by itself.
+
+        Azurite's accounts are flat, and the template's landing account has a hierarchical namespace: its directories
+        appear beside the files, as empty blobs with this metadata.
+        """
+        if path not in self._directories:
+            self.segments.upload_blob(path, b"", metadata={"hdi_isfolder": "true"})
+            self._directories.add(path)
 
     @property
     def refused_hosts(self) -> list[str]:

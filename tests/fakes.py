@@ -6,12 +6,12 @@ import io
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Protocol
 from urllib.parse import urlencode
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
-from exporter.errors import Unavailable
+from exporter.errors import Stop, Unavailable
 from exporter.ports import Blob, Changed
 from exporter.services import Services
 from exporter.settings import Settings
@@ -182,6 +182,10 @@ class FakeSegmentFiles:
         file = SegmentFile(path, len(data), f"etag-{next(self._versions)}", self._clock.now())
         self.files[path] = (file, data)
 
+    def archive(self, path: str) -> None:
+        file, data = self.files[path]
+        self.files[path] = (replace(file, archived=True), data)
+
     container = SETTINGS["SEGMENT_CONTAINER"]
 
     def list(self, prefix: str) -> Listing:
@@ -189,7 +193,10 @@ class FakeSegmentFiles:
         return Listing(tuple(found), self._clock.now())
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
-        return self.files.get(path)
+        found = self.files.get(path)
+        if found and found[0].archived:
+            raise Stop("file_archived", f"{path} is in the archive tier.")
+        return found
 
     def open(self, file: SegmentFile, buffer_bytes: int = BUFFER_BYTES) -> BinaryIO:
         return FakeSegmentReader(self, file)
@@ -207,6 +214,8 @@ class FakeSegmentReader(io.BytesIO):
         current = self._files.files.get(self._file.path)
         if current is None or current[0].etag != self._file.etag:
             raise Changed
+        if current[0].archived:
+            raise Stop("file_archived", f"{current[0].path} is in the archive tier.")
         return super().read(size)
 
 

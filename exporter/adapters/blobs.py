@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from azure.core import MatchConditions
@@ -14,18 +14,33 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, BlobType, StorageErrorCode
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    BlobType,
+    StorageErrorCode,
+    StorageStreamDownloader,
+)
 
-from exporter.adapters.storage_errors import refuse_missing_container, unavailable
+from exporter.adapters.storage_clock import MAX_ASKED, ServiceTime
+from exporter.adapters.storage_errors import FAILURES, refuse_missing_container, unavailable
 from exporter.ports import Blob, BlobWriter, Changed
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Size of a staged block: a payload of a million contacts (about 230 MB) takes 60 writes; memory holds one block."""
 RANGE_NOT_SATISFIABLE = 416
 CONFLICTS = (409, 412)
-MAX_TRIES = 4
-"""Attempts at a conditional write. The SDK's own retries are turned off for these: after a lost answer, they would find
-the result of the first attempt and report a conflict. Here, each retry reads back first."""
+NO_CONFLICTS = (
+    StorageErrorCode.LEASE_ID_MISSING,
+    StorageErrorCode.CONTAINER_BEING_DELETED,
+    StorageErrorCode.BLOB_ARCHIVED,
+    "BlobImmutableDueToPolicy",  # the SDK has no name for it
+)
+"""Refusals with the status of a conflict that are none: nobody was faster, somebody has locked or moved it."""
+PAUSES_S = (0.0, 1.0, 3.0)
+"""Before each further attempt at a conditional write. The SDK's own retries are turned off for these: after a lost
+answer, they would find the result of the first attempt and report a conflict. Here, each retry reads back first."""
 
 
 class AzureBlobs:
@@ -38,22 +53,20 @@ class AzureBlobs:
     def read(self, path: str) -> Blob | None:
         """Return the whole blob, or None if there is none."""
         try:
-            for _ in range(MAX_TRIES):
-                headers: list[Mapping[str, str]] = []
-                stream = self._client(path).download_blob(
-                    max_concurrency=1,
-                    raw_response_hook=lambda r, headers=headers: headers.append(r.http_response.headers),
-                )
+            for _ in range(MAX_ASKED):
+                clock = ServiceTime()
+                stream = self._download(path, raw_response_hook=clock)
                 data = stream.readall()
                 if not data and stream.properties.blob_type == BlobType.APPENDBLOB:
                     return None  # a log is created, then written; a worker that died in between wrote nothing
-                if headers:
-                    return Blob(data, stream.properties.etag, _age_s(headers[0]["date"], stream.properties))
-                # The SDK drops the hook if its first try raises, and there is no other access to the service's clock.
+                if clock.at is not None:
+                    # Both times come from the service, because the clocks of instances may differ.
+                    age_s = max(0.0, clock.at - stream.properties.last_modified.timestamp())
+                    return Blob(data, stream.properties.etag, age_s)
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
         raise unavailable(None)
 
@@ -62,7 +75,7 @@ class AzureBlobs:
         if not length:
             return b""
         try:
-            return self._client(path).download_blob(offset=offset, length=length, max_concurrency=1).readall()
+            return self._download(path, offset=offset, length=length).readall()
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
@@ -70,7 +83,7 @@ class AzureBlobs:
             if error.status_code == RANGE_NOT_SATISFIABLE:
                 return b""
             raise unavailable(error) from error
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
 
     def create(self, path: str, data: bytes) -> str:
@@ -150,11 +163,11 @@ class AzureBlobs:
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Return the bytes of a large blob in pieces, or None if there is none."""
         try:
-            return _pieces(self._client(path).download_blob(max_concurrency=1).chunks())
+            return _pieces(self._download(path).chunks())
         except ResourceNotFoundError as error:
             refuse_missing_container(error)
             return None
-        except AzureError as error:
+        except FAILURES as error:
             raise unavailable(error) from error
 
     def extension(self, path: str) -> BlobWriter | None:
@@ -196,6 +209,10 @@ class AzureBlobs:
         container, _, name = path.partition("/")
         return self._service.get_blob_client(container, name)
 
+    def _download(self, path: str, **options: Any) -> StorageStreamDownloader[bytes]:  # noqa: ANN401 - passed on to the SDK
+        # The bytes as they are stored, whatever their Content-Encoding is, which somebody may set on any blob.
+        return self._client(path).download_blob(decompress=False, max_concurrency=1, **options)
+
     def _upload(self, path: str, data: bytes, **conditions: Any) -> str:  # noqa: ANN401 - passed on to the SDK
         etag: str = self._client(path).upload_blob(data, blob_type=BlobType.BLOCKBLOB, retry_total=0, **conditions)[
             "etag"
@@ -206,9 +223,11 @@ class AzureBlobs:
 def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
     """Do a conditional write; if its answer is lost, read back whether it succeeded before trying again."""
     doubt: AzureError | None = None
-    for _ in range(MAX_TRIES):
+    for pause_s in (None, *PAUSES_S):
         if doubt and (result := stored()) is not None:
             return result
+        if pause_s:
+            time.sleep(pause_s)
         try:
             return write()
         except ResourceNotFoundError as error:
@@ -230,14 +249,15 @@ def _conflict(error: AzureError) -> bool:
     """Return whether another worker has written; its commit of blocks discards all staged, uncommitted blocks."""
     if not isinstance(error, HttpResponseError):
         return False
-    return error.status_code in CONFLICTS or getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST
+    code = getattr(error, "error_code", None)
+    return code == StorageErrorCode.INVALID_BLOCK_LIST or (error.status_code in CONFLICTS and code not in NO_CONFLICTS)
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the chunks; a failure of a later chunk raises `Unavailable`, too."""
     try:
         yield from chunks
-    except AzureError as error:
+    except FAILURES as error:
         raise unavailable(error) from error
 
 
@@ -271,8 +291,3 @@ class _Writer:
         except AzureError as error:
             raise unavailable(error) from error
         self._blocks.append(BlobBlock(block_id))
-
-
-def _age_s(served: str, properties: BlobProperties) -> float:
-    # Both times come from the service, because the clocks of instances may differ.
-    return max(0.0, (parsedate_to_datetime(served) - properties.last_modified).total_seconds())

@@ -6,6 +6,7 @@ import orjson
 from azure.core.exceptions import AzureError
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
+from exporter.adapters.identity import identity_unavailable
 from exporter.errors import Unavailable
 
 TIME_TO_LIVE_S = 3_600
@@ -29,7 +30,7 @@ class AzureMessages:
             )
         except AzureError as error:
             status = getattr(error, "status_code", None)
-            raise Unavailable(
+            raise identity_unavailable(error) or Unavailable(
                 "queue_unavailable",
                 f"The queue {queue} did not accept a message (status {status}). The sweep sends it again; if this keeps"
                 " happening, check the storage account and the app's roles.",

@@ -8,6 +8,7 @@ import time
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.keyvault.secrets import SecretClient
 
+from exporter.adapters.identity import identity_unavailable
 from exporter.errors import Culprit, Unavailable
 
 CACHE_S = 300.0
@@ -53,7 +54,7 @@ class KeyVault:
         return value
 
     def set(self, name: str, value: str) -> None:
-        """Store a new version. Raises `errors.Unavailable`."""
+        """Store a new version. Raises `errors.Unavailable`; the vault keeps a deleted name ("secret_deleted")."""
         try:
             self._client.set_secret(name, value)
         except AzureError as error:
@@ -63,14 +64,26 @@ class KeyVault:
 
 
 def _unavailable(name: str, error: AzureError) -> Unavailable:
+    if identity := identity_unavailable(error):
+        return identity
     status = error.status_code if isinstance(error, HttpResponseError) else None
     odata = error.error if isinstance(error, HttpResponseError) else None
-    if odata and (odata.innererror or {}).get("code") == "SecretDisabled":
-        return Unavailable(
-            "secret_disabled",
-            f"Expected the secret {name!r} in Key Vault to be enabled; it is disabled. Enable it, or store a new key.",
-            Culprit.USER,
-        )
+    match (odata.innererror or {}).get("code") if odata else None:
+        case "SecretDisabled":
+            return Unavailable(
+                "secret_disabled",
+                f"Expected the secret {name!r} in Key Vault to be enabled; it is disabled. Enable it, or store a new"
+                " key.",
+                Culprit.USER,
+            )
+        case "ObjectIsDeletedButRecoverable":
+            return Unavailable(
+                "secret_deleted",
+                f"The secret {name!r} was deleted, and Key Vault keeps a deleted secret and its name for up to 90 days."
+                f" Recover it (az keyvault secret recover --name {name} --vault-name ...) or, where the vault allows"
+                " it, purge it. Then store the key again.",
+                Culprit.USER,
+            )
     if status == FORBIDDEN or isinstance(error, ClientAuthenticationError):
         return Unavailable(
             "key_vault_forbidden",

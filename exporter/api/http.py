@@ -123,6 +123,7 @@ STATUS_OF = {
     "credentials_refused": 422,  # a run waits on these, but a caller should not repeat the same request
     "secret_not_found": 422,
     "secret_disabled": 422,
+    "secret_deleted": 409,
     "segment_not_found": 404,
     "run_not_planned": 409,
     "not_resumable": 409,

@@ -263,14 +263,24 @@ def test_an_id_that_cannot_be_kept_is_refused(api: Api, bad_id: str) -> None:
     assert api.get(f"/connections/{bad_id}").code == "no_such_connection"
 
 
-def test_when_key_vault_is_down_nothing_is_saved(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [
+        ("key_vault_unavailable", 503, {"Retry-After"}),
+        ("identity_unavailable", 503, {"Retry-After"}),
+        ("secret_deleted", 409, set()),
+    ],
+)
+def test_when_key_vault_does_not_take_the_key_nothing_is_saved(
+    api: Api, code: str, status: int, headers: set[str]
+) -> None:
     def down(name: str, value: str) -> None:
-        raise Unavailable("key_vault_unavailable", "Key Vault did not answer.")
+        raise Unavailable(code, "Key Vault did not take it.")
 
     api.fakes.secrets.set = down  # type: ignore[method-assign]  # a fake that fails
     refused = api.put("/connections/main", CONNECTION)
-    assert (refused.status, refused.code) == (503, "key_vault_unavailable")
-    assert int(refused.headers["Retry-After"]) > 0
+    assert (refused.status, refused.code) == (status, code)
+    assert {"Retry-After"} & refused.headers.keys() == headers
     assert api.get("/connections/main").status == 404
 
 

@@ -40,20 +40,30 @@ def blobs(request: pytest.FixtureRequest) -> Blobs:
 
 @dataclass
 class Landing:
-    """The container where segments land, and a way to write there as Customer Insights does."""
+    """The container where segments land, and ways to write there as Customer Insights does, and to archive a file.
+
+    In the real one, each directory has an entry of its own. The fake has files only.
+    """
 
     files: SegmentFiles
     write: Callable[[str, bytes], Any]
+    add_directory: Callable[[str], Any]
+    archive: Callable[[str], Any]
 
 
 @pytest.fixture(params=BOTH)
 def landing(request: pytest.FixtureRequest) -> Landing:
     if request.param == "fake":
         fake = FakeSegmentFiles(FakeClock())
-        return Landing(fake, fake.write)
+        return Landing(fake, fake.write, lambda _: None, fake.archive)
     world: World = request.getfixturevalue("azurite")
     service = segment_service(world)
-    return Landing(AzureSegmentFiles(service, SEGMENT_CONTAINER), lambda path, data: world.upload_files([(path, data)]))
+    return Landing(
+        AzureSegmentFiles(service, SEGMENT_CONTAINER),
+        lambda path, data: world.upload_files([(path, data)]),
+        world.add_directory,
+        lambda path: world.segments.get_blob_client(path).set_standard_blob_tier("Archive"),
+    )
 
 
 def segment_service(world: World) -> BlobServiceClient:

@@ -23,6 +23,11 @@ from sandbox.world import SEGMENT_CONTAINER, World
 pytestmark = pytest.mark.e2e
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSES_S", (0, 0, 0))
+
+
 STAGED = "comp=block&"
 """Of a block that is stored and is not part of the blob yet."""
 
@@ -214,6 +219,24 @@ def test_who_wrote_something_else_while_an_answer_was_lost_is_not_overwritten(
     assert found.data.endswith(b"theirs")
 
 
+@WRITES
+def test_a_blob_that_somebody_has_leased_is_no_conflict(
+    azurite: World, blobs: AzureBlobs, path: str, write: Write
+) -> None:
+    call, _ = write(blobs, path)
+    container, _, name = path.partition("/")
+    client = azurite.records.get_blob_client(container, name)
+    if not client.exists():
+        client.upload_blob(b"theirs")
+    client.acquire_lease()
+    if write is create:
+        with pytest.raises(Changed):
+            call()
+        return
+    with pytest.raises(Unavailable, match="LeaseIdMissing"):
+        call()
+
+
 def test_an_extension_of_several_blocks_follows_a_first_commit_of_several(
     blobs: AzureBlobs, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +282,18 @@ def test_a_stream_that_breaks_off_says_that_storage_does_not_answer(
     with pytest.raises(Unavailable) as caught:
         next(stream)
     assert caught.value.code == "storage_unavailable"
+
+
+def test_a_stream_never_mixes_two_versions(azurite: World, in_pieces: AzureBlobs, path: str) -> None:
+    stream = in_pieces.stream(path)
+    assert stream
+    assert next(stream) == b"0123456789"
+    others = AzureBlobs(azurite.records)
+    found = others.read(path)
+    assert found
+    others.replace(path, b"abcdefghij" * 3, found.etag)
+    with pytest.raises(Unavailable, match="ConditionNotMet"):
+        list(stream)
 
 
 def test_a_stream_that_does_not_even_begin_says_so_at_once(in_pieces: AzureBlobs, network: Network, path: str) -> None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import random
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
+from azure.identity import DefaultAzureCredential
+from azure.keyvault.secrets import SecretClient
+from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.queue import QueueServiceClient
 
-from exporter.errors import ExporterError
+from exporter.adapters.blobs import AzureBlobs
+from exporter.adapters.queues import AzureMessages
+from exporter.adapters.segment_files import AzureSegmentFiles
+from exporter.adapters.vault import KeyVault
+from exporter.errors import Culprit, ExporterError, Stop, Unavailable
 from exporter.ports import Changed, Secrets
-from sandbox.world import World
+from sandbox.world import SEGMENT_CONTAINER, World
+from tests.contracts.conftest import segment_service
 
 _numbers = itertools.count()
 
@@ -39,6 +51,80 @@ def test_segment_files_are_listed_read_and_opened_at_one_version(landing: Any, f
 def test_a_segment_file_that_is_not_there_is_none(landing: Any, folder: str) -> None:
     assert landing.files.read(f"{folder}/nothing.csv") is None
     assert landing.files.list(f"{folder}/").files == ()
+
+
+def test_directories_are_no_files(landing: Any, folder: str) -> None:
+    landing.write(f"{folder}/2026/11/a.csv", b"small")
+    landing.write(f"{folder}/2026/_SUCCESS", b"")
+    landing.add_directory(f"{folder}/2026/12")
+    found = landing.files.list(folder).files
+    assert [f.path for f in found] == [f"{folder}/2026/11/a.csv", f"{folder}/2026/_SUCCESS"]
+    assert landing.files.read(f"{folder}/2026/12") is None
+    assert landing.files.list(f"{folder}/2026/11/a").files == found[:1]
+
+
+def test_a_listing_says_when_it_began_by_the_clock_that_dates_the_files(landing: Any, folder: str) -> None:
+    landing.write(f"{folder}/a.csv", b"small")
+    listing = landing.files.list(f"{folder}/")
+    assert 0 <= listing.at - listing.files[0].modified < 60
+    assert landing.files.list(f"{folder}/nothing").at >= listing.at
+
+
+COMPRESSED = gzip.compress(random.Random(0).randbytes(5_000_000))
+ENCODED = pytest.mark.parametrize(
+    "data", [COMPRESSED, b"Anna,anna@example.com\n" * 300_000], ids=["compressed", "not compressed at all"]
+)
+"""Blobs with the property Content-Encoding gzip, larger than a read at a time: true to it or not, bytes are bytes."""
+
+
+@pytest.mark.e2e
+@ENCODED
+def test_a_segment_file_is_read_as_it_is_stored_whatever_its_encoding_says(
+    azurite: World, folder: str, data: bytes
+) -> None:
+    files = AzureSegmentFiles(segment_service(azurite), SEGMENT_CONTAINER)
+    path = f"{folder}/a.csv"
+    azurite.segments.upload_blob(path, data, content_settings=ContentSettings(content_encoding="gzip"))
+    (file,) = files.list(path).files
+    assert file.size_bytes == len(data)
+    assert files.read(path) == (file, data)
+    with files.open(file) as stream:
+        assert stream.read() == data
+        stream.seek(4_500_000)
+        assert stream.read(10) == data[4_500_000:4_500_010]
+
+
+@pytest.mark.e2e
+@ENCODED
+def test_the_apps_blobs_are_read_as_they_are_stored_whatever_their_encoding_says(
+    azurite: World, folder: str, data: bytes
+) -> None:
+    blobs, path = AzureBlobs(azurite.records), f"working/{folder}"
+    azurite.records.get_blob_client("working", folder).upload_blob(
+        data, content_settings=ContentSettings(content_encoding="gzip")
+    )
+    found = blobs.read(path)
+    assert found
+    assert found.data == data
+    assert blobs.read_range(path, 100, 50) == data[100:150]
+    assert b"".join(blobs.stream(path) or ()) == data
+
+
+def test_an_archived_file_is_listed_as_such_and_is_no_outage(landing: Any, folder: str) -> None:
+    path = f"{folder}/a.csv"
+    landing.write(path, b"small")
+    landing.archive(path)
+    (file,) = landing.files.list(path).files
+    assert file.archived
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: landing.files.read(path),
+        lambda: landing.files.open(file).read(),
+    )
+    for read in reads:
+        with pytest.raises(Stop) as caught:
+            read()
+        assert caught.value.code == "file_archived"
+        assert path in caught.value.message
 
 
 def test_a_file_that_was_replaced_is_never_mixed(landing: Any, folder: str) -> None:
@@ -102,6 +188,45 @@ def test_a_disabled_secret_is_told_from_a_refused_access(secrets: Secrets, azuri
     with pytest.raises(ExporterError) as caught:
         secrets.get(name)
     assert caught.value.code == "secret_disabled"
+
+
+@pytest.mark.parametrize("secrets", [pytest.param("real", marks=pytest.mark.e2e)], indirect=True)
+def test_a_deleted_secret_keeps_its_name_until_it_is_recovered(secrets: Secrets, azurite: World) -> None:
+    name = f"connection-contract-{next(_numbers)}"
+    secrets.set(name, "one")
+    azurite.vault.delete(name)
+    with pytest.raises(ExporterError) as caught:
+        secrets.set(name, "two")
+    assert caught.value.code == "secret_deleted"
+    assert f"az keyvault secret recover --name {name}" in caught.value.message
+    azurite.vault.recover(name)
+    secrets.set(name, "two")
+    assert secrets.get(name) == "two"
+
+
+@pytest.mark.e2e
+def test_an_identity_endpoint_that_fails_is_not_taken_for_a_refusal_of_who_was_not_asked(
+    azurite: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = azurite.platform_settings() | azurite.app_settings() | {"IDENTITY_HEADER": "of somebody else"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    options: dict[str, Any] = {"credential": DefaultAzureCredential(retry_total=0), "retry_total": 0}
+    vault = KeyVault(SecretClient(settings["KEY_VAULT_URI"], **options))
+    blobs = BlobServiceClient(settings["ExportStorage__blobServiceUri"], **options)
+    messages = AzureMessages(QueueServiceClient(settings["ExportStorage__queueServiceUri"], **options))
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: vault.get("connection-main"),
+        lambda: vault.set("connection-main", "key"),
+        lambda: AzureBlobs(blobs).read("records/x.json"),
+        lambda: AzureSegmentFiles(blobs, SEGMENT_CONTAINER).list(""),
+        lambda: messages.send("plan-run", {"runId": "x"}),
+    )
+    for call in calls:
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert (caught.value.code, caught.value.culprit) == ("identity_unavailable", Culprit.EXTERNAL)
+        assert "of somebody else" not in caught.value.message
 
 
 def test_a_missing_secret_is_an_error_that_names_it_and_not_a_value(secrets: Secrets) -> None:

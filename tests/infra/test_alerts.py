@@ -174,7 +174,7 @@ def test_a_run_that_waits_for_what_no_alert_tells_is_named_in_the_first_checks()
     untold = (RUNBOOKS / "first-checks.md").read_text().partition("**What no alert tells**")[2]
     codes = set(re.findall(r"`(\w+_\w+)`", untold)) - {"schedule_fired"}
 
-    assert codes == {"activecampaign_unavailable", "key_vault_unavailable"}
+    assert codes == {"activecampaign_unavailable", "key_vault_unavailable", "identity_unavailable"}
     assert {code for code in codes if f"'{code}'" in told} == set()
 
 

@@ -52,6 +52,17 @@ def test_the_real_storage_clients_work_with_a_managed_identity(as_app: World) ->
         assert as_app.records.get_blob_client("working", "large").download_blob().readall() == content
 
 
+def test_the_landing_container_has_directories_as_an_account_with_hierarchical_namespace(as_app: World) -> None:
+    as_app.upload_files([("people/2026/a.csv", b"a"), ("people/2026/b.csv", b"b")])
+    listed = as_app.segments.list_blobs("people", include=["metadata"])
+    assert [(entry.name, entry.size, entry.metadata) for entry in listed] == [
+        ("people", 0, {"hdi_isfolder": "true"}),
+        ("people/2026", 0, {"hdi_isfolder": "true"}),
+        ("people/2026/a.csv", 1, {}),
+        ("people/2026/b.csv", 1, {}),
+    ]
+
+
 def test_the_real_vault_client_reads_the_newest_version(vault: SecretClient) -> None:
     first = vault.set_secret("rotated", "old").properties
     second = vault.set_secret("rotated", "new").properties

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import socketserver
 import ssl
@@ -16,6 +17,7 @@ import azure.identity
 import pytest
 import requests.adapters
 import trustme
+import urllib3
 from azure.core.credentials import AccessToken
 
 from exporter import bootstrap
@@ -35,6 +37,8 @@ each_call = pytest.mark.parametrize("call", [pytest.param(call, id=name) for nam
 
 class Credential:
     """An identity that always gets a token, and from nowhere."""
+
+    def __init__(self, **_: Any) -> None: ...
 
     def get_token(self, *_: str, **__: Any) -> AccessToken:
         return AccessToken("token", int(time.time()) + 3_600)
@@ -64,6 +68,54 @@ def test_a_call_that_is_never_answered_fails_before_its_worker_counts_as_dead(
     made = services()
     with pytest.raises(Unavailable):
         call(made)
+    assert 25 <= sum(waited_s) < made.settings.lane_stale_s
+
+
+def answer(status: int, **headers: str) -> requests.Response:
+    """Return an answer without a body."""
+    response = requests.Response()
+    response.status_code, response.raw = status, urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+@each_call
+def test_a_service_that_wants_to_be_asked_in_an_hour_holds_nobody_that_long(
+    call: Callable[[Services], object], services: Callable[[], Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_s: list[float] = []
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda *_, **__: answer(503, Retry_After="3600"))
+    monkeypatch.setattr(time, "sleep", waited_s.append)
+    with pytest.raises(Unavailable):
+        call(services())
+    assert sum(waited_s) < 60
+
+
+CHALLENGE = 'Bearer authorization="https://login.microsoftonline.com/tenant", resource="https://vault.azure.net"'
+
+
+@each_call
+def test_an_identity_that_is_never_given_fails_before_its_worker_counts_as_dead(
+    call: Callable[[Services], object], services: Callable[[], Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    environment = {"IDENTITY_ENDPOINT": "http://127.0.0.1:1/msi/token", "IDENTITY_HEADER": "header"}
+    for name, value in (SETTINGS | environment | {"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential"}).items():
+        monkeypatch.setenv(name, value)
+    waited_s: list[float] = []
+
+    def send(_: object, request: Any, *, timeout: tuple[float, float], **__: object) -> requests.Response:
+        if "vault" in request.url.partition("?")[0]:
+            return answer(401, WWW_Authenticate=CHALLENGE)
+        waited_s.extend(timeout)
+        raise requests.exceptions.ReadTimeout
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    monkeypatch.setattr(time, "sleep", waited_s.append)
+    made = services()
+    with pytest.raises(Unavailable) as caught:
+        call(made)
+    assert caught.value.code == "identity_unavailable"
     assert 25 <= sum(waited_s) < made.settings.lane_stale_s
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from azure.core.exceptions import (
@@ -14,8 +16,11 @@ from azure.core.exceptions import (
 )
 
 from exporter.adapters import blobs
+from exporter.adapters.blobs import AzureBlobs
 from exporter.errors import Unavailable
 from exporter.ports import Changed
+from tests.unit.adapters.storage_wire import MODIFIED as WRITTEN
+from tests.unit.adapters.storage_wire import Damaged, Wire, blob, service
 
 
 def status(code: int) -> HttpResponseError:
@@ -34,6 +39,14 @@ LOST = ServiceResponseError("The connection broke off.")
 EXISTS, MODIFIED = conflict(ResourceExistsError, 409), conflict(ResourceModifiedError, 412)
 GONE = conflict(ResourceNotFoundError, 404)
 DONE, OURS, THEIRS = "written", "ours", None
+
+
+@pytest.fixture(autouse=True)
+def paused_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited between tries, in seconds."""
+    pauses: list[float] = []
+    monkeypatch.setattr(blobs, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
 
 
 class Storage:
@@ -78,6 +91,11 @@ def test_a_write_that_did_not_happen_is_tried_again() -> None:
     assert storage.log == ["write", "read", "write"]
 
 
+def test_a_service_that_is_busy_is_given_time(paused_s: list[float]) -> None:
+    assert Storage([status(503)] * 3 + [DONE], [None] * 3).settled() == DONE
+    assert paused_s == [1, 3], "the first retry follows at once: most often, one connection broke off"
+
+
 # The last two are what the SDK makes of an append at another length than expected: it has no exception of its own.
 @pytest.mark.parametrize("conflict", [EXISTS, MODIFIED, status(409), status(412)])
 def test_a_conflict_with_an_own_write_that_arrived_late_is_no_conflict(conflict: Exception) -> None:
@@ -100,6 +118,22 @@ def test_a_conflict_of_a_first_try_is_somebody_elses_write_whatever_it_holds(con
     assert storage.log == ["write"]
 
 
+@pytest.mark.parametrize(
+    ("http", "code"),
+    [
+        (412, "LeaseIdMissing"),
+        (409, "BlobImmutableDueToPolicy"),
+        (409, "BlobArchived"),
+        (409, "ContainerBeingDeleted"),
+    ],
+)
+def test_a_blob_that_somebody_has_locked_is_no_conflict_but_told(http: int, code: str) -> None:
+    locked: Any = status(http)
+    locked.error_code = code
+    with pytest.raises(Unavailable, match=f"status {http}, {code}"):
+        Storage([locked] * 4, [None] * 4).settled()
+
+
 @pytest.mark.parametrize("code", [408, 411, 413, 500])
 def test_another_status_is_no_conflict(code: int) -> None:
     assert Storage([status(code), DONE], [None]).settled() == DONE
@@ -117,6 +151,32 @@ def test_there_is_no_fifth_try() -> None:
         storage.settled()
     assert caught.value.code == "storage_unavailable"
     assert storage.log.count("write") == 4
+
+
+def test_a_blob_is_as_old_as_the_service_says() -> None:
+    wire = Wire(blob(b"record", WRITTEN + 90))
+    found = AzureBlobs(service(wire)).read("records/x.json")
+    assert found
+    assert (found.data, found.age_s) == (b"record", 90)
+
+
+def test_an_age_that_never_comes_is_an_outage() -> None:
+    wire = Wire(*(answer for _ in range(4) for answer in (LOST, blob(b"record", WRITTEN))))
+    with pytest.raises(Unavailable):
+        AzureBlobs(service(wire)).read("records/x.json")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda found: found.read("records/x"),
+        lambda found: found.read_range("records/x", 0, 6),
+        lambda found: found.stream("records/x"),
+    ],
+)
+def test_a_body_that_is_damaged_on_its_way_is_an_outage_and_no_defect(read: Callable[[AzureBlobs], object]) -> None:
+    with pytest.raises(Unavailable, match="SSLError"):
+        read(AzureBlobs(service(Wire(blob(b"record", WRITTEN, Damaged())))))
 
 
 def test_blocks_have_the_size_that_memory_was_measured_with() -> None:

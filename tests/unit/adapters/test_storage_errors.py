@@ -19,8 +19,9 @@ def answered(kind: type[HttpResponseError], status: int, code: str) -> Any:
     return error
 
 
-def test_the_status_and_the_code_of_the_service_are_told_and_its_message_is_not() -> None:
-    error = unavailable(answered(HttpResponseError, 503, "ServerBusy"))
+@pytest.mark.parametrize("code", ["ServerBusy", StorageErrorCode.SERVER_BUSY])
+def test_the_status_and_the_code_of_the_service_are_told_and_its_message_is_not(code: str) -> None:
+    error = unavailable(answered(HttpResponseError, 503, code))
     assert error.code == "storage_unavailable"
     assert "(status 503, ServerBusy)" in error.message
     assert "jane" not in error.message

@@ -67,8 +67,20 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 def forbidden(inner: dict[str, str] | None) -> HttpResponseError:
     """Refuse with a more precise code, as Key Vault does."""
-    error = status(403)
-    error.error = ODataV4Format({"error": {"code": "Forbidden", "innererror": inner}})
+    return answered(403, "Forbidden", inner)
+
+
+def answered(code: int, name: str, inner: dict[str, str] | None) -> HttpResponseError:
+    """Return the error that the library makes of an answer of Key Vault."""
+    error = status(code)
+    error.error = ODataV4Format({"error": {"code": name, "innererror": inner}})
+    return error
+
+
+def refused_token() -> ClientAuthenticationError:
+    """Return the error of a token that Key Vault itself refuses."""
+    error = ClientAuthenticationError("https://vault.example/secrets/key said no")
+    error.status_code = 401
     return error
 
 
@@ -125,7 +137,7 @@ def test_a_known_key_outlives_its_deletion_until_a_fresh_one_is_asked_for(time: 
         (forbidden({"code": "SecretDisabled"}), "secret_disabled", Culprit.USER),
         (forbidden({"code": "ForbiddenByFirewall"}), "key_vault_forbidden", Culprit.USER),
         (forbidden(None), "key_vault_forbidden", Culprit.USER),
-        (ClientAuthenticationError("no token"), "key_vault_forbidden", Culprit.USER),
+        (refused_token(), "key_vault_forbidden", Culprit.USER),
         (status(401), "key_vault_unavailable", Culprit.EXTERNAL),
         (status(503), "key_vault_unavailable", Culprit.EXTERNAL),
         (ServiceRequestError("no connection"), "key_vault_unavailable", Culprit.EXTERNAL),
@@ -142,6 +154,27 @@ def test_without_a_known_key_the_answer_says_who_has_to_act(
         assert (caught.value.code, caught.value.culprit) == (code, culprit)
         assert "'key'" in caught.value.message
         assert "vault.example" not in caught.value.message
+
+
+def test_no_token_is_no_answer_of_the_vault(time: Time) -> None:
+    time.client.error = ClientAuthenticationError("The endpoint at 169.254.1.1 said no.")
+    for call in (lambda: time.vault.get("key"), lambda: time.vault.set("key", "two")):
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert (caught.value.code, caught.value.culprit) == ("identity_unavailable", Culprit.EXTERNAL)
+        assert "169.254" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [("ObjectIsDeletedButRecoverable", "secret_deleted"), ("ObjectIsBeingRecovered", "key_vault_unavailable")],
+)
+def test_a_deleted_name_is_told_from_one_that_is_free_in_a_moment(time: Time, inner: str, code: str) -> None:
+    time.client.error = answered(409, "Conflict", {"code": inner})
+    with pytest.raises(Unavailable) as caught:
+        time.vault.set("key", "two")
+    assert caught.value.code == code
+    assert "'key'" in caught.value.message
 
 
 def test_a_fresh_key_is_never_an_old_one(time: Time) -> None:
