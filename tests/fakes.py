@@ -173,6 +173,8 @@ class FakeWriter:
 class FakeSegmentFiles:
     """Segment files in a dictionary."""
 
+    container = SETTINGS["SEGMENT_CONTAINER"]
+
     def __init__(self, clock: VirtualClock) -> None:
         self.files: dict[str, tuple[SegmentFile, bytes]] = {}
         self._clock = clock
@@ -185,8 +187,6 @@ class FakeSegmentFiles:
     def archive(self, path: str) -> None:
         file, data = self.files[path]
         self.files[path] = (replace(file, archived=True), data)
-
-    container = SETTINGS["SEGMENT_CONTAINER"]
 
     def list(self, prefix: str) -> Listing:
         found = (file for path, (file, _) in sorted(self.files.items()) if path.startswith(prefix))

@@ -135,7 +135,10 @@ class Segments:
                 self._read_model(file)
 
     def _read_model(self, listed: SegmentFile) -> None:
-        read = None if listed.archived else self._files.read(listed.path)
+        if listed.archived:
+            self._unreadable[listed.path.removeprefix(self._prefix)] = listed
+            return
+        read = self._files.read(listed.path)
         if read is None:
             return
         model, data = read
@@ -162,6 +165,7 @@ class Segments:
     def info(self, name: str) -> SegmentInfo:
         """Describe a segment of `names`, whether or not it is complete; of plain files, only the first is looked at."""
         try:
+            self._check_model(name)
             if table := self._tables.get(name):
                 refresh = self._table_refresh(name, table, Reading())
                 return _info(refresh, [partition.file for partition in refresh.partitions])
@@ -212,6 +216,7 @@ class Segments:
     def _resolve(self, name: str) -> str:
         """Return the full name of the segment that `name` refers to."""
         wanted = name.strip("/")
+        self._check_model(wanted)
         if wanted in self._tables or self._is_plain(wanted):
             return wanted
         matches = sorted(full for full in self._tables if full.rsplit("/", 1)[-1] == wanted)
@@ -219,8 +224,8 @@ class Segments:
             return matches[0]
         if matches:
             raise Stop("segment_ambiguous", f"There are several segments {wanted!r}. Use one of: {', '.join(matches)}.")
-        for model in self._unreadable.values():
-            raise _unreadable(model, "it has no list of entities")
+        for unreadable in self._unreadable:
+            self._check_model(unreadable)
         names = self.names()
         near = difflib.get_close_matches(wanted, names, n=5, cutoff=0.4) or names[:5]
         raise Stop(
@@ -228,6 +233,11 @@ class Segments:
             f"There is no segment {wanted!r} below {self._prefix or 'the container'!r}."
             f" {'The nearest names are: ' + ', '.join(near) if near else 'There is none at all'}.",
         )
+
+    def _check_model(self, name: str) -> None:
+        """Refuse a `model.json` that cannot be read, by its path."""
+        if model := self._unreadable.get(name):
+            raise _unreadable(_readable(model), "it has no list of entities")
 
     def _is_plain(self, name: str) -> bool:
         folder = f"{self._prefix}{name}/"

@@ -138,6 +138,7 @@ def _codecs() -> dict[str, str]:
     read = {aliases.get(name.replace("-", "_"), name): codec for name, codec in ENCODINGS.items()}
     return {
         **{_letters(alias): read[of] for alias, of in aliases.items() if of in read},
+        **{_letters(python): codec for python, codec in read.items()},
         **{_letters(codec): codec for codec in ENCODINGS.values()},
         **{_letters(name): codec for name, codec in ENCODINGS.items()},
     }

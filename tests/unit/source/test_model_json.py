@@ -35,7 +35,7 @@ def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) ->
     settings = {"delimiter": ";", "quoteStyle": "QuoteStyle.None", "encoding": "ASCII"}
     landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
     (partition,) = landing.find("T").partitions
-    assert (partition.delimiter, partition.quoted, partition.encoding) == (";", False, "ascii")
+    assert (partition.delimiter, partition.quoted, partition.encoding) == (";", False, "ASCII")
 
 
 @pytest.mark.parametrize("name", ["windows-1252", "ISO-8859-15", "utf-16"])

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -196,9 +195,18 @@ def test_nothing_outside_of_the_configured_folder_is_read(landing: Landing, loca
 @pytest.mark.parametrize("data", ["", "{", "[]", '{"entities": 1}', '{"tables": []}', '{"entities": [{}]}', b"\xff"])
 def test_a_model_json_that_cannot_be_read_is_named(landing: Landing, data: str | bytes) -> None:
     landing.write(MODEL, data)
-    error = landing.stop("T")
-    assert error.code == "model_unreadable"
-    assert MODEL in error.message
+    for name in ("T", MODEL):
+        error = landing.stop(name)
+        assert error.code == "model_unreadable"
+        assert MODEL in error.message
+    (info,) = listed(landing)
+    assert (info.name, info.problem and info.problem.code) == (MODEL, "model_unreadable")
+
+
+def test_a_model_json_that_nobody_can_read_stops_at_once(landing: Landing) -> None:
+    landing.model(partitions=[])
+    landing.files.archive(MODEL)
+    assert landing.stop("T").code == "file_archived"
 
 
 def test_a_segment_has_at_most_2000_columns(landing: Landing) -> None:
@@ -393,8 +401,7 @@ def test_a_file_that_nobody_can_read_stops_at_once(landing: Landing) -> None:
     landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
     landing.export()
     for path in ("people/1.csv", f"{FOLDER}/{TABLE}_2.csv"):
-        file, data = landing.files.files[path]
-        landing.files.files[path] = (replace(file, archived=True), data)
+        landing.files.archive(path)
     for name in ("people", "people/1.csv", TABLE):
         error = landing.stop(name)
         assert (error.code, "archive tier" in error.message) == ("file_archived", True)
@@ -474,10 +481,10 @@ def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(
 
 
 def test_names_that_the_caller_expects_tell_a_header(landing: Landing) -> None:
-    landing.write("people.csv", "Correo,Nombre\njane@example.com,Jane\n")
+    landing.write("people.csv", "Kontaktweg,Rufname\njane@example.com,Jane\n")
     assert landing.stop("people.csv").code == "header_missing"
-    refresh = landing.find("people.csv", known=("Correo",))
-    assert [column.name for column in refresh.columns] == ["Correo", "Nombre"]
+    refresh = landing.find("people.csv", known=("Kontaktweg",))
+    assert [column.name for column in refresh.columns] == ["Kontaktweg", "Rufname"]
 
 
 # Names.
