@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 from collections.abc import Sequence
@@ -21,10 +22,12 @@ from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
+from exporter.pipeline import batching
 from exporter.pipeline.batching import HEARTBEAT_ROWS, Task, plan_batches
 from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
 from exporter.source.segments import Refresh, find_refresh
+from exporter.tally.rejects import Reject
 from tests.fakes import START, FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
@@ -322,6 +325,85 @@ def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> No
     with pytest.raises(Stop, match="at most 600 contacts, found 601") as caught:
         plan(table([*addressees(601), ("nobody", "")]), mapping=ADDRESS, most=600)
     assert caught.value.code == "too_many_contacts"
+
+
+class Counted:
+    """A sink of neither a run nor a preview: what is refused depends on the rows, not on who reads them."""
+
+    def __init__(self) -> None:
+        self.rejects = 0
+
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        pass
+
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        self.rejects += len(rejects)
+
+
+def set_aside(data: bytes) -> int:
+    """Plan a file of equal rows; return how many were set aside. Raises `Stop` with the same number as `rejects`."""
+    landing, sink = FakeSegmentFiles(FakeClock()), Counted()
+    landing.write("people/1.csv.gz", data)
+    try:
+        plan_batches(task_of(find_refresh(landing, "", "people", START, 0)), landing, sink, lambda: None)
+    except Stop as error:
+        error.add_note(str(sink.rejects))
+        raise
+    return sink.rejects
+
+
+def equal_rows(count: int, row: bytes = b"jane@example.com") -> bytes:
+    return gzip.compress(b"EMail\n" + (row + b"\n") * count)
+
+
+@pytest.fixture
+def a_thousand_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow a thousand short lines, and look at a hundred rows together."""
+    monkeypatch.setattr(batching, "MOST_REJECT_BYTES", 1_000 * batching.LEAST_LINE_BYTES)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", 100)
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+@pytest.mark.parametrize("row", [b"jane@example.com", b"jane", b"jane@example.com,", b"\xff"])
+def test_a_small_file_with_more_rejects_than_a_report_may_hold_is_refused_before_they_are_written(row: bytes) -> None:
+    with pytest.raises(Stop, match=r"1(099|100) rejects are more") as caught:
+        set_aside(equal_rows(20_000, row))
+    assert caught.value.code == "too_many_rejects"
+    assert caught.value.__notes__ in (["1000"], ["999"])  # the first row with an address is none of them
+    assert "jane" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+def test_as_many_rejects_as_a_report_may_hold_pass() -> None:
+    assert set_aside(equal_rows(1_001)) == 1_000
+    with pytest.raises(Stop):
+        set_aside(equal_rows(1_002))
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+def test_the_report_of_a_large_file_may_hold_eight_times_its_size() -> None:
+    row = b"jane@example.com" + b" " * 184
+    plain = b"EMail\n" + (row + b"\n") * 5_000
+    assert set_aside(plain) == 4_999, "its size allows 50,000"
+
+
+def test_long_lines_count_as_long_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MOST_REJECT_BYTES", 1_000 * batching.LEAST_LINE_BYTES)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", 10)
+    with pytest.raises(Stop) as caught:
+        set_aside(equal_rows(1_000, b"j" * 1_000))
+    assert 130 <= int(caught.value.__notes__[0]) < 160
+
+
+@pytest.mark.parametrize("together", [1, 7, 64])
+def test_a_plan_does_not_depend_on_how_many_rows_are_looked_at_together(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*people(90), *people(20), ("x", "nobody", "", "", "", ""), ("y", "a@b.org", 'say "hi"', "", "", "")] * 2
+    files = {"1.csv": csv_file(rows), "2.csv": csv_file(rows).replace(b"First 1,", b"\xff,")}
+    expected = plan(files)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", together)
+    assert plan(files) == expected
 
 
 def task_of(*refreshes: Refresh) -> Task:
