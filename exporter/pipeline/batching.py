@@ -31,7 +31,7 @@ MOST_REJECT_BYTES, MOST_REJECT_RATIO = 64 << 20, 8
 
 Compression hides repetition: 16 million equal rows are 1 MB of gzip, and would be 2.2 GiB of lines and take 150 s of
 CPU time; they are refused after 6 s. A line for a duplicate takes about 280 bytes where the path has 75 characters, so
-a million rows of which half are duplicates make 134 MiB. As id, address and first name they are 28 MB of gzip, for which
+a million rows of which half are duplicates make 134 MiB. As id, address and first name, they are 28 MB of gzip, so that
 216 MiB are allowed; only a file of nothing but addresses, at 6 bytes a row, would have to come uncompressed.
 """
 LEAST_LINE_BYTES = 160

@@ -83,10 +83,11 @@ def _newest(services: Services, segment: str, quiet_s: float, known: Collection[
     try:
         return find_refresh(services.segments, prefix, segment, services.clock.now(), quiet_s, known)
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
-def _source_changing() -> NotReady:
+def source_changing() -> NotReady:
+    """Return the failure of a caller whose files were replaced meanwhile."""
     return NotReady(
         "source_changing", "The segment's files were replaced while they were being read. Try again shortly."
     )
@@ -114,7 +115,7 @@ def read_all(
     try:
         return _THREAD.submit(plan_batches, task, services.segments, sink, look_at_the_clock).result()
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
