@@ -12,11 +12,12 @@ from exporter.api import connections, resources
 from exporter.api.access import Context, Role
 from exporter.api.http import Json, Refusal, Response
 from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
-from exporter.contacts.matching import mapping_of, match_columns
+from exporter.contacts.matching import mapping_of
 from exporter.definitions.exports import Export, ExportDefinition
 from exporter.definitions.resources import ID_PATTERN, DisplayName
 from exporter.model import Time, Value
 from exporter.pipeline import preflight
+from exporter.queries.fit import check_fit
 from exporter.queries.reading import one_of_few_listers, refreshes_now
 from exporter.records import paths, store
 from exporter.records.definitions import is_on_hold
@@ -121,7 +122,7 @@ def put(
 
 
 def check(context: Context, export: ExportDefinition) -> None:
-    """Check that the export's list and fields exist, and its columns in each of its segments."""
+    """Check that the export's list and fields exist, and that each of its segments has its columns and addresses."""
     if export.connection_id is None:
         raise Refusal(
             422,
@@ -134,9 +135,7 @@ def check(context: Context, export: ExportDefinition) -> None:
     with one_of_few_listers():
         refreshes = refreshes_now(context.services, export, settled=False)
     for refresh in refreshes:
-        if refresh.columns:
-            matched = match_columns(mapping_of(export, fields), refresh.columns)
-            refresh.check_columns(matched.needed)
+        check_fit(context.services, refresh, mapping_of(export, fields))
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,19 +12,32 @@ from exporter.activecampaign.bodies import Envelope
 from exporter.contacts.matching import Mapping, Matched, match_columns
 from exporter.contacts.rules import Notice
 from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
+from exporter.errors import Stop
 from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import Partition, read_rows
 from exporter.source.rows import Rows, rows_at
 from exporter.source.segments import Refresh
-from exporter.tally.rejects import Reject
+from exporter.tally.rejects import Reject, lines
 
 if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked
     from exporter.contacts.distinct import FirstRows
 
 HEARTBEAT_ROWS = 65_536
+MOST_REJECT_BYTES, MOST_REJECT_RATIO = 64 << 20, 8
+"""The most that the reject report may hold: 64 MiB, or eight times the size of the files if that is more.
+
+Compression hides repetition: 16 million equal rows are 1 MB of gzip, and would be 2.2 GiB of lines and take 150 s of
+CPU time; they are refused after 6 s. A line for a duplicate takes about 280 bytes where the path has 75 characters, so
+a million rows of which half are duplicates make 134 MiB. As id, address and first name, they are 28 MB of gzip, so that
+216 MiB are allowed; only a file of nothing but addresses, at 6 bytes a row, would have to come uncompressed.
+"""
+LEAST_LINE_BYTES = 160
+"""As how much a line counts at least, since a row takes time however short its line is: 64 MiB are 419,430 rows."""
+ROWS_TOGETHER = 65_536
+"""The most rows that are looked at together: a block of 4 MiB may hold 2 million, at 300 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +97,8 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
     The first row with an address wins. `heartbeat` is called about every 65,536 rows; anything it raises ends planning.
     The same files and mapping produce the same bytes.
 
-    Raises `Stop` for an unusable mapping or file, and for more than `max_contacts` ("too_many_contacts");
-    `ports.Changed` if a file was replaced in the meantime.
+    Raises `Stop` for an unusable mapping or file, for more than `max_contacts` ("too_many_contacts"), and for more
+    rejects than a file can plausibly have ("too_many_rejects"); `ports.Changed` if a file was replaced in the meantime.
     """
     # Arrow and numpy take 0.4 s to import, and are needed only where rows are read.
     from exporter.contacts.blocks import check  # noqa: PLC0415
@@ -104,7 +117,7 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
         planner.warn(*matched.warnings)
         for partition in refresh.partitions:
             planner.begin(partition)
-            for rows in read_rows(files, partition, matched.wanted):
+            for rows in _pieces(read_rows(files, partition, matched.wanted)):
                 checked = check(rows, matched, envelope.contact_tail, max_text_bytes, planner.rows_read + 1)
                 planner.add(rows, checked, matched)
                 if planner.rows_read // HEARTBEAT_ROWS > beats:
@@ -112,6 +125,20 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
                     heartbeat()
             planner.end(partition)
     return planner.finish()
+
+
+def _pieces(blocks: Iterable[Rows]) -> Iterator[Rows]:
+    """Yield the rows of the blocks, at most `ROWS_TOGETHER` at a time."""
+    for block in blocks:
+        for start in range(0, _count(block), ROWS_TOGETHER):
+            if isinstance(block, list):
+                yield block[start : start + ROWS_TOGETHER]
+            else:
+                yield block.slice(start, ROWS_TOGETHER)
+
+
+def _count(rows: Rows) -> int:
+    return len(rows) if isinstance(rows, list) else rows.num_rows
 
 
 def _keep_freed_memory() -> None:
@@ -137,6 +164,7 @@ class _Planner:
         self._files: list[SegmentFile] = []
         self._starts: list[int] = []
         self._not_text_before = 0
+        self._reject_bytes = 0
         self._counts: Counter[Reason] = Counter()
         self._notices: Counter[Notice] = Counter()
         self._warnings: dict[str, None] = {}
@@ -173,7 +201,7 @@ class _Planner:
         for position, notices in checked.notices.items():
             self._notices.update(notices if position not in duplicates else ())
         self._set_aside(rows, matched, checked.refused, duplicates)
-        self.rows_read += len(rows) if isinstance(rows, list) else rows.num_rows
+        self.rows_read += _count(rows)
 
     def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
         """Report rows of a block by position: the reason why each was refused, or the row that it repeats."""
@@ -190,7 +218,23 @@ class _Planner:
             rejects.append(Reject(path, number, customer_id, email, reason, explanation))
             self._counts[reason] += 1
         if rejects:
+            self._check_rejects(rejects)
             self._sink.add_rejects(rejects)
+
+    def _check_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Count the lines of these rejects. Raises `Stop` ("too_many_rejects")."""
+        self._reject_bytes += max(len(lines(rejects)), LEAST_LINE_BYTES * len(rejects))
+        size_bytes = sum(file.size_bytes for file in self._files)
+        if self._reject_bytes <= max(MOST_REJECT_BYTES, MOST_REJECT_RATIO * size_bytes):
+            return
+        (reason, count), *_ = self._counts.most_common(1)
+        raise Stop(
+            "too_many_rejects",
+            f"Expected a reject report of at most {MOST_REJECT_BYTES >> 20} MiB, or {MOST_REJECT_RATIO} times the size"
+            f" of the files ({size_bytes} bytes); {self._counts.total()} rejects are more, {count} of them as"
+            f" {reason.value}. Nothing was sent. Check the data matching, and whether {self._files[-1].path} repeats"
+            " its rows. If it is as it should be, export it uncompressed.",
+        )
 
     def _place(self, row: int) -> tuple[str, int]:
         """Return the path of a row's file, and the row's number in that file."""

@@ -34,6 +34,10 @@ from exporter.tally.rejects import contact_rejects
 PLANNING_TRIES = 5
 """How many times in a row planning may fail with an unexpected error. A retry comes when the failed planner's claim
 expires, so they take about eight minutes in all. A problem outside the app is a wait and does not count."""
+PLANNING_DEATHS = 3
+"""How many planners of a run may be cut off before they record how they ended, without a wait in between. What ends a
+process, such as a file that takes more memory than there is, ends the next one too. Deployments and scaling in end
+processes as well, and storage may not answer, but hardly ever while three planners of one run are at it."""
 
 
 def plan_run(services: Services, run_id: str) -> None:
@@ -57,8 +61,7 @@ def _plan(services: Services, run: Run) -> Manifest | None:
     if attempts is None:
         log.event("plan_claimed_by_another", runId=run_id)
         return None
-    died, tried_s = attempts.begun - 1 - attempts.errors, services.clock.now() - attempts.since
-    if died >= PLANNING_TRIES and tried_s > services.settings.retry_for_s:
+    if attempts.begun - 1 - attempts.errors >= PLANNING_DEATHS:
         finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, _DIED)
         return None
     try:
@@ -85,8 +88,9 @@ class _Skip(Exception):
 
 _DIED = Problem(
     code="planning_died",
-    message="Planning was attempted repeatedly, but its process died each time, possibly because it ran out of memory."
-    " Nothing was sent. Please report it; a smaller segment may work.",
+    message=f"Planning began {PLANNING_DEATHS} times, and was cut off each time: most often, the process ran out of"
+    " memory or time. Nothing was sent. Split the segment, or give the app more memory (instanceMemoryMB), then start"
+    " the export again. If it happens again, please report it.",
     culprit=Culprit.SYSTEM,
 )
 

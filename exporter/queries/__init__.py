@@ -1,6 +1,7 @@
 """What a caller may ask without changing anything, while waiting for the answer.
 
 reading   read segments while a caller waits
+fit       whether an export fits a segment
 preview   what a run would do
 lookup    what happened to a person in a run
 """

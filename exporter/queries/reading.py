@@ -64,7 +64,7 @@ def refreshes_now(services: Services, export: ExportDefinition, *, settled: bool
     try:
         return refreshes_of(services, export, settled=settled)
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
 def look(services: Services, segment: str) -> Refresh:
@@ -72,10 +72,11 @@ def look(services: Services, segment: str) -> Refresh:
     try:
         return Segments(services.segments, services.settings.segment_prefix).look(segment)
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
-def _source_changing() -> NotReady:
+def source_changing() -> NotReady:
+    """Return the failure of a caller whose files were replaced meanwhile."""
     return NotReady(
         "source_changing", "The segment's files were replaced while they were being read. Try again shortly."
     )
@@ -103,7 +104,7 @@ def read_all(
     try:
         return _THREAD.submit(plan_batches, task, services.segments, sink, look_at_the_clock).result()
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:

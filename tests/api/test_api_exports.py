@@ -58,6 +58,35 @@ def test_what_makes_no_sense_is_refused(api: Api, change: dict[str, Any], code: 
     assert api.get("/exports/newsletter").status == 404
 
 
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"people/1.csv": b""}, "segment_without_columns"),
+        ({"x/model.json": b'{"entities": [{"name": "people", "attributes": []}]}'}, "segment_without_columns"),
+        ({"people/1.csv": b"EMail,FirstName\nAda,ada@example.com\nBob,bob@example.com\n"}, "mapping_fits_no_row"),
+        ({"people/1.csv": b"EMail,FirstName\nada@example.com\n"}, "mapping_fits_no_row"),
+    ],
+)
+def test_an_export_that_could_send_nobody_is_saved_only_without_a_check(files: dict[str, bytes], code: str) -> None:
+    api = with_function_key()
+    api.put("/connections/main", CONNECTION)
+    for path, data in files.items():
+        api.fakes.segments.write(path, data)
+    refused = api.put("/exports/newsletter", EXPORT)
+    assert (refused.status, refused.code) == (422, code)
+    assert "?validate=false" in refused.json["detail"]
+    assert "Ada" not in refused.json["detail"]
+    assert api.get("/exports/newsletter").status == 404
+    assert api.put("/exports/newsletter", EXPORT, query={"validate": "false"}).status == 201
+
+
+def test_every_segment_has_to_fit(api: Api) -> None:
+    api.fakes.segments.write("vip/1.csv", b"EMail,FirstName\nnobody,Ada\n")
+    refused = api.put("/exports/newsletter", EXPORT | {"segments": ["people", "vip"]})
+    assert refused.code == "mapping_fits_no_row"
+    assert "the segment vip;" in refused.json["detail"]
+
+
 def test_the_nearest_segment_is_named(api: Api) -> None:
     assert "people" in api.put("/exports/newsletter", EXPORT | {"segments": ["peeple"]}).json["detail"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 from collections.abc import Sequence
@@ -23,10 +24,12 @@ from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
+from exporter.pipeline import batching
 from exporter.pipeline.batching import HEARTBEAT_ROWS, Task, plan_batches
 from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
 from exporter.source.segments import Reading, Refresh, Segments
+from exporter.tally.rejects import Reject
 from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
@@ -79,9 +82,10 @@ WHY_SET_ASIDE = {
 def assert_as_the_peer_does(rows: Sequence[Row], task: peers.Task, limits: RequestSize) -> Done:
     """Plan rows in both ways: the same bytes are to be sent, and the same rows are set aside for the same reason."""
     mapping = replace(MAPPING, consent=task.consent and ("Tier", CONSENT))
-    done = plan({"1.csv": csv_file(rows, PEER_COLUMNS)}, mapping=mapping, limits=limits)
+    data = csv_lines(rows)
+    done = plan({"1.csv": csv_lines([PEER_COLUMNS]) + data}, mapping=mapping, limits=limits)
     payload, rejects = io.BytesIO(), io.BytesIO()
-    peers.with_csv(io.BytesIO(csv_lines(rows)), task, payload, rejects)
+    peers.with_csv(io.BytesIO(data), task, payload, rejects)
     assert done.payload == payload.getvalue()
     set_aside = [(row, why) for row, _, _, why in csv.reader(io.StringIO(rejects.getvalue().decode(), newline=""))]
     assert [(reject["row"], why_set_aside(reject)) for reject in done.rejects] == set_aside
@@ -96,6 +100,8 @@ def why_set_aside(reject: dict[str, str]) -> str:
     return WHY_SET_ASIDE.get(reject["reason"], "invalid")
 
 
+RANDOMS = st.integers(0, 1 << 32).map(Random)
+"""For hundreds of values an example: hypothesis's own random numbers take most of the time."""
 TIERS = st.sampled_from(["gold", " GOLD\u00a0", "silver", "", "go ld", "\x7f"])
 ROWS = st.lists(
     st.one_of(st.tuples(TEXTS, ADDRESSES, TEXTS, TEXTS, TEXTS, TIERS, TEXTS), st.lists(TEXTS, min_size=1, max_size=9)),
@@ -121,7 +127,7 @@ def mixed(drawn: list[Row], usual: int, name_bytes: int, random: Random) -> list
     st.integers(600, 800),
     st.sampled_from([0, 1_450, 2_900]),
     st.sampled_from([None, (5, CONSENT.lower())]),
-    st.randoms(use_true_random=False),
+    RANDOMS,
 )
 def test_a_plan_is_what_a_plain_row_by_row_implementation_makes(
     drawn: list[Row], usual: int, name_bytes: int, consent: tuple[int, str] | None, random: Random
@@ -133,7 +139,7 @@ def test_a_plan_is_what_a_plain_row_by_row_implementation_makes(
 
 
 @settings(max_examples=60)
-@given(ROWS, st.integers(1, 30), st.integers(1, 7), st.integers(600, 2_000), st.randoms(use_true_random=False))
+@given(ROWS, st.integers(1, 30), st.integers(1, 7), st.integers(600, 2_000), RANDOMS)
 def test_every_row_ends_in_exactly_one_place_and_no_batch_is_over_a_limit(
     drawn: list[Row], usual: int, max_contacts: int, max_bytes: int, random: Random
 ) -> None:
@@ -372,6 +378,86 @@ def test_one_profile_more_than_allowed_is_refused_with_the_number_of_all() -> No
     with pytest.raises(Stop, match="at most 600 contacts, found 601") as caught:
         plan(table([*addressees(601), ("nobody", "")]), mapping=ADDRESS, most=600)
     assert caught.value.code == "too_many_contacts"
+
+
+class Counted:
+    """A sink of neither a run nor a preview: what is refused depends on the rows, not on who reads them."""
+
+    def __init__(self) -> None:
+        self.rejects = 0
+
+    def add_batch(self, body: bytes, references: bytes) -> None:
+        pass
+
+    def add_rejects(self, rejects: Sequence[Reject]) -> None:
+        self.rejects += len(rejects)
+
+
+def set_aside(data: bytes) -> int:
+    """Plan a file of equal rows; return how many were set aside. Raises `Stop` with the same number as `rejects`."""
+    landing, sink = FakeSegmentFiles(FakeClock()), Counted()
+    landing.write("people/1.csv.gz", data)
+    try:
+        plan_batches(task_of(Segments(landing, "").refresh("people", Reading())), landing, sink, lambda: None)
+    except Stop as error:
+        error.add_note(str(sink.rejects))
+        raise
+    return sink.rejects
+
+
+def equal_rows(count: int, row: bytes = b"jane@example.com") -> bytes:
+    return gzip.compress(b"EMail\n" + (row + b"\n") * count)
+
+
+@pytest.fixture
+def a_thousand_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow a thousand short lines, and look at a hundred rows together."""
+    monkeypatch.setattr(batching, "MOST_REJECT_BYTES", 1_000 * batching.LEAST_LINE_BYTES)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", 100)
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+@pytest.mark.parametrize("row", [b"jane@example.com", b"jane", b"jane@example.com,", b"\xff"])
+def test_a_small_file_with_more_rejects_than_a_report_may_hold_is_refused_before_they_are_written(row: bytes) -> None:
+    with pytest.raises(Stop, match=r"1(099|100) rejects are more") as caught:
+        set_aside(equal_rows(20_000, row))
+    assert caught.value.code == "too_many_rejects"
+    assert caught.value.__notes__ in (["1000"], ["999"])  # the first row with an address is none of them
+    assert "jane" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+def test_as_many_rejects_as_a_report_may_hold_pass() -> None:
+    assert set_aside(equal_rows(1_001)) == 1_000
+    with pytest.raises(Stop):
+        set_aside(equal_rows(1_002))
+
+
+@pytest.mark.usefixtures("a_thousand_lines")
+def test_the_report_of_a_large_file_may_hold_eight_times_its_size() -> None:
+    rows = b"jane@example.com   \n" * 5_000  # 20 bytes each
+    assert set_aside(b"EMail\n" + rows) == 4_999
+    with pytest.raises(Stop):
+        set_aside(b"EMail\n" + rows.replace(b"   ", b""))
+
+
+def test_long_lines_count_as_long_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MOST_REJECT_BYTES", 1_000 * batching.LEAST_LINE_BYTES)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", 10)
+    with pytest.raises(Stop) as caught:
+        set_aside(equal_rows(1_000, b"j" * 1_000))
+    assert 130 <= int(caught.value.__notes__[0]) < 160
+
+
+@pytest.mark.parametrize("together", [1, 7, 64])
+def test_a_plan_does_not_depend_on_how_many_rows_are_looked_at_together(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*people(90), *people(20), ("x", "nobody", "", "", "", ""), ("y", "a@b.org", 'say "hi"', "", "", "")] * 2
+    files = {"1.csv": csv_file(rows), "2.csv": csv_file(rows).replace(b"First 1,", b"\xff,")}
+    expected = plan(files)
+    monkeypatch.setattr(batching, "ROWS_TOGETHER", together)
+    assert plan(files) == expected
 
 
 def task_of(*refreshes: Refresh) -> Task:

@@ -32,7 +32,7 @@ def fakes() -> Fakes:
     return fakes
 
 
-def fail_planning(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[Exception]:
+def fail_planning(monkeypatch: pytest.MonkeyPatch, *errors: BaseException) -> list[BaseException]:
     """Let planning fail with these, one after the other, and then work; returns what is left of them."""
     left, original = list(errors), preflight.check
 
@@ -79,24 +79,38 @@ def test_what_is_amiss_outside_does_not_count(fakes: Fakes, monkeypatch: pytest.
     assert run.status is RunStatus.SUCCESSFUL
 
 
-def test_a_planner_that_dies_each_time_ends_the_run_after_a_day(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Died(BaseException):
-        pass
+class Died(BaseException):
+    """The process ended."""
 
-    def die(*_: object) -> None:
-        raise Died
 
-    monkeypatch.setattr(preflight, "check", die)
-    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
-    began = fakes.clock.now()
-    while not read_run(fakes, run_id).end:
-        fakes.clock.sleep(1_800)
+def plan_until_it_ends(fakes: Fakes, run_id: str) -> int:
+    """Plan a run each time when its planner counts as dead; return how many planners died."""
+    died = 0
+    while not read_run(fakes, run_id).halted and read_run(fakes, run_id).plan is None:
+        fakes.clock.sleep(90)
         try:
             plan.plan_run(fakes.services, run_id)
         except Died:
-            assert fakes.clock.now() - began < 2 * A_DAY_S
-    assert fakes.clock.now() - began > A_DAY_S
+            died += 1
+    return died
+
+
+def test_a_planner_that_dies_each_time_ends_the_run_after_the_third_time(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_planning(monkeypatch, *[Died()] * 100)
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    assert plan_until_it_ends(fakes, run_id) == 3
     assert problem_of(read_run(fakes, run_id)).code == "planning_died"
+    assert fakes.activecampaign.requests == []
+
+
+def test_deaths_before_and_after_a_wait_are_not_added_up(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    down = Unavailable("activecampaign_unavailable", "It does not answer.")
+    fail_planning(monkeypatch, Died(), Died(), down, Died(), Died())
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    assert plan_until_it_ends(fakes, run_id) == 4
+    assert read_run(fakes, run_id).plan
 
 
 def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_day(

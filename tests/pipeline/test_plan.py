@@ -125,19 +125,18 @@ def test_a_wait_that_is_over_is_not_counted_in_the_next_one(fakes: Fakes, run_id
 
 
 @pytest.mark.parametrize(
-    ("died", "errors", "tried_s", "status"),
+    ("died", "errors", "status"),
     [
-        (5, 0, A_DAY_S + 1, RunStatus.FAILED),
-        (4, 0, A_DAY_S + 1, RunStatus.RUNNING),
-        (5, 0, A_DAY_S, RunStatus.RUNNING),
-        (4, 1, A_DAY_S + 1, RunStatus.RUNNING),
-        (5, 4, A_DAY_S + 1, RunStatus.FAILED),
+        (2, 0, RunStatus.RUNNING),
+        (3, 0, RunStatus.FAILED),
+        (2, 4, RunStatus.RUNNING),
+        (3, 4, RunStatus.FAILED),
     ],
 )
-def test_planning_that_died_five_times_and_for_more_than_a_day_ends_the_run(
-    fakes: Fakes, run_id: str, died: int, errors: int, tried_s: float, status: RunStatus
+def test_planning_that_was_cut_off_three_times_ends_the_run(
+    fakes: Fakes, run_id: str, died: int, errors: int, status: RunStatus
 ) -> None:
-    attempts = Attempts(begun=died + errors, errors=errors, since=fakes.clock.now() - tried_s)
+    attempts = Attempts(begun=died + errors, errors=errors, since=fakes.clock.now() - 90)
     record(fakes, run_id, claim=Claim(by="dead", at=START - 90), attempts=attempts)
     plan_run(fakes.services, run_id)
     run = read_run(fakes, run_id)
@@ -145,6 +144,8 @@ def test_planning_that_died_five_times_and_for_more_than_a_day_ends_the_run(
     if run.end:
         assert run.end.problem
         assert run.end.problem.code == "planning_died"
+        assert "cut off each time" in run.end.problem.message
+        assert fakes.activecampaign.requests == []
 
 
 def test_planning_may_end_in_an_unforeseen_error_five_times(

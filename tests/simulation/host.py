@@ -64,6 +64,8 @@ class Invocation:
     ended: Callable[[bool], object] | None = None
     """Called at the end, with whether the function returned or raised; False: its process died."""
     dead: bool = False
+    returned: bool = False
+    """Whether it came to its end, by itself."""
     services: Services = field(init=False)
     began: float = field(init=False)
     disturbed: bool = False
@@ -164,7 +166,7 @@ class Host:
             del self._by_task[task]
 
     def _over(self, invocation: Invocation, *, returned: bool) -> None:
-        invocation.dead = True
+        invocation.dead, invocation.returned = True, returned
         invocation.instance.invocations.remove(invocation)
         self.running.pop(invocation, None)
         if invocation.ended:

@@ -64,6 +64,8 @@ WAITED_TOO_LONG = {
 
 SOME_DEFECTS = 5
 """An error that nobody foresaw comes so often before a run fails because of it."""
+SOME_DEATHS = 3
+"""So many planners of a run die before it fails because of them."""
 SENT = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
 
@@ -101,6 +103,11 @@ class RunSeen:
     submissions: list[Submission] = field(default_factory=list)
     outcome_at: dict[str, float] = field(default_factory=dict)
     """When the outcome of an import was recorded."""
+    planner: Invocation | None = None
+    """Who claimed the run last."""
+    deaths: int = 0
+    """How many planners had not come to an end when another took over, or were kept from saying how they ended, since
+    the run last waited."""
 
 
 class Oracle:
@@ -177,7 +184,17 @@ class Oracle:
         elif record.get("end"):
             run.ended_at = self._world.clockwork.now
         self.require(not (record.get("plan") and record.get("waiting")), "I7", "a planned run waits for its plan")
+        self._count_deaths(run, record.get("claim") or {})
         run.record = record
+
+    def _count_deaths(self, run: RunSeen, claim: dict[str, Any]) -> None:
+        """Count who lost the claim on a run: it died, stood still, or could not write."""
+        before = run.record.get("claim") or {}
+        if not claim:
+            run.planner, run.deaths = None, 0
+        elif claim["by"] != before.get("by"):
+            run.deaths += run.planner is not None and (not run.planner.returned or run.planner.disturbed)
+            run.planner = self._world.host.current()
 
     def _planned(self, run: RunSeen, manifest: Manifest) -> None:
         payload = self._payloads[manifest.payload]
@@ -337,7 +354,7 @@ class Oracle:
         asked = not (late and self._world.late_imports_ended) or self._world.scenario.sabotage
         self.require(asked, "I9", "a late import is not asked for")
         if end.status is RunStatus.FAILED:
-            self._check_failure(record)
+            self._check_failure(run, record)
         if end.status is RunStatus.CANCELED:
             self.require(record.cancel, "I7", "canceled, though nobody asked for it")
         self._check_doubles(run, record)
@@ -395,7 +412,7 @@ class Oracle:
                     people |= {*self._by_import[event["importId"]].emails} - {email for email, _ in failures}
         return people
 
-    def _check_failure(self, record: Run) -> None:
+    def _check_failure(self, run: RunSeen, record: Run) -> None:
         assert record.end
         problem = record.end.problem
         if problem and problem.code == f"working_copy_{self._world.scenario.sabotage.replace('deleted', 'missing')}":
@@ -410,11 +427,7 @@ class Oracle:
             self.require(again or lasted, "I9", "failed for an error that was not repeated")
             return
         if problem and problem.code == "planning_died":
-            assert record.attempts
-            died = record.attempts.begun - 1 - record.attempts.errors
-            tried_s = record.end.at - record.attempts.since
-            enough = died >= SOME_DEFECTS and tried_s >= self._world.settings.retry_for_s
-            self.require(enough, "I9", f"failed for {died} deaths in {tried_s:.0f} s")
+            self.require(run.deaths >= SOME_DEATHS, "I9", f"failed after {run.deaths} deaths")
             return
         if problem and problem.code == "not_resumable":
             self.require(record.resumes and self._world.version > 1, "I9", "not resumable, though nothing has changed")

@@ -576,6 +576,12 @@ def a_defect_ends_the_run_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "PLANNING_TRIES", 1)
 
 
+@mistake
+def a_death_ends_the_run_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A run fails when one of its planners has died, though the next one may live."""
+    patch.setattr(plan, "PLANNING_DEATHS", 1)
+
+
 # --- the schedule, runs that go on, releases -------------------------------------------------------------------------
 
 

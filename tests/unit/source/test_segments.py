@@ -481,10 +481,10 @@ def test_a_plain_file_without_a_header_is_refused_without_showing_what_it_holds(
 
 
 def test_names_that_the_caller_expects_tell_a_header(landing: Landing) -> None:
-    landing.write("people.csv", "Kontaktweg,Rufname\njane@example.com,Jane\n")
+    landing.write("people.csv", "Kanal,Wer\njane@example.com,Jane\n")
     assert landing.stop("people.csv").code == "header_missing"
-    refresh = landing.find("people.csv", known=("Kontaktweg",))
-    assert [column.name for column in refresh.columns] == ["Kontaktweg", "Rufname"]
+    refresh = landing.find("people.csv", known=("kanal",))
+    assert [column.name for column in refresh.columns] == ["Kanal", "Wer"]
 
 
 # Names.
