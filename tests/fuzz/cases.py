@@ -32,7 +32,7 @@ from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.records.payload import PlanWriter
-from exporter.source import readers
+from exporter.source import heads, readers, text
 from exporter.source.files import SegmentFile
 from exporter.source.formats import csv_blocks, csv_records, parquet
 from exporter.source.readers import Partition
@@ -264,12 +264,12 @@ def _check_places(planned: Planned, outcome: Outcome) -> None:
 @contextmanager
 def _limits(case: Case) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (readers, csv_records, csv_blocks, parquet):
+        for module in (csv_records, csv_blocks, parquet):
             patch.setattr(module, "MAX_ROW_BYTES", case.row_bytes)
-        for module in (readers, csv_records):
+        for module in (readers, heads, csv_records):
             patch.setattr(module, "WINDOW_BYTES", case.row_bytes + 2)
-        patch.setattr(readers, "CHUNK_BYTES", case.chunk_bytes)
-        patch.setattr(readers, "READ_BYTES", case.read_bytes)
+        patch.setattr(text, "CHUNK_BYTES", case.chunk_bytes)
+        patch.setattr(text, "READ_BYTES", case.read_bytes)
         yield
 
 
