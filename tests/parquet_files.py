@@ -172,6 +172,6 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {
     "DuckDB V2": lambda data: by_duckdb(data, "V2"),
     "DuckDB V2 brotli": lambda data: by_duckdb(data, "V2", "brotli"),
     "fastparquet": by_fastparquet,
-    "fastparquet int96": lambda data: by_fastparquet(data, times="int96", compression="GZIP"),
+    "fastparquet INT96": lambda data: by_fastparquet(data, times="int96", compression="GZIP"),
     "one column encrypted": lambda data: encrypted(data, ["double"], plaintext_footer=True),
 }

@@ -186,22 +186,15 @@ def test_a_table_without_rows_or_row_groups_has_no_rows() -> None:
     assert read(stored({"a": pa.array([], pa.string())}), "a") == []
 
 
-def test_rows_that_the_footer_counts_and_the_file_does_not_have_are_noticed() -> None:
-    parts = [stored({"a": ["x"] * count}).getvalue() for count in (300, 301)]
-    count = next(
-        n for n, (one, other) in enumerate(zip(*parts, strict=True)) if one != other and n > len(parts[0]) - 400
-    )
-    data = bytearray(parts[0])
-    seen: set[int | str] = set()
-    for position in range(count, len(data) - 8):  # the numbers of rows are somewhere in the footer
-        if data[position] == parts[0][count]:
-            changed = data[:position] + parts[1][count : count + 1] + data[position + 1 :]
-            try:
-                seen.add(len(read(io.BytesIO(bytes(changed)), "a")))
-            except Stop as stop:
-                seen.add(stop.code)
-    assert seen <= {"parquet_damaged", 300}
-    assert "parquet_damaged" in seen
+@pytest.mark.parametrize("other", [b"\xd6\x04", b"\xda\x04"])
+def test_other_rows_than_the_footer_counts_are_noticed(other: bytes) -> None:
+    """Whether it is damaged or Arrow loses rows, as it does where a list column begins with an empty page."""
+    data = stored({"a": ["x"] * 300}).getvalue()
+    at = data.index(b"\xd8\x04", len(data) - 8 - int.from_bytes(data[-8:-4], "little"))  # 300, as the footer has it
+    assert len(read(io.BytesIO(data), "a")) == 300
+    with pytest.raises(Stop) as caught:
+        read(io.BytesIO(data[:at] + other + data[at + 2 :]), "a")
+    assert caught.value.code == "parquet_damaged"
 
 
 @pytest.mark.parametrize("cut", [0, 4, 60, -1, -20])
