@@ -163,7 +163,7 @@ TEXT = st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=20), 
             ),
             "data_page_version": st.sampled_from(["1.0", "2.0"]),
             "row_group_size": st.sampled_from([1, 7, 100]),
-            "data_page_size": st.sampled_from([16, 1 << 20]),
+            "data_page_size": st.sampled_from([500, 1 << 20]),
             "write_batch_size": st.sampled_from([2, 1024]),
         }
     )
