@@ -175,3 +175,9 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {
     "fastparquet INT96": lambda data: by_fastparquet(data, times="int96", compression="GZIP"),
     "one column encrypted": lambda data: encrypted(data, ["double"], plaintext_footer=True),
 }
+
+
+def write_all(folder: Path) -> None:
+    """Write the file of each writer, under its name."""
+    for name, write in WRITERS.items():
+        (folder / name).write_bytes(write(table()))

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a command that prints
-"""`python -m tests.fuzz.footers FOLDER SEED COUNT`: change a byte of a Parquet footer and read, again and again.
+"""`python -m tests.fuzz.footers FOLDER SEED COUNT`: change a byte of a Parquet file, mostly of its footer, and read it.
 
 The folder has the files. What Arrow does not expect can end the process, so this is one of its own: before each change
 it says which one comes, and afterwards what it came to. `make fuzz` starts it, too.
@@ -21,6 +21,7 @@ from exporter.source.files import SegmentFile
 from exporter.source.formats import parquet
 
 FILE = SegmentFile("segment.parquet", 0, "etag", 0.0)
+FOOTERS = 0.8  # of the changes; the others are anywhere
 MOST_GROWTH_BYTES = 300 << 20
 """What reading a file of some kilobytes may take, beyond what the process has after the first."""
 
@@ -30,8 +31,8 @@ def damaged(files: dict[str, bytes], seed: int) -> tuple[str, int, int, bytes]:
     chance = random.Random(seed)
     name = chance.choice(sorted(files))
     data = bytearray(files[name])
-    footer_bytes = int.from_bytes(data[-8:-4], "little")
-    position = chance.randrange(len(data) - 8 - footer_bytes, len(data))
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    position = chance.randrange(footer if chance.random() < FOOTERS else 0, len(data))
     value = chance.choice((data[position] ^ 1 << chance.randrange(8), chance.randrange(256), 0, 0x7F, 0xFF))
     data[position] = value
     return name, position, value, bytes(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.footers import damaged, try_seeds
-from tests.parquet_files import WRITERS, table
+from tests.parquet_files import write_all
 
 CHANGES = 600
 """As many as fit into some seconds; `make fuzz MINUTES=10` tries more."""
@@ -15,8 +15,7 @@ CHANGES = 600
 
 @pytest.mark.slow
 def test_no_damaged_footer_ends_the_process_or_raises_anything_but_a_refusal(tmp_path: Path) -> None:
-    for name, write in WRITERS.items():
-        (tmp_path / name).write_bytes(write(table()))
+    write_all(tmp_path)
     found = try_seeds(tmp_path, 0, CHANGES)
     assert found.failures == []
     assert found.ends.total() == CHANGES

@@ -108,8 +108,8 @@ def _columns(parquet: pq.ParquetFile, file: SegmentFile) -> list[tuple[str, str]
 def _open(stream: BinaryIO, file: SegmentFile) -> pq.ParquetFile:
     """Open a file and read its footer: https://parquet.apache.org/docs/file-format/.
 
-    Of the result, `metadata.row_group(n).column(n)` and what calls it (`to_dict`) must never be used: they end the
-    process where a column is encrypted or its description is damaged.
+    Of the metadata of a row group, never ask for those of a column, alone or in a dictionary of everything: Arrow ends
+    the process where the column is encrypted or its description is damaged.
     """
     stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
     tail = stream.read(TAIL_BYTES)
