@@ -29,6 +29,7 @@ PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
 TAIL_BYTES = 64 << 10  # what Arrow reads first, too; the second time, it comes from the stream's buffer
 SEPARATOR = ";"  # of the values in a list, as fields of several values take them
+LIST_VALUE_BYTES = 64  # of a value in a list, beside its text, while lists are joined
 EXACT_INTEGERS = 2**53  # below, a double holds every whole number
 INT96_UNIT = "us"  # nanoseconds, which are Arrow's own choice, end in the year 2262
 NESTED = "nested"
@@ -114,7 +115,7 @@ def _open(stream: BinaryIO, file: SegmentFile) -> pq.ParquetFile:
     stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
     tail = stream.read(TAIL_BYTES)
     if tail.endswith(b"PARE"):
-        raise _encrypted(file, file.path)
+        raise Stop("parquet_encrypted", f"{file.path} is encrypted. Export the segment without encryption.")
     try:
         return pq.ParquetFile(
             stream,
@@ -146,14 +147,6 @@ def _damaged(file: SegmentFile) -> Stop:
     return Stop("parquet_damaged", f"{file.path} is not a valid Parquet file. Export the segment again.")
 
 
-def _encrypted(file: SegmentFile, what: str) -> Stop:
-    return Stop(
-        "parquet_encrypted",
-        f"Expected {file.path} to be readable without a key; {what} is encrypted. Map other columns, or export the"
-        " segment without encryption.",
-    )
-
-
 def _unreadable(parquet: pq.ParquetFile, file: SegmentFile, names: Sequence[str]) -> Stop:
     """Return why wanted columns cannot be read: one is encrypted, or the file is damaged."""
     for name in names:
@@ -162,7 +155,11 @@ def _unreadable(parquet: pq.ParquetFile, file: SegmentFile, names: Sequence[str]
                 _first(parquet, group, name)
         except _DAMAGE as error:
             if "crypt" in str(error):  # such as: cannot decrypt, noted as encrypted
-                return _encrypted(file, f"its column {name}")
+                return Stop(
+                    "parquet_encrypted",
+                    f"The column {name} of {file.path} is encrypted. Map another column, or export the segment without"
+                    " encryption.",
+                )
     return _damaged(file)
 
 
@@ -224,7 +221,7 @@ def _longest_text(column: pa.Array) -> int:
     column = _storage(column)
     if _is_list(column.type):
         values = column.flatten()
-        return max(1, len(values)) * _longest_text(values)
+        return max(1, len(values)) * (_longest_text(values) + LIST_VALUE_BYTES)
     if _data_type(column.type) != "string":
         return 0
     texts = column.dictionary if is_.is_dictionary(column.type) else column.cast(pa.large_binary())

@@ -154,7 +154,7 @@ def test_an_encrypted_column_that_is_not_wanted_does_not_matter() -> None:
 
 def test_an_encrypted_column_that_is_wanted_is_refused_by_name() -> None:
     file = io.BytesIO(encrypted(pa.table({"a": ["x"], "b": ["y"]}), ["b"], plaintext_footer=True))
-    with pytest.raises(Stop, match=r"its column b is encrypted") as caught:
+    with pytest.raises(Stop, match=r"^The column b of segment\.parquet is encrypted") as caught:
         read(file, "b")
     assert caught.value.code == "parquet_encrypted"
 
@@ -261,7 +261,7 @@ def test_delta_encoded_texts_are_decoded_a_few_rows_at_a_time_where_they_are_lon
 def test_long_lists_are_decoded_a_few_rows_at_a_time() -> None:
     file = stored({"a": pa.array([["y" * 1_000] * 1_000] * 100)})
     assert len(file.getvalue()) < 1 << 20
-    assert rows_at_once(file, "a") == 33
+    assert rows_at_once(file, "a") == 31
 
 
 def test_pieces_are_bounded_whatever_the_row_group_holds() -> None:
