@@ -278,7 +278,7 @@ def _raw(column: pa.Array) -> pa.Array:
         unit = "us" if column.type.unit == "ns" else column.type.unit
         return column.cast(pa.timestamp(unit, "UTC" if column.type.tz else None), safe=False)
     if is_.is_time64(column.type):
-        return column.cast(pa.time64("us"), safe=False)
+        return column.cast(pa.time64("us"), safe=False)  # nanoseconds take pandas
     if is_.is_float32(column.type) or is_.is_float16(column.type):
         return column.cast(pa.string()).cast(pa.float64())  # 0.1 is stored as 0.100000001490116
     return column.cast(pa.large_binary()) if _data_type(column.type) == "string" else column

@@ -66,6 +66,10 @@ def read(file: io.BytesIO, *names: str) -> list[Row]:
         (pa.array(["x", "y"], pa.string_view()), ["x", "y"]),
         (pa.array([["tea", "a;b", None, ""], [], None, ["\u00e4"]]), ["tea;a;b", "", "", "\u00e4"]),
         (pa.array([["x", "y"], None, ["z", None]], pa.list_(pa.string(), 2)), ["x;y", "", "z"]),
+        (
+            pa.array([[1, 2], [3, 4]], pa.list_(pa.int32(), 2)).cast(pa.fixed_shape_tensor(pa.int32(), [2])),
+            ["1;2", "3;4"],
+        ),
         (pa.array([[1, 2], [3]], pa.large_list(pa.int64())), ["1;2", "3"]),
         (pa.array([[dt.date(2026, 11, 3)], [None]]), ["2026-11-03", ""]),
         (pa.array([[1.0, 2.5]]), ["1;2.5"]),
@@ -74,6 +78,11 @@ def read(file: io.BytesIO, *names: str) -> list[Row]:
 )
 def test_each_type_has_one_text(values: pa.Array, texts: list[str]) -> None:
     assert read(stored({"c": values}), "c") == [(text,) for text in texts]
+
+
+@pytest.mark.parametrize("of", [pa.time64("ns"), pa.timestamp("ns")])
+def test_nanoseconds_are_cut_before_python_sees_them_since_it_takes_pandas_for_those(of: pa.DataType) -> None:
+    assert parquet._raw(pa.array([3_723_000_000_789]).cast(of)).type.unit == "us"
 
 
 def test_lists_are_divided_by_row_in_every_piece_of_a_file() -> None:
