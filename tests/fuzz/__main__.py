@@ -10,7 +10,11 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests import parquet_files
+from tests.fuzz import footers
 from tests.fuzz.cases import Failed, case_of, try_case
 
 AT_ONCE = 250
@@ -52,8 +56,10 @@ def main() -> None:
     end = time.monotonic() + 60 * options.minutes
     ends: Counter[str] = Counter()
     failures: dict[int, str] = {}
+    deaths: list[str] = []
     # A process that dies, as Arrow might on damaged Parquet, ends the whole with the seeds that were under way.
-    with ProcessPoolExecutor(options.jobs, initializer=limit_memory) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=limit_memory) as pool, TemporaryDirectory() as folder:
+        parquet_files.write_all(Path(folder))
         for start in itertools.count(options.first, AT_ONCE * options.jobs):
             starts = range(start, start + AT_ONCE * options.jobs, AT_ONCE)
             try:
@@ -64,13 +70,18 @@ def main() -> None:
             for found, failed in results:
                 ends += found
                 failures |= failed
-            if time.monotonic() > end or len(failures) > AT_ONCE:
+            footer = footers.try_seeds(Path(folder), start, AT_ONCE)
+            ends += footer.ends
+            deaths += footer.failures
+            if time.monotonic() > end or len(failures) + len(deaths) > AT_ONCE:
                 break
     print(f"{ends.total()} files:", dict(ends.most_common()))
     for seed, failure in sorted(failures.items())[:20]:
         print(f"seed {seed}: {failure}")
-    print(len(failures), "failures")
-    sys.exit(bool(failures))
+    for death in deaths[:20]:
+        print(f"Parquet footer, {death}")
+    print(len(failures) + len(deaths), "failures")
+    sys.exit(bool(failures or deaths))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.records.payload import PlanWriter
-from exporter.source import readers
+from exporter.source import heads, readers, text
 from exporter.source.files import SegmentFile
 from exporter.source.formats import csv_blocks, csv_records, parquet
 from exporter.source.readers import Partition
@@ -55,6 +55,7 @@ PIECES = (
     b'"', b'""', b",", b";", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xc3", b"\xe2\x82", b"\x1f\x8b", b"PAR1",
     b"\xef\xbb\xbf",
 )  # fmt: skip
+DELTA = ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
 STEPS_FOR_A_FILE, STEPS_FOR_A_BYTE = 60_000, 60
 
 
@@ -170,6 +171,9 @@ def _parquet(chance: random.Random, rows: list[list[str]], columns: tuple[Column
                 texts.cast(pa.binary()),
                 pa.array([n if n % 7 else None for n in range(len(rows))], pa.int64()),
                 pa.array([n / 3 for n in range(len(rows))], pa.float64()),
+                pa.array([n / 4 for n in range(len(rows))], pa.float32()),
+                pa.array([row[: chance.randint(0, 3)] or None for row in rows], pa.list_(pa.string())),
+                pa.array([row[:2] for row in rows], pa.list_(pa.binary())),
                 pa.array([n * 10**6 for n in range(len(rows))], pa.timestamp("us", tz="UTC")),
             )
         )
@@ -179,9 +183,19 @@ def _parquet(chance: random.Random, rows: list[list[str]], columns: tuple[Column
         file,
         row_group_size=chance.choice((1, 7, 1_000)),
         compression=chance.choice(("none", "snappy", "zstd")),
-        use_dictionary=chance.random() < 0.5,
+        **chance.choice(
+            (
+                {"use_dictionary": True},
+                {"use_dictionary": False},
+                {"use_dictionary": False, "column_encoding": dict.fromkeys(_texts(table), chance.choice(DELTA))},
+            )
+        ),
     )
     return file.getvalue()
+
+
+def _texts(table: dict[str, pa.Array]) -> list[str]:
+    return [name for name, column in table.items() if column.type in (pa.string(), pa.binary())]
 
 
 def _damaged(chance: random.Random, data: bytes) -> bytes:
@@ -265,12 +279,12 @@ def _check_places(planned: Planned, outcome: Outcome) -> None:
 @contextmanager
 def _limits(case: Case) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (readers, csv_records, csv_blocks, parquet):
+        for module in (csv_records, csv_blocks, parquet):
             patch.setattr(module, "MAX_ROW_BYTES", case.row_bytes)
-        for module in (readers, csv_records):
+        for module in (readers, heads, csv_records):
             patch.setattr(module, "WINDOW_BYTES", case.row_bytes + 2)
-        patch.setattr(readers, "CHUNK_BYTES", case.chunk_bytes)
-        patch.setattr(readers, "READ_BYTES", case.read_bytes)
+        patch.setattr(text, "CHUNK_BYTES", case.chunk_bytes)
+        patch.setattr(text, "READ_BYTES", case.read_bytes)
         yield
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import BinaryIO
@@ -26,10 +27,24 @@ BYTES_AT_ONCE = 32 << 20
 MOST_DECODED_BYTES = 4 << 30  # of a row group whose texts are too large to be sent
 PIECE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 20  # for each column; a row group of a million rows is read in pieces of this size
+TAIL_BYTES = 64 << 10  # what Arrow reads first, too; the second time, it comes from the stream's buffer
+SEPARATOR = ";"  # of the values in a list, as fields of several values take them
+LIST_VALUE_BYTES = 64  # of a value in a list, beside its text, while lists are joined
+EXACT_INTEGERS = 2**53  # below, a double holds every whole number
+INT96_UNIT = "us"  # nanoseconds, which are Arrow's own choice, end in the year 2262
 NESTED = "nested"
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last one: in a column name
 
-# Arrow's types in the terms of the Common Data Model; any other type does not hold single values.
+
+def _is_guid(arrow: pa.DataType) -> bool:
+    return isinstance(arrow, pa.UuidType)
+
+
+def _is_list(arrow: pa.DataType) -> bool:
+    return isinstance(arrow, pa.ListType | pa.LargeListType | pa.FixedSizeListType)
+
+
+# Arrow's types in the terms of the Common Data Model; any other type is nested.
 _TYPES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
     ("string", (is_.is_string, is_.is_large_string, is_.is_string_view, is_.is_null)),
     ("string", (is_.is_binary, is_.is_large_binary, is_.is_binary_view, is_.is_fixed_size_binary)),
@@ -40,13 +55,14 @@ _TYPES: tuple[tuple[str, tuple[Callable[[pa.DataType], bool], ...]], ...] = (
     ("date", (is_.is_date,)),
     ("time", (is_.is_time,)),
     ("dateTime", (is_.is_timestamp,)),
+    ("guid", (_is_guid,)),
 )
 
 
 def columns_of(stream: BinaryIO, file: SegmentFile) -> list[tuple[str, str]]:
-    """Return name and type of each column; `nested` for one that does not hold single values.
+    """Return name and type of each column; `nested` for one that holds neither single values nor lists of them.
 
-    Raises `Stop` (`parquet_damaged`).
+    Raises `Stop`: `parquet_damaged`, `parquet_encrypted`.
     """
     return _columns(_open(stream, file), file)
 
@@ -54,24 +70,33 @@ def columns_of(stream: BinaryIO, file: SegmentFile) -> list[tuple[str, str]]:
 def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterator[pa.RecordBatch | list[Row]]:
     """Yield the wanted columns as text (empty and absent values are null), or single rows where some cannot be read.
 
-    Raises `Stop`: `parquet_damaged`, `column_unreadable`, `texts_too_large`.
+    A list is its values with `;` between them. A value that holds a `;` stays as it is, so that a field of several
+    values takes it for two, as it does in a CSV file.
+
+    Raises `Stop`: `parquet_damaged`, `parquet_encrypted`, `column_unreadable`, `texts_too_large`.
     """
     parquet = _open(stream, file)
-    types = dict(_columns(parquet, file))
+    columns = _columns(parquet, file)
     for name in names:
-        if types.get(name, NESTED) == NESTED:
+        types = [data_type for column, data_type in columns if column == name]
+        if len(types) != 1 or types == [NESTED]:
             raise Stop(
                 "column_unreadable",
-                f"Expected the column {name} of {file.path} to hold texts, numbers, dates or true/false; it is missing"
-                " or nested. Map another column, or export the segment again.",
+                f"Expected the column {name} of {file.path} to hold texts, numbers, dates, true/false or lists of them;"
+                " it is missing, nested or there twice. Map another column, or export the segment again.",
             )
     try:
+        probe = _with_dictionaries(parquet, stream, names)
+        rows = 0
         for group in range(parquet.num_row_groups):
-            size = _rows_at_once(parquet, stream, file, group, names)
+            size = _rows_at_once(parquet, probe, file, group, names)
             for batch in parquet.iter_batches(size, row_groups=[group], columns=list(names), use_threads=False):
+                rows += batch.num_rows
                 yield from _texts([batch.column(name) for name in names])
     except _DAMAGE as error:
-        raise _damaged(file) from error
+        raise _unreadable(parquet, file, names) from error
+    if rows != parquet.metadata.num_rows:
+        raise _damaged(file)
 
 
 def _columns(parquet: pq.ParquetFile, file: SegmentFile) -> list[tuple[str, str]]:
@@ -81,52 +106,127 @@ def _columns(parquet: pq.ParquetFile, file: SegmentFile) -> list[tuple[str, str]
         raise _damaged(file) from error
 
 
-def _open(
-    stream: BinaryIO, file: SegmentFile, metadata: pq.FileMetaData | None = None, as_dictionary: Sequence[str] = ()
-) -> pq.ParquetFile:
+def _open(stream: BinaryIO, file: SegmentFile) -> pq.ParquetFile:
+    """Open a file and read its footer: https://parquet.apache.org/docs/file-format/.
+
+    Of the metadata of a row group, never ask for those of a column, alone or in a dictionary of everything: Arrow ends
+    the process where the column is encrypted or its description is damaged.
+    """
+    stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
+    tail = stream.read(TAIL_BYTES)
+    if tail.endswith(b"PARE"):
+        raise Stop("parquet_encrypted", f"{file.path} is encrypted. Export the segment without encryption.")
     try:
         return pq.ParquetFile(
-            stream, metadata=metadata, read_dictionary=list(as_dictionary), pre_buffer=False, buffer_size=BUFFER_BYTES
+            stream,
+            pre_buffer=False,
+            buffer_size=BUFFER_BYTES,
+            coerce_int96_timestamp_unit=INT96_UNIT,
+            # Arrow makes room for as many structures as the footer says that a list has; each takes 8 bytes there.
+            thrift_container_size_limit=max(1_000, int.from_bytes(tail[-8:-4], "little") // 8),
         )
     except _DAMAGE as error:
         raise _damaged(file) from error
+
+
+def _with_dictionaries(parquet: pq.ParquetFile, stream: BinaryIO, names: Sequence[str]) -> pq.ParquetFile:
+    """Return the same file, opened so that texts come with their dictionaries. Raises `_DAMAGE`."""
+    paths = [parquet.schema.column(number).path for number in range(len(parquet.schema))]
+    wanted = [path for path in paths if any(path == name or path.startswith(f"{name}.") for name in names)]
+    return pq.ParquetFile(
+        stream,
+        metadata=parquet.metadata,
+        read_dictionary=wanted,
+        pre_buffer=False,
+        buffer_size=BUFFER_BYTES,
+        coerce_int96_timestamp_unit=INT96_UNIT,
+    )
 
 
 def _damaged(file: SegmentFile) -> Stop:
     return Stop("parquet_damaged", f"{file.path} is not a valid Parquet file. Export the segment again.")
 
 
+def _unreadable(parquet: pq.ParquetFile, file: SegmentFile, names: Sequence[str]) -> Stop:
+    """Return why wanted columns cannot be read: one is encrypted, or the file is damaged."""
+    for name in names:
+        try:
+            for group in range(parquet.num_row_groups):
+                _first(parquet, group, name)
+        except _DAMAGE as error:
+            if "crypt" in str(error):  # such as: cannot decrypt, noted as encrypted
+                return Stop(
+                    "parquet_encrypted",
+                    f"The column {name} of {file.path} is encrypted. Map another column, or export the segment without"
+                    " encryption.",
+                )
+    return _damaged(file)
+
+
 def _data_type(arrow: pa.DataType) -> str:
+    if isinstance(arrow, pa.BaseExtensionType) and not _is_guid(arrow):
+        return _data_type(arrow.storage_type)
     if is_.is_dictionary(arrow):
         return _data_type(arrow.value_type)
+    if _is_list(arrow):
+        return NESTED if _is_list(arrow.value_type) or _data_type(arrow.value_type) == NESTED else "string"
     return next((name for name, matches in _TYPES if any(match(arrow) for match in matches)), NESTED)
 
 
 def _rows_at_once(
-    parquet: pq.ParquetFile, stream: BinaryIO, file: SegmentFile, group: int, names: Sequence[str]
+    parquet: pq.ParquetFile, probe: pq.ParquetFile, file: SegmentFile, group: int, names: Sequence[str]
 ) -> int:
-    """Return how many rows of a row group may be decoded at once.
+    """Return how many rows of a row group may be decoded at once. Raises `Stop` and `_DAMAGE`.
 
     A dictionary can hold one text of 10 MB that a million rows refer to: the memory that decoding takes depends on the
     longest texts of the dictionaries, which are complete with the first row.
     """
     metadata = parquet.metadata.row_group(group)
-    chunks = [metadata.column(number) for number in range(metadata.num_columns)]
-    sizes = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in names]
-    row_bytes: int = sum(sizes) // max(1, metadata.num_rows)
-    if max(sizes) * ROWS_AT_ONCE > BYTES_AT_ONCE:
-        probe = _open(stream, file, parquet.metadata, names)
-        first = next(probe.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False))
-        dictionaries = [column.dictionary for column in first.columns if is_.is_dictionary(column.type)]
-        longest = sum(pc.max(pc.binary_length(texts)).as_py() or 0 for texts in dictionaries)
-        if longest > MAX_ROW_BYTES and longest * metadata.num_rows > MOST_DECODED_BYTES:
-            raise Stop(
-                "texts_too_large",
-                f"The mapped columns of {file.path} hold texts of {longest} bytes for {metadata.num_rows} rows, but a"
-                " contact has at most 399,999 bytes. Map other columns.",
-            )
-        row_bytes = max(row_bytes, longest)
-    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, row_bytes)))
+    rows: int = metadata.num_rows
+    size_bytes: int = metadata.total_byte_size  # of all columns; Arrow cannot be asked for those of one, see `_open`
+    if rows < 0 or size_bytes < 0:
+        raise _damaged(file)
+    try:
+        longest = _longest(_first(probe, group, *names))
+    except _DAMAGE:  # Arrow makes no dictionary of delta-encoded texts
+        longest = sum(_longest_of(parquet, probe, group, name) for name in names)
+    if longest > MAX_ROW_BYTES and longest * rows > MOST_DECODED_BYTES:
+        raise Stop(
+            "texts_too_large",
+            f"The mapped columns of {file.path} hold texts of {longest} bytes for {rows} rows, but a contact has at"
+            " most 399,999 bytes. Map other columns.",
+        )
+    average = min(size_bytes // max(1, rows), MAX_ROW_BYTES)  # more says something about other columns only
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, average, longest)))
+
+
+def _first(parquet: pq.ParquetFile, group: int, *names: str) -> pa.RecordBatch | None:
+    """Return the first row of a row group, None where it has none."""
+    return next(parquet.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False), None)
+
+
+def _longest_of(parquet: pq.ParquetFile, probe: pq.ParquetFile, group: int, name: str) -> int:
+    try:
+        return _longest(_first(probe, group, name))
+    except _DAMAGE:
+        return _longest(_first(parquet, group, name))
+
+
+def _longest(first: pa.RecordBatch | None) -> int:
+    """Return how many bytes a row can have, as far as a first row and its dictionaries tell."""
+    return sum(_longest_text(column) for column in first.columns) if first else 0
+
+
+def _longest_text(column: pa.Array) -> int:
+    column = _storage(column)
+    if _is_list(column.type):
+        values = column.flatten()
+        return max(1, len(values)) * (_longest_text(values) + LIST_VALUE_BYTES)
+    if _data_type(column.type) != "string":
+        return 0
+    texts = column.dictionary if is_.is_dictionary(column.type) else column.cast(pa.large_binary())
+    longest: int | None = pc.max(pc.binary_length(texts)).as_py()
+    return longest or 0
 
 
 def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
@@ -137,7 +237,7 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
         texts = []
     ends = np.cumsum(np.sum([lengths(text) for text in texts], axis=0)) if texts else np.empty(0)
     if not texts or np.diff(ends, prepend=0).max(initial=0) > MAX_ROW_BYTES:
-        yield [_row(values) for values in zip(*[_values(column) for column in columns], strict=True)]
+        yield [_row(cells) for cells in zip(*[_cells(column) for column in columns], strict=True)]
         return
     batch = pa.RecordBatch.from_arrays(texts, [str(number) for number in range(len(texts))])
     start = 0
@@ -150,7 +250,11 @@ def _texts(columns: list[pa.Array]) -> Iterator[pa.RecordBatch | list[Row]]:
 
 def _text(column: pa.Array) -> pa.StringArray:
     """Return a column as valid UTF-8, null where it is empty or absent. Raises `ValueError` and `OverflowError`."""
-    if is_.is_string(column.type):
+    column = _storage(column)
+    if _is_list(column.type):
+        lists = _lists(column, _text(column.flatten()).to_pylist())
+        text = pa.array([SEPARATOR.join(filter(None, values)) for values in lists], pa.string())
+    elif is_.is_string(column.type):
         text = column
     elif _data_type(column.type) in {"string", "boolean", "int64"}:
         text = _raw(column).cast(pa.string())
@@ -158,6 +262,11 @@ def _text(column: pa.Array) -> pa.StringArray:
         text = pa.array([_text_of(value) for value in _raw(column).to_pylist()], pa.string())
     text.validate(full=True)
     return without_empty(text)
+
+
+def _storage(column: pa.Array) -> pa.Array:
+    """Return what an extension type stores, such as JSON its text, except where Python has a type of its own."""
+    return column.storage if isinstance(column.type, pa.BaseExtensionType) and not _is_guid(column.type) else column
 
 
 def _raw(column: pa.Array) -> pa.Array:
@@ -168,31 +277,49 @@ def _raw(column: pa.Array) -> pa.Array:
         # In UTC, Python needs no time zone database. Other units stay, as they reach further than microseconds.
         unit = "us" if column.type.unit == "ns" else column.type.unit
         return column.cast(pa.timestamp(unit, "UTC" if column.type.tz else None), safe=False)
+    if is_.is_time64(column.type):
+        return column.cast(pa.time64("us"), safe=False)  # nanoseconds take pandas
+    if is_.is_float32(column.type) or is_.is_float16(column.type):
+        return column.cast(pa.string()).cast(pa.float64())  # 0.1 is stored as 0.100000001490116
     return column.cast(pa.large_binary()) if _data_type(column.type) == "string" else column
 
 
-def _values(column: pa.Array) -> list[object]:
-    """Return the values of a column; `_OUT_OF_RANGE` for dates and times that Python cannot hold."""
-    return [_value(scalar) for scalar in _raw(column)]
+def _lists[T](column: pa.Array, values: Iterable[T]) -> Iterator[list[T]]:
+    """Divide the values of all lists of a column by list; an absent list has none."""
+    left = iter(values)
+    for length in pc.fill_null(pc.list_value_length(column), 0).to_pylist():
+        yield list(itertools.islice(left, length))
 
 
-def _value(scalar: pa.Scalar) -> object:
+def _cells(column: pa.Array) -> list[bytes | None]:
+    """Return the texts of a column, whether or not they are UTF-8; None for dates and times that Python cannot hold."""
+    column = _storage(column)
+    if _is_list(column.type):
+        lists = _lists(column, _cells(column.flatten()))
+        return [_list_cell(values) for values in lists]
+    return [_cell(scalar) for scalar in _raw(column)]
+
+
+def _list_cell(values: list[bytes | None]) -> bytes | None:
+    return None if None in values else SEPARATOR.encode().join(filter(None, values))
+
+
+def _cell(scalar: pa.Scalar) -> bytes | None:
     try:
-        return scalar.as_py()
+        value = scalar.as_py()
     except (ValueError, OverflowError):
-        return _OUT_OF_RANGE
+        return None
+    return value if isinstance(value, bytes) else (_text_of(value) or "").encode()
 
 
-_OUT_OF_RANGE = object()
-
-
-def _row(values: tuple[object, ...]) -> Row:
-    if _OUT_OF_RANGE in values:
+def _row(cells: tuple[bytes | None, ...]) -> Row:
+    found = [cell for cell in cells if cell is not None]
+    if len(found) < len(cells):
         return Reason.DATE_OUT_OF_RANGE
-    if sum(len(value) for value in values if isinstance(value, bytes)) > MAX_ROW_BYTES:
+    if sum(map(len, found)) > MAX_ROW_BYTES:
         return Reason.ROW_TOO_LARGE
     try:
-        return tuple(value.decode() if isinstance(value, bytes) else _text_of(value) or "" for value in values)
+        return tuple(cell.decode() for cell in found)
     except UnicodeDecodeError:
         return Reason.NOT_UTF8
 
@@ -203,6 +330,8 @@ def _text_of(value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_INTEGERS:
+        return str(int(value))  # pandas keeps whole numbers, such as phone numbers, as doubles where some are absent
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, date | time):
