@@ -245,13 +245,12 @@ def test_a_single_file_is_a_segment(landing: Landing) -> None:
 
 
 def test_a_folder_of_parquet_files_is_a_segment(landing: Landing) -> None:
-    file = io.BytesIO()
-    pq.write_table(pa.table({"Id": [1], "EMail": ["a@example.com"], "Tags": [["x"]]}), file)
-    landing.write("people/1.parquet", file.getvalue())
+    landing.write("people/1.parquet", parquet(Id=[1], EMail=["a@example.com"], Tags=[["x"]], Place=[{"City": "Ulm"}]))
     assert landing.find("people").columns == (
         Column("Id", "int64"),
         Column("EMail", "string"),
-        Column("Tags", "nested"),
+        Column("Tags", "string"),
+        Column("Place", "nested"),
     )
 
 
