@@ -2,5 +2,6 @@
 
 reading   read segments while a caller waits
 preview   what a run would do
+columns   what the columns of a segment hold
 lookup    what happened to a person in a run
 """
