@@ -61,18 +61,16 @@ def look_at(blocks: Iterable[Rows], names: Sequence[str], max_rows: int) -> Samp
     """
     columns = [_Column(name) for name in names]
     count = unreadable = 0
-    if max_rows > 0:
-        for block in blocks:
-            taken = min(len(block), max_rows - count)
-            count += taken
-            for row in rows_at(block, list(range(taken)), list(range(len(names)))):
-                if isinstance(row, Reason):
-                    unreadable += 1
-                    continue
-                for column, value in zip(columns, row, strict=True):
-                    column.add(value.strip(BLANKS))
-            if count == max_rows:
-                break
+    for block in blocks:
+        taken = min(len(block), max_rows - count)
+        rows = rows_at(block, list(range(taken)), list(range(len(names))))
+        readable = [row for row in rows if not isinstance(row, Reason)]
+        for column, *values in zip(columns, *readable, strict=True):
+            column.add(values)
+        count += taken
+        unreadable += taken - len(readable)
+        if count == max_rows:
+            break
     return Sample(count, unreadable, tuple(column.facts() for column in columns))
 
 
@@ -83,18 +81,16 @@ class _Column:
         self._name = name
         self._filled = 0
         self._addresses = 0
-        self._distinct: dict[str, None] = {}  # in the order of the rows
+        self._distinct: list[str] = []  # in the order of the rows
 
-    def add(self, value: str) -> None:
-        if not value:
-            return
-        self._filled += 1
-        self._addresses += "@" in value and email_flaw(value) is None
-        if len(self._distinct) < MAX_DISTINCT:
-            self._distinct[value] = None
+    def add(self, values: Sequence[str]) -> None:
+        filled = [text for value in values if (text := value.strip(BLANKS))]
+        self._filled += len(filled)
+        self._addresses += sum("@" in text and email_flaw(text) is None for text in filled)
+        self._distinct = list(dict.fromkeys([*self._distinct, *filled]))[:MAX_DISTINCT]
 
     def facts(self) -> ColumnFacts:
-        examples = tuple(map(_cut, list(self._distinct)[:MAX_EXAMPLES]))
+        examples = tuple(map(_cut, self._distinct[:MAX_EXAMPLES]))
         return ColumnFacts(self._name, self._filled, self._addresses, len(self._distinct), examples)
 
 

@@ -19,8 +19,9 @@ def suggest_matching(columns: Sequence[Column], shares: Mapping[str, float] = {}
     none, the one with the most addresses. No names are prescribed anywhere, so a person has to confirm this.
     """
     suggested: dict[str, str] = {}
+    plain_names = [(plain_name(column.name), column.name) for column in columns]
     for member, names in MEMBER_NAMES.items():
-        likely = _usually_named(columns, names)
+        likely = _usually_named(plain_names, names)
         if member == "email":
             match = next((name for name in likely if shares.get(name) != 0), None) or _most_addresses(shares)
         else:
@@ -30,9 +31,9 @@ def suggest_matching(columns: Sequence[Column], shares: Mapping[str, float] = {}
     return suggested
 
 
-def _usually_named(columns: Sequence[Column], names: Sequence[str]) -> Iterator[str]:
-    """Yield the columns that have one of these plain names, those with the likeliest name first."""
-    return (column.name for name in names for column in columns if plain_name(column.name) == name)
+def _usually_named(columns: Sequence[tuple[str, str]], names: Sequence[str]) -> Iterator[str]:
+    """Yield the columns, given as (plain name, name), that have one of these names, the likeliest name first."""
+    return (column for name in names for plain, column in columns if plain == name)
 
 
 def _most_addresses(shares: Mapping[str, float]) -> str | None:

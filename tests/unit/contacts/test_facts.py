@@ -36,6 +36,10 @@ def test_a_column_without_values_has_no_share_of_addresses() -> None:
     assert facts("").address_share is None
 
 
+def test_what_is_blank_is_what_the_rules_of_a_contact_say() -> None:
+    assert facts("\u2003", "\x0b").filled == 2
+
+
 def test_an_address_is_valid_by_the_rules_of_addresses() -> None:
     assert facts("a@b", "a@@b.com", "o'neil@example.com", "jos\u00e9@example.com", "A@EXAMPLE.COM").valid_addresses == 1
 
@@ -50,11 +54,17 @@ def test_examples_are_the_first_three_distinct_values_cut_to_100_characters() ->
     assert facts("x" * 100, "y" * 101).examples == ("x" * 100, "y" * 99 + "…")
 
 
-@pytest.mark.parametrize(("max_rows", "filled"), [(0, 0), (1, 1), (3, 3), (4, 4), (9, 5)])
+@pytest.mark.parametrize(("max_rows", "filled"), [(1, 1), (3, 3), (4, 4), (9, 5)])
 def test_no_more_than_the_first_rows_are_looked_at(max_rows: int, filled: int) -> None:
     blocks: list[Rows] = [[("1",), ("2",), ("3",)], block(("4",), ("5",))]
     found = look_at(blocks, ["A"], max_rows)
     assert (found.rows, found.columns[0].filled) == (filled, filled)
+
+
+def test_what_several_blocks_hold_is_counted_together() -> None:
+    blocks: list[Rows] = [[("a@example.com",), ("b",)], block(("b",), ("c@example.com",)), [("a@example.com",)]]
+    (column,) = look_at(blocks, ["A"], 9).columns
+    assert column == ColumnFacts("A", 5, 3, 3, ("a@example.com", "b", "c@example.com"))
 
 
 def test_no_block_is_read_after_the_last_row() -> None:
@@ -66,9 +76,9 @@ def test_no_block_is_read_after_the_last_row() -> None:
 
 
 def test_rows_that_cannot_be_read_are_looked_at_but_fill_nothing() -> None:
-    rows: list[Row] = [("a", "b"), Reason.WRONG_FIELD_COUNT, ("", "c")]
-    assert look_at([rows], ["A", "B"], 10) == Sample(
-        3, 1, (ColumnFacts("A", 1, 0, 1, ("a",)), ColumnFacts("B", 2, 0, 2, ("b", "c")))
+    rows: list[Row] = [("a", "b"), Reason.WRONG_FIELD_COUNT, Reason.NOT_UTF8, ("", "c")]
+    assert look_at([rows, [Reason.NOT_UTF8]], ["A", "B"], 10) == Sample(
+        5, 3, (ColumnFacts("A", 1, 0, 1, ("a",)), ColumnFacts("B", 2, 0, 2, ("b", "c")))
     )
 
 
@@ -91,6 +101,7 @@ def test_columns_tell_what_their_rows_tell(rows: list[tuple[str, str]], max_rows
         ("No", "**"),
         ("Maximilian", "M***"),
         ("\u738b\u5c0f\u660e", "****"),
+        ("\u2e80\u2e81\u2e82", "****"),
         ("\u0928\u092e\u0938\u094d\u0924\u0947", "\u0928***"),
         ("\U0001f469\u200d\U0001f467", "****"),
         ("a b c", "* * *"),
