@@ -229,7 +229,7 @@ def test_where_reading_takes_long_fewer_rows_are_looked_at(api: Api, monkeypatch
 
 
 def test_columns_that_hold_no_single_values_are_no_reason_to_show_nothing(api: Api) -> None:
-    write_parquet(api, "p.parquet", EMail=["a@example.com"], Tags=[["a", "b"]])
+    write_parquet(api, "p.parquet", EMail=["a@example.com"], Tags=[{"a": 1}])
     assert details(api, name="p.parquet")["suggestedBy"] == "namesAndValues"
     found = details(api, "Tags", name="p.parquet")
     assert (found["problem"]["code"], found["columnFacts"]) == ("column_unreadable", [])
