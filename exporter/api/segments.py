@@ -49,7 +49,7 @@ class SegmentView(Value):
 
     name: str
     layout: Layout | None = None
-    """What makes it one segment: a table of a model.json, a folder (of key=value folders), a file. Absent if unknown."""
+    """What makes it one segment: a table of a model.json, a folder (of key=value folders), a file. Absent: unknown."""
     refreshed_utc: Time | None = None
     """When it was refreshed; absent if that is not known."""
     files: int
