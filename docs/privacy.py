@@ -10,6 +10,7 @@ from exporter.activecampaign.hosts import HOST_SUFFIXES
 from exporter.api.routes import ROUTES
 from exporter.definitions.connections import Connection, Consent
 from exporter.definitions.exports import DataMatching
+from exporter.queries.columns import SAMPLE_ROWS
 from exporter.records.payload import WORKING_COPY_S
 from exporter.settings import Settings
 from exporter.tally.rejects import COLUMNS
@@ -26,6 +27,7 @@ def page() -> str:
     showing = [route for route in ROUTES if route.personal_data]
     looking = ", ".join(f"`{r.method} /api{re.sub(r'<(?:\w+:)?(\w+)_id>', r'{\1Id}', r.path)}`" for r in showing)
     (least,) = {route.role.name.title() for route in showing if route.role}
+    shown_to = next(route.role.name.title() for route in ROUTES if route.unmasked_by and route.role)
     suffixes = " or ".join(f"`.{suffix}`" for suffix in HOST_SUFFIXES)
     sent = ", ".join(f"`{field.alias}`" for field in DataMatching.model_fields.values())
     return f"""# Privacy record
@@ -50,6 +52,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns stay in the file |
 | sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
 | recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
+| looked at | the first {SAMPLE_ROWS:,} rows of a segment, of the columns that somebody [asks for](api.md#what-a-segment-holds): how many values, addresses and different values, and three examples. To role {shown_to}, examples are masked: of a word at most the first character. As they are, only role Admin gets them, and the audit trail says who did and of which segment. `HIDDEN_COLUMNS` names columns of which nobody is shown anything. Nothing of it is stored |
 | not done | no profiling, no automated decision, no removal of people from a list, no re-subscription of people who unsubscribed |
 
 ## Where copies are, how long, and who can read them

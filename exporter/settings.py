@@ -106,6 +106,13 @@ class Settings(BaseModel):
         description="Seconds without a write after which a refresh counts as complete. Default 300: Customer Insights"
         " writes no done-marker, and its parts arrive within minutes of each other.",
     )
+    hidden_columns: str = Field(
+        default="",
+        alias="HIDDEN_COLUMNS",
+        description="Columns of segments whose values are never shown, not even masked or as numbers: names separated"
+        " by commas, in whatever case. Default: none. They can be exported as any other; a name with a comma in it"
+        " cannot be hidden.",
+    )
     key_vault_uri: HttpsOrigin = Field(
         alias="KEY_VAULT_URI", description="The Key Vault that holds the ActiveCampaign API keys."
     )
@@ -243,6 +250,10 @@ class Settings(BaseModel):
     def extra_host_suffixes(self) -> tuple[str, ...]:
         """The configured host suffixes as a tuple."""
         return tuple(filter(None, self.host_suffixes.split(",")))
+
+    def hides(self, column: str) -> bool:
+        """Return whether the values of the column with this name are never shown."""
+        return column.strip().casefold() in {name.strip().casefold() for name in self.hidden_columns.split(",")} - {""}
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:

@@ -28,6 +28,9 @@ param segmentPrefix string = ''
 @maxValue(86400)
 param segmentQuietSeconds int = 300
 
+@description('Columns of segments whose values are never shown, not even masked: names separated by commas.')
+param hiddenColumns string = ''
+
 // ---- when and how fast -----------------------------------------------------------------------------------------
 
 @description('When exports with an active schedule run: NCRONTAB, six fields, UTC.')
@@ -292,6 +295,7 @@ module functionApp 'modules/function-app.bicep' = {
     segmentContainer: segmentContainer
     segmentPrefix: segmentPrefix
     segmentQuietSeconds: segmentQuietSeconds
+    hiddenColumns: hiddenColumns
     exportSchedule: schedule
     bulkRequestsPerMinute: bulkRequestsPerMinute
     activeCampaignHostSuffixes: activeCampaignHostSuffixes

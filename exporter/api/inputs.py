@@ -10,7 +10,7 @@ from copy import copy
 from functools import cache
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ValidationError, create_model
 from werkzeug.http import parse_options_header
 
 from exporter.api.http import MAX_PROBLEMS, HttpRequest, Refusal, unfit
@@ -22,6 +22,11 @@ MAX_BODY_BYTES = 64 * 1024
 NOT_OURS = frozenset({"code", "clientId"})
 """Query parameters that Azure Functions reads: the function key and its name."""
 _SHOWN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+_BETWEEN = "\0"  # pydantic reads a query as texts, one a member; no name or id holds this character
+REPEATED = BeforeValidator(lambda text: tuple(text.split(_BETWEEN)))
+"""Marks a member of a query that may be given several times, as in `?column=EMail&column=City`: a tuple of texts."""
 
 
 class NoQuery(Value):
@@ -63,8 +68,13 @@ def read_no_body(request: HttpRequest) -> None:
 
 
 def read_query[M: BaseModel](kind: type[M], request: HttpRequest) -> M:
-    """Read the query. Raises `Refusal` ("invalid_query")."""
+    """Read the query; a member may be given more than once if it is `REPEATED`. Raises `Refusal` ("invalid_query")."""
     given = [(name, value) for name, value in request.query if name not in NOT_OURS]
+    for field in kind.model_fields.values():
+        values = [value for name, value in given if name == field.alias]
+        if REPEATED in field.metadata and values:
+            given = [(name, value) for name, value in given if name != field.alias]
+            given.append((str(field.alias), _BETWEEN.join(values)))
     try:
         query = kind.model_validate_strings(dict(given), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:

@@ -29,7 +29,8 @@ class Route:
     statuses: tuple[int, ...] = (200,)
     personal_data: bool = False
     """Whether the answer holds personal data of customers; such calls are audited even if they change nothing."""
-
+    unmasked_by: str | None = None
+    """A switch in the query with which such data is not masked; only for administrators, and audited."""
     media_type: str = "application/json"
     """The media type of an answer that is not made from a model."""
 

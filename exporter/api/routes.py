@@ -41,7 +41,7 @@ ROUTES: tuple[Route, ...] = (
     Route("listLists", "GET", "/connections/<connection_id>/lists", connections.lists, Role.CONTRIBUTOR),
     Route("listFields", "GET", "/connections/<connection_id>/fields", connections.fields, Role.CONTRIBUTOR),
     Route("listSegments", "GET", "/segments", segments.list_all, Role.CONTRIBUTOR),
-    Route("getSegment", "GET", "/segments/<path:name>", segments.get, Role.CONTRIBUTOR),
+    Route("getSegment", "GET", "/segments/<path:name>", segments.get, Role.CONTRIBUTOR, unmasked_by="unmasked"),
     Route("listExports", "GET", "/exports", exports.list_all, Role.VIEWER),
     Route("getExport", "GET", "/exports/<export_id>", exports.get, Role.VIEWER),
     Route("saveExport", "PUT", "/exports/<export_id>", exports.put, Role.CONTRIBUTOR, (200, 201)),
@@ -106,8 +106,18 @@ def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] 
 def _answered(
     services: Services, request: HttpRequest, route: Route, parts: dict[str, str], who: Caller
 ) -> Json[Any] | Response:
-    call = partial(route.handler, Context(services, request, who), **parts, **_inputs(route, request))
-    audited = route.audited and request.method != "HEAD"  # HEAD changes nothing and shows no personal data
+    inputs = _inputs(route, request)
+    call = partial(route.handler, Context(services, request, who), **parts, **inputs)
+    unmasked = bool(route.unmasked_by and getattr(inputs["query"], route.unmasked_by))
+    if unmasked and who.role < Role.ADMIN:
+        raise Refusal(
+            403,
+            "role_missing",
+            f"Expected the role Admin, because {route.unmasked_by}=true shows personal data; yours is"
+            f" {who.role.name.title()}. Without it, examples are masked.",
+        )
+    # HEAD changes nothing and shows no personal data.
+    audited = (route.audited or unmasked) and request.method != "HEAD"
     return _audited(services, request, who, route, parts, call) if audited else call()
 
 
@@ -193,7 +203,7 @@ def _audited(
             at=services.clock.now(),
             status=response.status,
             code=response.code,
-            location=response.headers.get("Location"),
+            location=response.headers.get("Location") or response.headers.get("Content-Location"),
         )
     )
     return response

@@ -2,6 +2,7 @@
 
 matching     the data matching: which columns fill which members of a contact
 suggestion   which columns look like those members
+facts        what columns hold: how much, how many addresses, how many distinct values, masked examples
 addresses    which e-mail addresses ActiveCampaign would refuse
 rules        the rules, for one row
 blocks       the same rules for whole blocks of rows, with Arrow

@@ -92,6 +92,17 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     )
 
 
+def find_columns(names: Sequence[str], columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns with these names, each once. A name is found in its exact spelling or in another case.
+
+    Raises `Stop`: `column_missing`, `column_ambiguous`.
+    """
+    wanted = _Wanted([column.name for column in columns])
+    for name in names:
+        wanted.position(name)
+    return tuple(columns[place] for place in wanted.places)
+
+
 class _Wanted:
     """The columns of a segment that a mapping names, in the order in which they are looked up."""
 

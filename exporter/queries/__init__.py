@@ -3,5 +3,6 @@
 reading   read segments while a caller waits
 fit       whether an export fits a segment
 preview   what a run would do
+columns   what the columns of a segment hold
 lookup    what happened to a person in a run
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
@@ -33,14 +33,22 @@ process kept 682 MB, with a single one 298 MB (docs/reference/cost.md)."""
 
 @contextmanager
 def _place(places: threading.Semaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise Unavailable(
-            "reading_busy", "Segments are being read for other callers. Try again shortly.", Culprit.SYSTEM, 10.0
-        )
-    try:
+    with _place_if_free(places) as free:
+        if not free:
+            raise Unavailable(
+                "reading_busy", "Segments are being read for other callers. Try again shortly.", Culprit.SYSTEM, 10.0
+            )
         yield
+
+
+@contextmanager
+def _place_if_free(places: threading.Semaphore) -> Iterator[bool]:
+    free = places.acquire(blocking=False)
+    try:
+        yield free
     finally:
-        places.release()
+        if free:
+            places.release()
 
 
 def one_reader() -> AbstractContextManager[None]:
@@ -49,6 +57,11 @@ def one_reader() -> AbstractContextManager[None]:
     Enter it before doing anything else for the caller.
     """
     return _place(_READING)
+
+
+def one_reader_if_free() -> AbstractContextManager[bool]:
+    """Reserve this process as `one_reader` does, for what can be answered without; False while another one reads."""
+    return _place_if_free(_READING)
 
 
 def one_of_few_listers() -> AbstractContextManager[None]:
@@ -82,6 +95,14 @@ def source_changing() -> NotReady:
     )
 
 
+def in_the_reading_thread[T](read: Callable[[], T]) -> T:
+    """Return what `read` returns; call it within `one_reader`. Raises `NotReady` ("source_changing")."""
+    try:
+        return _THREAD.submit(read).result()
+    except Changed:
+        raise _source_changing() from None
+
+
 def read_all(
     services: Services, refreshes: Sequence[Refresh], mapping: Mapping, envelope: Envelope, sink: Sink
 ) -> Planned:
@@ -101,10 +122,7 @@ def read_all(
             )
 
     task = Task(refreshes=refreshes, mapping=mapping, envelope=envelope, secret=services.ids.new(), size=RequestSize())
-    try:
-        return _THREAD.submit(plan_batches, task, services.segments, sink, look_at_the_clock).result()
-    except Changed:
-        raise source_changing() from None
+    return in_the_reading_thread(lambda: plan_batches(task, services.segments, sink, look_at_the_clock))
 
 
 def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:

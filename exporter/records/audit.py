@@ -45,7 +45,7 @@ class Done(Record):
     code: str | None = None
     """The problem code, if the answer was a problem."""
     location: str | None = None
-    """The location of what was created, such as a run."""
+    """The location of what was created, such as a run, or shown unmasked, such as a segment."""
 
 
 @dataclass(frozen=True, slots=True)

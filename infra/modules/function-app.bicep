@@ -18,6 +18,7 @@ param vaultUri string
 param segmentContainer string
 param segmentPrefix string
 param segmentQuietSeconds int
+param hiddenColumns string
 param exportSchedule string
 param bulkRequestsPerMinute int
 param activeCampaignHostSuffixes string
@@ -71,6 +72,7 @@ var exporterSettings = {
   SEGMENT_CONTAINER: segmentContainer
   SEGMENT_PREFIX: segmentPrefix
   SEGMENT_QUIET_S: string(segmentQuietSeconds)
+  HIDDEN_COLUMNS: hiddenColumns
   KEY_VAULT_URI: vaultUri
   EXPORT_SCHEDULE: exportSchedule
   // Recovery times assume a sweep every minute; an empty one costs six storage operations.

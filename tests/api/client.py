@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,16 +66,15 @@ class Api:
         path: str,
         body: object = None,
         *,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call; a body that is not bytes is sent as JSON."""
+        """Call; a body that is not bytes is sent as JSON. A query with repeated names is a sequence of pairs."""
+        pairs = query.items() if isinstance(query, Mapping) else query
         sent = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         all_headers = {**self.headers, **({"content-type": "application/json"} if sent else {}), **(headers or {})}
         lower = {name.lower(): value for name, value in all_headers.items()}
-        return Answer(
-            answer(lambda: self.fakes.services, HttpRequest(method, path, tuple((query or {}).items()), lower, sent))
-        )
+        return Answer(answer(lambda: self.fakes.services, HttpRequest(method, path, tuple(pairs), lower, sent)))
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)

@@ -17,6 +17,7 @@ NOTHING_TO_DECIDE = {
     "adapters/system",  # a line for each call of the standard library
 }
 TESTED_IN = {  # by what callers see of them
+    "queries/columns": "tests/api/test_api_segments.py",
     "queries/lookup": "tests/api/test_api_lookup.py",
     "queries/preview": "tests/api/test_api_preview.py",
     "pipeline/resume": "tests/api/test_api_resume.py",

@@ -182,6 +182,7 @@ GUIDES = {  # in this order; what has to be so before
     "run-now.md": "",
     "run-all.md": "",
     "cancel-a-run.md": GOING,
+    "which-columns.md": "",
     "add-a-custom-field.md": "",
     "restored-storage.md": GOING,
     "rotate-the-key.md": "",  # no run is started after it: the account's key is not the connection's any more

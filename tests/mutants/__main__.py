@@ -41,6 +41,8 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "contacts/matching": ("contacts/rules", "contacts/addresses"),
     "contacts/addresses": (),
     "contacts/distinct": (),
+    "contacts/facts": (),
+    "contacts/suggestion": (),
     "model": (),
     "reasons": (),
     "definitions/exports": ("definitions/resources",),

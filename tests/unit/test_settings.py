@@ -87,6 +87,21 @@ def test_a_container_has_3_to_63_characters(length: int, *, taken: bool) -> None
         Settings.from_environ(SETTINGS | {"SEGMENT_CONTAINER": "x" * length})
 
 
+@pytest.mark.parametrize(
+    ("value", "column", "hidden"),
+    [
+        ("Health,Income", "Income", True),
+        (" health , INCOME ", "Health ", True),
+        ("STRASSE", "Straße", True),
+        ("Health", "HealthPlan", False),
+        ("", "", False),
+        ("Health,,Income", " ", False),
+    ],
+)
+def test_columns_are_hidden_by_name_in_whatever_case(value: str, column: str, *, hidden: bool) -> None:
+    assert Settings.from_environ(SETTINGS | {"HIDDEN_COLUMNS": value}).hides(column) is hidden
+
+
 @pytest.mark.parametrize(("deadline_s", "stale_s", "taken"), [(60, 121, True), (60, 120.9, False), (1, 3, True)])
 def test_a_worker_cannot_be_taken_for_dead_while_it_waits_for_two_answers(
     deadline_s: float, stale_s: float, *, taken: bool
@@ -100,6 +115,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
     assert {name: value for name, value in shown.items() if name not in SETTINGS or name == "SEGMENT_QUIET_S"} == {
         "SEGMENT_PREFIX": "",
         "SEGMENT_QUIET_S": 300,
+        "HIDDEN_COLUMNS": "",
         "ACTIVECAMPAIGN_HOST_SUFFIXES": "",
         "BULK_REQUESTS_PER_MINUTE": 96,
         "REQUEST_DEADLINE_S": 60,
