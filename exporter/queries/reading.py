@@ -100,7 +100,7 @@ def in_the_reading_thread[T](read: Callable[[], T]) -> T:
     try:
         return _THREAD.submit(read).result()
     except Changed:
-        raise _source_changing() from None
+        raise source_changing() from None
 
 
 def read_all(
