@@ -80,6 +80,22 @@ def test_an_export_that_could_send_nobody_is_saved_only_without_a_check(files: d
     assert api.put("/exports/newsletter", EXPORT, query={"validate": "false"}).status == 201
 
 
+def test_saving_does_not_guess_which_of_several_days_is_the_segment(api: Api) -> None:
+    for day in (25, 26):
+        write_segment(api.fakes, people(3), name=f"daily/day=2026-11-{day}")
+    daily = EXPORT | {"segments": ["daily"]}
+    refused = api.put("/exports/newsletter", daily)
+    assert (refused.status, refused.code) == (422, "files_ambiguous")
+    assert api.put("/exports/newsletter", daily | {"files": "newest"}).status == 201
+
+
+def test_a_file_of_another_kind_in_the_folder_does_not_fit(api: Api) -> None:
+    api.fakes.segments.write("people/orders.csv", b"Name,Total\nx,1\n")
+    refused = api.put("/exports/newsletter", EXPORT)
+    assert (refused.status, refused.code) == (422, "column_missing_in_file")
+    assert api.put("/exports/newsletter", EXPORT | {"ignore": ["orders*"]}).status == 201
+
+
 def test_every_segment_has_to_fit(api: Api) -> None:
     api.fakes.segments.write("vip/1.csv", b"EMail,FirstName\nnobody,Ada\n")
     refused = api.put("/exports/newsletter", EXPORT | {"segments": ["people", "vip"]})

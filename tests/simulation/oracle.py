@@ -57,7 +57,7 @@ WAITED_TOO_LONG = {
     "storage_contention",
     "source_changing",
     "newer_release",
-    "refresh_in_flight",  # after another wait, and to a machine whose clock is behind
+    "refresh_in_flight",  # after another wait
 }
 """With these codes a run may fail, after it has waited as long as it is set to."""
 
