@@ -82,7 +82,9 @@ def test_an_export_that_could_send_nobody_is_saved_only_without_a_check(files: d
 
 def test_saving_does_not_guess_which_of_several_days_is_the_segment(api: Api) -> None:
     for day in (25, 26):
-        write_segment(api.fakes, people(3), name=f"daily/day=2026-11-{day}")
+        api.fakes.segments.write(
+            f"daily/day=2026-11-{day}/part-0.csv", api.fakes.segments.files["people/people_1.csv"][1]
+        )
     daily = EXPORT | {"segments": ["daily"]}
     refused = api.put("/exports/newsletter", daily)
     assert (refused.status, refused.code) == (422, "files_ambiguous")
