@@ -8,7 +8,7 @@ file as a whole raises `errors.Stop`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -19,6 +19,8 @@ from exporter.source.formats.csv_records import WINDOW_BYTES, Syntax
 from exporter.source.heads import first_record
 from exporter.source.rows import Column, Row, Rows
 from exporter.source.text import text_of
+
+ROWS_TOGETHER = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +135,34 @@ def _csv_rows(stream: BinaryIO, partition: Partition, wanted: Sequence[int]) -> 
             to_skip, data = to_skip - 1, data[first[1] :]
         if to_skip:
             continue
-        blocks, end = csv_blocks.rows_of(data, syntax, column_count, wanted) or _one_by_one(
-            data, syntax, column_count, wanted, final=not chunk
-        )
-        yield from blocks
+        fast = csv_blocks.rows_of(data, syntax, column_count, wanted)
+        if fast:
+            blocks, end = fast
+            yield from blocks
+        else:
+            end = yield from _one_by_one(data, syntax, column_count, wanted, final=not chunk)
         # Only a line that is too large leaves more than a window: the rest of it need not be kept.
         data = data[end : end + WINDOW_BYTES]
 
 
 def _one_by_one(
     data: bytes, syntax: Syntax, column_count: int, wanted: Sequence[int], *, final: bool
-) -> tuple[list[Rows], int]:
-    """Return the complete rows of `data`, in at most one block, and where the last one ends."""
+) -> Generator[Rows, None, int]:
+    """Yield the complete rows of `data`, at most `ROWS_TOGETHER` at a time; return where the last one ends.
+
+    Whoever has had enough after some rows need not wait for the others: a block may hold millions of tiny ones.
+    """
     rows: list[Row] = []
     end = 0
     for record, start, end in syntax.records(data, final=final):
         if record != []:
             rows.append(_row(record, data[start:end], column_count, wanted))
-    return [rows] if rows else [], end
+            if len(rows) == ROWS_TOGETHER:
+                yield rows
+                rows = []
+    if rows:
+        yield rows
+    return end
 
 
 def _row(record: list[bytes] | Reason, raw: bytes, column_count: int, wanted: Sequence[int]) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,14 +18,15 @@ from tests.unit.source.one_file import rows, small_limits
 def one_by_one(data: bytes, column_count: int, *, delimiter: str = ",", quoted: bool = True) -> list[Row]:
     """Read a text as the careful reader does when it has all of it at once."""
     syntax = Syntax(delimiter, quoted=quoted)
-    blocks, _ = readers._one_by_one(data, syntax, column_count, range(column_count), final=True)
+    blocks = readers._one_by_one(data, syntax, column_count, range(column_count), final=True)
     return [row for block in blocks if isinstance(block, list) for row in block]
 
 
 def test_the_fast_way_is_taken_where_nothing_is_unusual(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing_left(data: bytes, *_: object, **__: object) -> tuple[list[object], int]:
+    def nothing_left(data: bytes, *_: object, **__: object) -> Generator[list[object], None, int]:
         assert data == b""
-        return [], 0
+        yield from ()
+        return 0
 
     monkeypatch.setattr(readers, "_one_by_one", nothing_left)
     data = b'a,"b\nc"\nd,e\n' * 1_000 + b"f\n" * csv_blocks.MOST_FLAWED_ROWS
