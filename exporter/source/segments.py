@@ -308,7 +308,7 @@ class Segments:
             folders.check_quiet(involved, self._at, reading.quiet_s)
         else:
             marker = (files[0].path if files else table.model.path).rpartition("/")[0] + f"/{reading.marker}"
-            folders.check_marker(self._found.get(marker), marker, [table.model, *files])
+            folders.check_marker(self._found.get(marker), marker, files)
         if unlisted:
             raise Stop(
                 "segment_mixed",
@@ -392,7 +392,11 @@ class Segments:
                     f"{found['table']}{found['refresh']} is newer than what model.json lists ({listed['refresh']})."
                     " The segment is being written, or its export has failed.",
                 )
-            if found["refresh"] == listed["refresh"] and path not in paths and folders.segment_of(path):
+            if (
+                found["refresh"] == listed["refresh"]
+                and path not in paths
+                and folders.segment_of(path.removeprefix(self._prefix))
+            ):
                 unlisted.append(path)
         return unlisted
 

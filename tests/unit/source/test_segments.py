@@ -106,6 +106,16 @@ def test_files_in_the_folder_that_model_json_does_not_list_are_not_ignored(landi
     assert landing.stop().code == "segment_mixed"
 
 
+def test_a_folder_whose_name_begins_with_an_underscore_is_looked_at_as_any_other() -> None:
+    landing = Landing()
+    landing.export()
+    for path, (_, data) in list(landing.files.files.items()):
+        landing.write(f"_exports/{path}", data)
+    landing.write(f"_exports/{FOLDER}/{TABLE}_4.csv", "a,b\n")
+    assert landing.find(f"{PREFIX}/{TABLE}", prefix="").partitions
+    assert landing.stop(prefix="_exports").code == "segment_mixed"
+
+
 @pytest.mark.parametrize("places", [("2026/11/18/0415", "2026/11/17/0415"), ("2026/11/18/0415", "2026/11/18/0415")])
 def test_files_of_several_refreshes_or_listed_twice_are_refused(landing: Landing, places: tuple[str, ...]) -> None:
     listed = [f"T/{place}/T_1.csv" for place in places]
@@ -393,6 +403,8 @@ def test_a_marker_of_a_table_is_beside_its_files(landing: Landing) -> None:
     landing.export()
     assert landing.not_ready(marker="_DONE")
     landing.write(f"{FOLDER}/_DONE")
+    landing.clock.sleep(1)
+    landing.write(MODEL, landing.files.files[MODEL][1])  # whoever writes model.json may do so after the marker
     assert landing.find(marker="_DONE", quiet_s=300.0)
 
 
