@@ -18,7 +18,7 @@ class SegmentRead(Value):
     refreshed_utc: Time
     files: int
     files_not_read: int
-    """Files beside them, for whatever reason; `GET /segments/{name}` names them."""
+    """Files beside them that nobody asked to leave out; a run with such files ends as completedWithWarnings at best."""
 
 
 class RowPlace(Value):
@@ -84,7 +84,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
                     name=r.segment,
                     refreshed_utc=r.refreshed_at,
                     files=len(r.partitions),
-                    files_not_read=len(r.left_out),
+                    files_not_read=r.files_not_read,
                 )
                 for r in found.refreshes
             ),

@@ -99,7 +99,7 @@ class ColumnFactsView(Value):
 
 
 class SegmentDetails(SegmentView):
-    """The newest complete refresh of a segment, and how it is understood."""
+    """The newest refresh of a segment, and how it is understood."""
 
     files_read: tuple[FileView, ...]
     """The first 100 of the files that are read."""
@@ -152,7 +152,7 @@ def _listed(segment: SegmentInfo) -> SegmentView:
 
 
 def get(context: Context, name: str, query: SegmentQuery) -> Json[SegmentDetails]:
-    """Show a segment's newest complete refresh, how it is understood, and what the columns asked for hold.
+    """Show a segment's newest refresh, how it is understood, and what the columns asked for hold.
 
     Examples are masked. `unmasked=true` takes the role Admin and is recorded in the audit trail.
 

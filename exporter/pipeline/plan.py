@@ -180,7 +180,7 @@ def _read(
             batches=len(left.batches),
             lanes=lanes_for(len(left.batches), services.settings.lanes),
             warnings=(*planned.warnings, *stale(refreshes, now)),
-            files_not_read=sum(left.why.warns for refresh in refreshes for left in refresh.left_out),
+            files_not_read=sum(refresh.files_not_read for refresh in refreshes),
             carried=left.carried,
             at=now,
         ),

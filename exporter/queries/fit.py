@@ -43,10 +43,16 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> None:
         raise source_changing() from None
     if reasons:
         counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+        guess = refresh.partitions[0].looks_like
+        cure = (
+            f"The file looks like {guess}: set encoding of the export."
+            if guess and reasons[Reason.NOT_UTF8]
+            else f"Correct dataMatching.email, or the segment. {ALL_THE_SAME}"
+        )
         raise Stop(
             "mapping_fits_no_row",
             f"Expected addresses in the column {mapping.email} of the segment {refresh.segment}; none of the first"
-            f" {reasons.total()} rows has one ({counts}). Correct dataMatching.email, or the segment. {ALL_THE_SAME}",
+            f" {reasons.total()} rows has one ({counts}). {cure}",
         )
 
 

@@ -83,6 +83,11 @@ class Refresh:
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def files_not_read(self) -> int:
+        """How many files were left out that nobody asked to leave out."""
+        return sum(left.why.warns for left in self.left_out)
+
     def check_columns(self, names: Iterable[str]) -> None:
         """Check that every file holds these columns. Raises `Stop` ("column_missing_in_file")."""
         for name in names:

@@ -20,7 +20,7 @@ def test_no_damaged_file_crashes_hangs_or_loses_a_row() -> None:
             ends[try_case(case_of(seed)).stop] += 1
         except Failed as failed:
             pytest.fail(f"seed {seed}: {failed}; `python -m tests.fuzz --seed {seed}` shows the file")
-    assert {"", "gzip_damaged", "parquet_damaged", "header_differs"} <= ends.keys()
+    assert {"", "gzip_damaged", "parquet_damaged"} <= ends.keys()
 
 
 def test_the_same_seed_makes_the_same_file() -> None:
