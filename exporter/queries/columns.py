@@ -55,7 +55,7 @@ def look(services: Services, segment: str, names: Sequence[str]) -> Look:
     """
     if names:
         with reading.one_reader():
-            return _look(services, reading.look(services, segment), names, may_read=True)
+            return _look(services, reading.look(services, segment, names), names, may_read=True)
     with reading.one_of_few_listers():
         refresh = reading.look(services, segment)
     with reading.one_reader_if_free() as free:
@@ -109,3 +109,5 @@ def _blocks(services: Services, refresh: Refresh, names: Sequence[str]) -> Itera
             yield block
             if services.clock.now() > end:
                 return
+        if services.clock.now() > end:  # thousands of files may have no rows
+            return

@@ -80,10 +80,10 @@ def refreshes_now(services: Services, export: ExportDefinition, *, settled: bool
         raise source_changing() from None
 
 
-def look(services: Services, segment: str) -> Refresh:
+def look(services: Services, segment: str, known: Sequence[str] = ()) -> Refresh:
     """Return what `segments.Segments.look` returns; call it within `one_reader` or `one_of_few_listers`."""
     try:
-        return Segments(services.segments, services.settings.segment_prefix).look(segment)
+        return Segments(services.segments, services.settings.segment_prefix).look(segment, known)
     except Changed:
         raise source_changing() from None
 

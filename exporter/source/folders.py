@@ -32,37 +32,58 @@ _COMPANION = re.compile(
 _TABLES = {
     r"((?:.*/)?)_delta_log/": "a Delta table",
     r"((?:.*/)?)\.hoodie/": "a Hudi table",
-    r"((?:.*/)?)metadata/[^/]+\.metadata\.json$": "an Iceberg table",
+    r"((?:.*/)?)metadata/[^/]+\.metadata\.json(?:\.gz)?\Z": "an Iceberg table",
 }
 _UNFINISHED = re.compile(r"_temporary$|_started_")  # of Hadoop's committer, and of Databricks'
 _DAY = r"(?:19|20)\d\d(?P<s>[-_. ]?)(?:0[1-9]|1[0-2])(?P=s)(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[-_. T]{0,2}(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d)?Z?)?"
+_DAY_FIRST = r"(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?:19|20)\d\d"
+_MONTH = r"(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])(?![-_.]?\d)"
+_KEYS = (
+    r"(?<![^/])(?i:year|yyyy|y)=(?:19|20)\d\d/(?i:month|mm|m)=(?:0?[1-9]|1[0-2])"
+    r"(?:/(?i:day|dd|d)=(?:0?[1-9]|[12]\d|3[01]))?(?:/(?i:hour|hh|h)=\d\d?)?"
+)
 _EPOCH = r"1\d{9}(?:\d{3})?"  # seconds or milliseconds, as exports to Adobe Campaign are named
-_STAMP = re.compile(rf"(?<!\d)(?:{_DAY}{_TIME}|{_EPOCH})(?!\d)")
+_STAMP = re.compile(rf"(?<!\d)(?=[\dyY])(?:(?:{_DAY}|{_DAY_FIRST}){_TIME}|{_MONTH}|{_KEYS}|{_EPOCH})(?!\d)")
+
+
+_NUMBERS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
+APART_S = 300.0
+"""Files without dates in their names that were written closer together are taken for parts of one data set."""
 
 
 class Why(StrEnum):
-    """Why a file of a segment's folder is not read.
-
-    `warns`: nobody asked for it, so a run without the file is not `successful`.
-    """
+    """Why a file of a segment's folder is not read, and what to do if it belongs to the segment."""
 
     words: str
-    warns: bool
+    cure: str
 
-    def __new__(cls, code: str, words: str, warns: bool) -> Self:  # noqa: FBT001 - a column of the table
+    def __new__(cls, code: str, words: str, cure: str = "") -> Self:
         """Make a member that equals its code."""
         member = str.__new__(cls, code)
         member._value_ = code
-        member.words, member.warns = words, warns
+        member.words, member.cure = words, cure
         return member
 
-    EMPTY = ("empty", "empty", False)
-    IGNORED = ("ignored", "left out by ignore", False)
-    OLDER = ("older", "older than the newest", False)
-    OTHER_FORMAT = ("otherFormat", "of another format, by its name", True)
-    SUBFOLDER = ("subfolder", "in a subfolder, which is a segment of its own", True)
-    UNLISTED = ("unlisted", "not listed by model.json", True)
+    @property
+    def warns(self) -> bool:
+        """Whether nobody asked for it, so that a run without the file is not `successful`."""
+        return bool(self.cure)
+
+    EMPTY = ("empty", "empty")
+    IGNORED = ("ignored", "left out by ignore")
+    OLDER = ("older", "older than the newest")
+    OTHER_FORMAT = (
+        "otherFormat",
+        "of another format, by its name",
+        "store them unpacked, as CSV UTF-8 or Parquet",
+    )
+    SUBFOLDER = (
+        "subfolder",
+        "in a subfolder, which is a segment of its own",
+        "name that folder among the segments of the export, too",
+    )
+    UNLISTED = ("unlisted", "not listed by model.json", "export the segment again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +116,28 @@ def contents(
     Raises `Stop` ("files_ambiguous") where names differ only in a date or time and `which` does not say whether all of
     them are the segment or the newest.
     """
-    data: list[SegmentFile] = []
+    files_of_data: list[SegmentFile] = []
     left_out: list[LeftOut] = []
     for file in files:
         below = file.path.removeprefix(folder)
         if _is_companion(below):
             continue
-        why = _why_not(below, file.size_bytes, ignore)
+        why = Why.IGNORED if is_ignored(folder, file.path, ignore) else _why_not(below)
         if why:
             left_out.append(LeftOut(file.path, why))
         else:
-            data.append(file)
-    groups = _by_age(folder, data, which)
+            files_of_data.append(file)
+    groups = _by_age(folder, files_of_data, which)
     left_out += [LeftOut(file.path, Why.OLDER) for group in groups[1:] for file in group]
     chosen, before = (*groups, (), ())[:2]
-    return Contents(tuple(chosen), tuple(sorted(left_out, key=lambda left: left.path)), tuple(before))
+    data = [file for file in chosen if not _is_empty(file)]
+    left_out += [LeftOut(file.path, Why.EMPTY) for file in chosen if _is_empty(file)]
+    return Contents(tuple(data), tuple(sorted(left_out, key=lambda left: left.path)), tuple(before))
+
+
+def _is_empty(file: SegmentFile) -> bool:
+    # An empty file of text is a part without rows; an empty Parquet file is damaged, which its reader says.
+    return file.size_bytes == 0 and not is_named_parquet(file.path)
 
 
 def _is_companion(below: str) -> bool:
@@ -118,16 +146,11 @@ def _is_companion(below: str) -> bool:
     return hidden or _COMPANION.fullmatch(name) is not None
 
 
-def _why_not(below: str, size_bytes: int, ignore: Collection[str]) -> Why | None:
+def _why_not(below: str) -> Why | None:
     *folders, name = below.split("/")
-    if is_ignored(below, ignore):
-        return Why.IGNORED
     if not all(map(_KEY.fullmatch, folders)):
         return Why.SUBFOLDER
-    if not _READABLE.fullmatch(name):
-        return Why.OTHER_FORMAT
-    # An empty file of text is a part without rows; an empty Parquet file is damaged, which its reader says.
-    return Why.EMPTY if size_bytes == 0 and not is_named_parquet(name) else None
+    return None if _READABLE.fullmatch(name) else Why.OTHER_FORMAT
 
 
 def is_named_parquet(path: str) -> bool:
@@ -135,30 +158,50 @@ def is_named_parquet(path: str) -> bool:
     return path.lower().endswith((".parquet", ".parq", ".pq"))
 
 
-def is_ignored(below: str, ignore: Collection[str]) -> bool:
-    """Return whether a path, or its last part, fits one of the patterns."""
-    name = below.rsplit("/", 1)[-1]
-    return any(fnmatchcase(below, pattern) or fnmatchcase(name, pattern) for pattern in ignore)
+def is_data(path: str) -> bool:
+    """Whether a file may be read, by its path; without one of a folder before it that is no companion."""
+    return not _is_companion(path) and _READABLE.fullmatch(path.rsplit("/", 1)[-1]) is not None
+
+
+def is_ignored(folder: str, path: str, ignore: Collection[str]) -> bool:
+    """Return whether a path, what of it is below the folder, or its last part fits one of the patterns, in any case."""
+    forms = {form.lower() for form in (path, path.removeprefix(folder), path.rsplit("/", 1)[-1])}
+    # Brackets are no signs here: people have them in the names of their files.
+    patterns = (pattern.lower().replace("[", "[[]") for pattern in ignore)
+    return any(fnmatchcase(form, pattern) for pattern in patterns for form in forms)
 
 
 def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> list[list[SegmentFile]]:
     """Return the files, the newest first, in groups: all of them, or those of a time each if only the newest are read.
 
-    The time of a file is the date in its name where names differ only in that, else when it was modified.
+    The time of a file is the date of its folders and name where others differ from it only in that, else when it was
+    modified. An empty file without such a date says nothing about time: it is in the first group.
     """
-    stamps = {file.path: _stamp(file.path.removeprefix(folder)) for file in data}
-    times: dict[str, set[str]] = defaultdict(set)
-    for template, stamp in stamps.values():
-        times[template].add(stamp)
-    dated = {file.path for file in data if len(times[stamps[file.path][0]]) > 1}
+    stamps = {file.path: _stamps(file.path.removeprefix(folder)) for file in data}
+    times: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for pairs in stamps.values():
+        for level, (template, stamp) in enumerate(pairs):
+            times[level, template].add(stamp)
+    # Also the only file of its template has the time of others: today may have more parts than yesterday.
+    known = {(level, stamp) for (level, _), found in times.items() if len(found) > 1 for stamp in found}
+    dates = {
+        path: tuple(stamp if (level, stamp) in known else "" for level, (_, stamp) in enumerate(pairs))
+        for path, pairs in stamps.items()
+    }
+    dated = {path for path, date in dates.items() if any(date)}
 
-    def age(file: SegmentFile) -> tuple[str, float]:
-        return (stamps[file.path][1] if file.path in dated else "", file.modified)
+    def age(file: SegmentFile) -> tuple[tuple[str, ...], float]:
+        return dates[file.path], file.modified
 
     newest_first = sorted(sorted(data, key=lambda file: file.path), key=age, reverse=True)
     if which == "newest":
-        groups = groupby(newest_first, key=lambda file: (age(file)[0], None if file.path in dated else file.path))
-        return [list(group) for _, group in groups]
+        told = [file for file in newest_first if file.path in dated or not _is_empty(file)]
+        grouped = groupby(told, key=lambda file: (dates[file.path], None if file.path in dated else file.path))
+        groups = [list(group) for _, group in grouped]
+        if len(groups) > 1:
+            _check_one_newest(folder, groups, dated, {path: _series(pairs) for path, pairs in stamps.items()})
+        untold = [file for file in newest_first if file.path not in dated and _is_empty(file)]
+        return [[*(groups[0] if groups else ()), *untold], *groups[1:]]
     if dated and which is None:
         shown = [file for file in newest_first if file.path in dated]
         raise Stop(
@@ -170,10 +213,60 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
     return [newest_first]
 
 
-def _stamp(below: str) -> tuple[str, str]:
-    """Return a path with its dates and times taken out, and those as digits."""
-    stamps = (match[0] for match in _STAMP.finditer(below))
-    return _STAMP.sub("<>", below), " ".join(re.sub(r"\D", "", stamp) for stamp in stamps)
+def _check_one_newest(
+    folder: str, groups: Sequence[Sequence[SegmentFile]], dated: Collection[str], series: Mapping[str, Collection[str]]
+) -> None:
+    """Refuse to take a part for the whole: the newest of one kind of names, or the last of several parts."""
+    newest, before = groups[0][0], groups[1][0]
+    read = [series[file.path] for file in groups[0]]
+    other = next((file for group in groups[1:] for file in group if not any(map(series[file.path].__eq__, read))), None)
+    if other:
+        raise Stop(
+            "files_ambiguous",
+            f"Expected the newest files below {folder} to be of every kind of names that is there; {newest.path} is the"
+            f" newest, and {other.path} is called otherwise. Move it to a folder of its own, or name it in ignore of"
+            " the export.",
+        )
+    if newest.path not in dated and newest.modified - before.modified < APART_S:
+        raise Stop(
+            "files_ambiguous",
+            f"Expected one file below {folder} to be the newest; {newest.path} and {before.path} were written within"
+            f" {APART_S:.0f} seconds, as parts of one data set are, and no date in their names tells them apart. Set"
+            " files of the export to all, if they belong together, or name the others in ignore.",
+        )
+
+
+def _series(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what the names of a file's successors have in common: its own without dates, numbers and random ids."""
+    (folders, date), (name, _) = pairs
+    return tuple(_NUMBERS.sub("#", text) for text in ((folders,) if date else (name,)))
+
+
+def _stamps(below: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the dates and times of a file's folders and of its name as digits, each with what is around them.
+
+    Two files differ only in a date if one pair of theirs has the same surroundings: each folder of Spark has names of
+    its own for files, and in one folder only the names count.
+    """
+    folders, _, name = below.rpartition("/")
+    template, stamp = _stamp(name)
+    return _stamp(folders), (f"{folders}/{template}", stamp)
+
+
+def _stamp(text: str) -> tuple[str, str]:
+    """Return a text with its dates and times taken out, and those as digits that sort.
+
+    `20261105` is the day of `05.11.2026` and of `year=2026/month=11/day=5`.
+    """
+    stamps = []
+
+    def take(match: re.Match[str]) -> str:
+        numbers = [number.zfill(2) for number in re.findall(r"\d+", match[0])]
+        day_first = len(numbers[0]) == len("31")
+        stamps.append("".join([*reversed(numbers[:3]), *numbers[3:]] if day_first else numbers))
+        return "<>"
+
+    return _STAMP.sub(take, text), " ".join(stamps)
 
 
 def keys_of(below: str) -> tuple[tuple[str, str], ...]:
@@ -200,17 +293,20 @@ def segment_of(path: str) -> str | None:
 def tables(paths: Iterable[str]) -> dict[str, str]:
     """Return the folders of table formats, each with the name of its format."""
     found = ((path, sign, kind) for path in paths for sign, kind in _TABLES.items())
-    return {match[1]: kind for path, sign, kind in found if (match := re.match(sign, path))}
+    return {match[1]: kind for path, sign, kind in found if (match := re.match(sign, path, re.DOTALL))}
 
 
 def check_no_table(folder: str, roots: Mapping[str, str]) -> None:
-    """Refuse the folder of a table format, and what is below one; `roots` as `tables` returns them.
+    """Refuse the folder of a table format, what is below one, and one that has such a folder as a partition.
+
+    `roots` is what `tables` returns.
 
     Files that such a table does not use any more stay in its folder: read as plain files, they bring back people who
     were deleted. Raises `Stop` ("table_format").
     """
     for root, kind in roots.items():
-        if folder.startswith(root):
+        keys = root.removeprefix(folder).split("/")[:-1] if root.startswith(folder) else [""]
+        if folder.startswith(root) or all(map(_KEY.fullmatch, keys)):
             raise Stop(
                 "table_format",
                 f"Expected {folder} to hold plain files; {root} is {kind}: only its own log says which of its files are"

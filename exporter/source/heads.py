@@ -76,7 +76,7 @@ _SIGNS = (
     (re.compile(rb"\xff\x06\0\0sNaPpY"), Format.SNAPPY),
     (re.compile(rb"7z\xbc\xaf\x27\x1c"), Format.SEVEN_ZIP),
     (re.compile(rb"Rar!\x1a\x07"), Format.RAR),
-    (re.compile(rb".{257}ustar", re.DOTALL), Format.TAR),
+    (re.compile(rb".{257}ustar(?:\0|  \0)", re.DOTALL), Format.TAR),
 )
 _TEXT_SIGNS = (
     (re.compile(rb'\s*+(?:\{\s*+["}]|\[\s*+[\[{"\]])'), Format.JSON),

@@ -44,15 +44,19 @@ class Partition:
     quoted: bool = True
     looks_like: str | None = None
 
-    def holds(self, name: str) -> bool:
-        """Whether the file has a column of this name, in whatever case."""
-        return self.place(name) is not None or self.key(name) is not None
+    def places(self, names: Sequence[str]) -> list[int | None]:
+        """Return where columns are in the file, in whatever case; None for one that it lacks.
 
-    def place(self, name: str) -> int | None:
-        """Return where a column is in the file. Raises `Stop` ("column_ambiguous")."""
-        places = [place for place, other in enumerate(self.columns) if other == name] or [
-            place for place, other in enumerate(self.columns) if other.lower() == name.lower()
-        ]
+        Raises `Stop` ("column_ambiguous").
+        """
+        found: dict[str, list[int]] = {name.lower(): [] for name in names}
+        for place, column in enumerate(map(str.lower, self.columns)):
+            if column in found:
+                found[column].append(place)
+        return [self._one_of(found[name.lower()], name) for name in names]
+
+    def _one_of(self, alike: Sequence[int], name: str) -> int | None:
+        places = [place for place in alike if self.columns[place] == name] or alike
         if len(places) > 1:
             raise Stop("column_ambiguous", f"{self.file.path} has {len(places)} columns named {name}. Rename one.")
         return places[0] if places else None
@@ -67,7 +71,9 @@ def read_rows(files: SegmentFiles, partition: Partition, wanted: Sequence[str]) 
 
     Raises `Stop` for a file that is damaged, `ports.Changed` for one that was replaced meanwhile.
     """
-    places = [partition.place(name) for name in wanted]
+    if not partition.columns:
+        return  # a table of no columns, as some writers leave for no rows
+    places = partition.places(wanted)
     found = [place for place in places if place is not None] or [0]
     with contextlib.closing(files.open(partition.file)) as stream:
         if partition.format == "parquet":

@@ -10,6 +10,7 @@ and unmodified for a while.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import difflib
 import hashlib
 import re
@@ -35,6 +36,7 @@ from exporter.source.rows import Column
 from exporter.source.text import codec_of
 
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
+COMPARED_NAMES, COMPARED_CHARACTERS = 1_000, 200  # to find the nearest to one that does not exist
 SETTLED_S = 86_400.0
 """A `model.json` that lists missing files and has not changed for so long describes files that are gone for good."""
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
@@ -90,14 +92,20 @@ class Refresh:
 
     def check_columns(self, names: Iterable[str]) -> None:
         """Check that every file holds these columns. Raises `Stop` ("column_missing_in_file")."""
-        for name in names:
-            lacking = next((partition for partition in self.partitions if not partition.holds(name)), None)
-            if lacking:
-                raise Stop(
-                    "column_missing_in_file",
-                    f"Expected every file of {self.segment} to have the column {name}; {lacking.file.path} has none."
-                    " If it is no file of the segment, name it in ignore of the export; else export the segment again.",
-                )
+        needed = tuple(names)
+        # Thousands of files hold the same thousands of columns: one of each kind is looked at.
+        kinds = {
+            (partition.columns, tuple(key for key, _ in partition.keys)): partition for partition in self.partitions
+        }
+        for partition in kinds.values():
+            for name, place in zip(needed, partition.places(needed), strict=True):
+                if place is None and partition.key(name) is None:
+                    raise Stop(
+                        "column_missing_in_file",
+                        f"Expected every file of {self.segment} to have the column {name}; {partition.file.path} has"
+                        " none. If it is no file of the segment, name it in ignore of the export; else export the"
+                        " segment again.",
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ class Segments:
         self._found = {file.path: file for file in listing.files}
         self._foreign_tables = folders.tables(self._found)
         self._tables: dict[str, _Table] = {}
+        self._listed: dict[str, set[str]] = {}  # what the model.json of a folder lists, in whatever table
         self._unreadable: dict[str, SegmentFile] = {}
         for file in self._found.values():
             if file.path.rsplit("/", 1)[-1] == folders.MODEL:
@@ -150,10 +159,15 @@ class Segments:
         root = model.path.removesuffix(folders.MODEL)
         try:
             entities = orjson.loads(data.removeprefix(codecs.BOM_UTF8))["entities"]
-            for entity in entities:
-                self._tables[(root + str(entity["name"])).removeprefix(self._prefix)] = _Table(root, model, entity)
+            names = [(root + str(entity["name"])).removeprefix(self._prefix) for entity in entities]
+            if len(set(names)) < len(names):
+                raise ValueError
         except (ValueError, TypeError, KeyError):
             self._unreadable[model.path.removeprefix(self._prefix)] = model
+            return
+        tables = [_Table(root, model, entity) for entity in entities]
+        self._tables.update(zip(names, tables, strict=True))
+        self._listed[root] = {path for table in tables for path in _paths_listed(table)}
 
     def names(self) -> list[str]:
         """Return the names of all segments, in alphabetical order."""
@@ -182,18 +196,24 @@ class Segments:
             return SegmentInfo(name, problem=NotReady("source_changing", "Its files were replaced during the listing."))
         return _info(refresh, contents.data)
 
-    def look(self, name: str) -> Refresh:
+    def look(self, name: str, known: Sequence[str] = ()) -> Refresh:
         """Return a segment as `refresh` does, for somebody who looks at it before there is an export.
 
-        Of files whose names differ only in a date, the newest are read, with a warning.
+        Of files whose names differ only in a date, the newest are read, with a warning; or all of them, where these do
+        not tell enough.
         """
-        try:
-            return self.refresh(name, Reading())
-        except Stop as problem:
-            if problem.code != "files_ambiguous":
-                raise
-            newest = self.refresh(name, Reading(which="newest"))
-            return replace(newest, warnings=(problem.message, *newest.warnings))
+        told: list[str] = []
+        choices: tuple[Which | None, ...] = (None, "newest", "all")
+        for which in choices:
+            try:
+                refresh = self.refresh(name, Reading(known=tuple(known), which=which))
+            except Stop as problem:
+                if problem.code != "files_ambiguous":
+                    raise
+                told.append(problem.message)
+            else:
+                return replace(refresh, warnings=(*told, *_of_encodings(refresh.partitions), *refresh.warnings))
+        raise AssertionError("all of the files are never ambiguous")
 
     def refresh(self, name: str, reading: Reading) -> Refresh:
         """Return the newest complete refresh of a segment.
@@ -211,11 +231,14 @@ class Segments:
         if table := self._tables.get(full):
             return self._table_refresh(full, table, reading)
         layout, folder, contents = self._plain(full, reading)
+        # Storage shows a file as empty while its first bytes are on their way.
+        empty = (self._found[left.path] for left in contents.left_out if left.why is Why.EMPTY)
+        involved = (*contents.data, *empty)
         if reading.marker is not None:
             path = folder + reading.marker
-            folders.check_marker(self._found.get(path), path, contents.data)
+            folders.check_marker(self._found.get(path), path, involved)
         else:
-            folders.check_quiet(contents.data, self._at, reading.quiet_s)
+            folders.check_quiet(involved, self._at, reading.quiet_s)
         return self._plain_refresh(full, layout, folder, contents, reading)
 
     def _resolve(self, name: str) -> str:
@@ -232,7 +255,9 @@ class Segments:
         for unreadable in self._unreadable:
             self._check_model(unreadable)
         names = self.names()
-        near = difflib.get_close_matches(wanted, names, n=5, cutoff=0.4) or names[:5]
+        # Comparing two names takes the square of their length.
+        few = [each for each in names if len(each) <= COMPARED_CHARACTERS][:COMPARED_NAMES]
+        near = difflib.get_close_matches(wanted[:COMPARED_CHARACTERS], few, n=5, cutoff=0.4) or names[:5]
         raise Stop(
             "segment_not_found",
             f"There is no segment {wanted!r} below {self._prefix or 'the container'!r}."
@@ -242,7 +267,7 @@ class Segments:
     def _check_model(self, name: str) -> None:
         """Refuse a `model.json` that cannot be read, by its path."""
         if model := self._unreadable.get(name):
-            raise _unreadable(_readable(model), "it has no list of entities")
+            raise _unreadable(_readable(model), "it has no list of entities, each with a name of its own")
 
     def _is_plain(self, name: str) -> bool:
         folder = f"{self._prefix}{name}/"
@@ -276,6 +301,9 @@ class Segments:
 
     def _plain_refresh(self, name: str, layout: Layout, folder: str, contents: Contents, reading: Reading) -> Refresh:
         columns: list[Column] = []
+        named: set[str] = set()
+        same: dict[str, str] = {}
+        alike: dict[tuple[str, ...], tuple[str, ...]] = {}
         partitions: list[Partition] = []
         left_out = list(contents.left_out)
         for file in contents.data:
@@ -285,10 +313,15 @@ class Segments:
                 left_out.append(LeftOut(file.path, Why.EMPTY))
                 continue
             partition, own = described
-            named = {column.name.lower() for column in columns}
-            own = (*own, *(Column(key, "string") for key, _ in keys))
-            columns += [column for column in own if column.name.lower() not in named]
-            partitions.append(partition)
+            here = {column.name.lower() for column in own}
+            own = (*own, *(Column(key, "string") for key, _ in keys if key.lower() not in here))
+            own = tuple(column for column in own if column.name.lower() not in named)
+            named |= {column.name.lower() for column in own}
+            columns += own
+            _check_count(name, columns)
+            # Thousands of files have the same thousands of columns.
+            read = tuple(same.setdefault(column, column) for column in partition.columns)
+            partitions.append(replace(partition, columns=alike.setdefault(read, read)))
         files = contents.data or tuple(self._found[left.path] for left in left_out)
         refreshed_at = max((file.modified for file in files), default=0.0)
         warnings = [*_half_as_large(contents), *_of_left_out(name, left_out)]
@@ -305,7 +338,10 @@ class Segments:
             listed = [Listed.from_model(partition) for partition in table.entity.get("partitions") or ()]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(table.model, f"the entity {table.entity.get('name')} is not as expected") from error
+        _check_count(name, columns)
         paths, warnings = self._paths(table, [partition.location for partition in listed])
+        for folder in {path[: path.rfind("/") + 1] for path in paths}:
+            folders.check_no_table(folder, self._foreign_tables)
         unlisted = [path for path in self._check_complete(table, paths) if not _ignored(path, table, reading)]
         files = [_readable(self._found[path]) for path in paths]
         if reading.marker is None:
@@ -318,7 +354,8 @@ class Segments:
             raise Stop(
                 "segment_mixed",
                 f"The folder of {files[0].path} holds {len(unlisted)} files that {table.model.path} does not list"
-                f" (first: {unlisted[0]!r}). Export the segment again.",
+                f" (first: {unlisted[0]!r}). Export the segment again or, if they are no part of it, name them in"
+                " ignore of the export.",
             )
         partitions = []
         for entry, file in zip(listed, files, strict=True):
@@ -386,9 +423,9 @@ class Segments:
         return [] if not dated else self._check_newest(dated[0], paths)
 
     def _check_newest(self, listed: re.Match[str], paths: list[str]) -> list[str]:
-        unlisted = []
+        unlisted, known = [], set(paths)
         for path in self._found:
-            found = _DATED.fullmatch(path)
+            found = _DATED.fullmatch(path) if path.startswith(listed["table"]) else None
             if found is None or found["table"] != listed["table"]:
                 continue
             if found["refresh"] > listed["refresh"]:
@@ -397,11 +434,8 @@ class Segments:
                     f"{found['table']}{found['refresh']} is newer than what model.json lists ({listed['refresh']})."
                     " The segment is being written, or its export has failed.",
                 )
-            if (
-                found["refresh"] == listed["refresh"]
-                and path not in paths
-                and folders.segment_of(path.removeprefix(self._prefix))
-            ):
+            of_data = folders.is_data(path.removeprefix(self._prefix))
+            if found["refresh"] == listed["refresh"] and path not in known and of_data:
                 unlisted.append(path)
         return unlisted
 
@@ -410,12 +444,7 @@ class Segments:
         beside = {path.rpartition("/")[0] for path in paths}
         if not beside:
             return []
-        listed = {
-            _place(str(location), other)[1]
-            for other in self._tables.values()
-            if other.root == table.root
-            for location in _locations(other.entity)
-        }
+        listed = self._listed[table.root]
         return [
             LeftOut(path, Why.IGNORED if _ignored(path, table, reading) else Why.UNLISTED)
             for path in self._found
@@ -425,10 +454,12 @@ class Segments:
         ]
 
 
-def _locations(entity: dict[str, Any]) -> list[str]:
-    partitions = entity.get("partitions")
-    found = (entry.get("location") for entry in partitions or () if isinstance(entry, dict))
-    return [location for location in found if isinstance(location, str) and not _FOREIGN.match(location)]
+def _paths_listed(table: _Table) -> Iterable[str]:
+    """Yield the paths of a table's files, as far as they can be told."""
+    partitions = table.entity.get("partitions")
+    for entry in partitions if isinstance(partitions, list) else ():
+        with contextlib.suppress(Stop):
+            yield _place(str(entry.get("location")) if isinstance(entry, dict) else "", table)[1]
 
 
 _FOREIGN = re.compile(r"(?!https?:|abfss?:|wasbs?:)[A-Za-z][A-Za-z0-9+.-]*:")
@@ -441,7 +472,10 @@ def _place(location: str, table: _Table) -> tuple[str | None, str]:
     """
     if foreign := _FOREIGN.match(location):
         raise _foreign(table, f"{foreign[0]}//")
-    url = urlsplit(location)
+    try:
+        url = urlsplit(location)
+    except ValueError:
+        raise _foreign(table, "a place whose address is no URL") from None
     path = unquote(url.path)
     if not url.scheme:
         return None, table.root + path
@@ -460,7 +494,7 @@ def _foreign(table: _Table, where: str) -> Stop:
 
 
 def _ignored(path: str, table: _Table, reading: Reading) -> bool:
-    return folders.is_ignored(path.removeprefix(table.root), reading.ignore)
+    return folders.is_ignored(table.root, path, reading.ignore)
 
 
 def _as_listed(
@@ -475,20 +509,17 @@ def _as_listed(
     if head.format not in (Format.CSV, Format.EMPTY):
         raise refuse_format(file, head)
     names = tuple(column.name for column in columns)
-    found = [name.lower() for name in head.names]
     partition = replace(_csv(file, head, names), has_header=False)
-    if found == [name.lower() for name in names]:
+    if names and sorted(map(str.lower, head.names)) == sorted(map(str.lower, names)):
         unannounced = f"{file.path} begins with the column names although model.json does not say so."
-        return replace(partition, has_header=True), [] if entry.has_header else [unannounced]
+        return replace(partition, has_header=True, columns=head.names), [] if entry.has_header else [unannounced]
     if entry.has_header and head.format is Format.CSV:
-        if sorted(found) != sorted(name.lower() for name in names):
-            # What was found is not shown: it may be personal data.
-            raise Stop(
-                "header_differs",
-                f"Expected the first row of {file.path} to hold the segment's {len(names)} column names; it does not."
-                " Export the segment again, or correct columnHeaders in model.json.",
-            )
-        partition = replace(partition, has_header=True, columns=head.names)
+        # What was found is not shown: it may be personal data.
+        raise Stop(
+            "header_differs",
+            f"Expected the first row of {file.path} to hold the segment's {len(names)} column names; it does not."
+            " Export the segment again, or correct columnHeaders in model.json.",
+        )
     return partition, []
 
 
@@ -513,8 +544,8 @@ def _described(
         raise Stop(
             "header_missing",
             f"Expected the first row of {file.path} to hold column names (one has to be a usual name such as Email, or"
-            " one of the data matching, and none an e-mail address); it does not. Add a header row, or a model.json"
-            " that names the columns.",
+            " one of the data matching, and none an e-mail address); it does not. Add a header row; or, if it has one,"
+            " name one of its columns in the data matching.",
         )
     return _csv(file, head, head.names, keys), tuple(Column(name, "string") for name in head.names)
 
@@ -547,6 +578,13 @@ def _parquet(
     return Partition(file, "parquet", tuple(column.name for column in columns), keys), columns
 
 
+def _check_count(name: str, columns: Sequence[Column]) -> None:
+    if len(columns) > MAX_COLUMNS:
+        raise Stop(
+            "too_many_columns", f"The segment {name} has {len(columns)} columns; at most {MAX_COLUMNS} are read."
+        )
+
+
 def _refresh(
     name: str,
     layout: Layout,
@@ -556,10 +594,6 @@ def _refresh(
     left_out: Sequence[LeftOut],
     warnings: Sequence[str],
 ) -> Refresh:
-    if len(columns) > MAX_COLUMNS:
-        raise Stop(
-            "too_many_columns", f"The segment {name} has {len(columns)} columns; at most {MAX_COLUMNS} are read."
-        )
     fingerprint = hashlib.sha256()
     for file in sorted((partition.file for partition in partitions), key=lambda file: file.path):
         fingerprint.update(orjson.dumps([file.path, file.etag, file.size_bytes]))
@@ -591,8 +625,8 @@ def _readable(file: SegmentFile) -> SegmentFile:
 
 
 def _refuse_unreadable(folder: str, contents: Contents) -> None:
-    """Refuse a folder that holds files of which none is read."""
-    unread = [left for left in contents.left_out if left.why is not Why.EMPTY]
+    """Refuse a folder that holds files of which none is read, unless the newest are empty."""
+    unread = [left for left in contents.left_out if left.why not in (Why.EMPTY, Why.OLDER)]
     if unread:
         raise Stop(
             "format_unsupported",
@@ -601,11 +635,21 @@ def _refuse_unreadable(folder: str, contents: Contents) -> None:
         )
 
 
+def _of_encodings(partitions: Sequence[Partition]) -> Iterable[str]:
+    foreign = [partition for partition in partitions if partition.looks_like]
+    for partition in foreign[:1]:
+        yield (
+            f"Files that are not UTF-8: {len(foreign)} (first: {partition.file.path}). They look like"
+            f" {partition.looks_like}: set encoding of the export."
+        )
+
+
 def _half_as_large(contents: Contents) -> Iterable[str]:
     size_bytes, before_bytes = (sum(file.size_bytes for file in group) for group in (contents.data, contents.before))
     if 2 * size_bytes < before_bytes:
+        newest = contents.data[0].path if contents.data else "An empty file"
         yield (
-            f"{contents.data[0].path} is the newest and less than half as large as {contents.before[0].path} before it."
+            f"{newest} is the newest and less than half as large as {contents.before[0].path} before it."
             " If it holds only changes, set files of the export to all."
         )
 
@@ -615,13 +659,14 @@ def _of_left_out(name: str, left_out: Sequence[LeftOut]) -> Iterable[str]:
     for left in left_out:
         by_reason[left.why].append(left.path)
     for why, paths in by_reason.items():
+        first = f"(first: {paths[0]})"
         if why.warns:
             yield (
-                f"Files of {name} that are not read: {len(paths)}, {why.words} (first: {paths[0]}). If they are no part"
-                " of it, name them in ignore of the export."
+                f"Files of {name} that are not read: {len(paths)}, {why.words} {first}. If they belong to it,"
+                f" {why.cure}; if not, name them in ignore of the export."
             )
         elif why is not Why.EMPTY:
-            yield f"Files of {name} that are not read, as the export says: {len(paths)}, {why.words}."
+            yield f"Files of {name} that are left out: {len(paths)}, {why.words} {first}."
 
 
 def _unreadable(model: SegmentFile, why: str) -> Stop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pytest
 from exporter.activecampaign.wire import Request
 from exporter.errors import Unavailable
 from exporter.ports import Changed
-from exporter.queries import reading
+from exporter.queries import columns, reading
 from exporter.records import audit
 from exporter.source.files import SegmentFile
 from exporter.source.folders import LeftOut, Why
@@ -23,7 +23,7 @@ from exporter.source.rows import Rows
 from exporter.source.segments import Segments
 from tests.api.client import CONNECTION, EXPORT, Answer, Api, signed_in, with_function_key
 from tests.builders import people, write_segment
-from tests.fakes import make_fakes
+from tests.fakes import FakeSegmentReader, make_fakes
 
 HEADER = ("Id", "EMail", "City, Land", "Newsletter")
 ROWS = [
@@ -336,3 +336,20 @@ def test_where_the_entry_cannot_be_written_nothing_is_shown(api: Api) -> None:
     answer = ask(api, "EMail", unmasked="true")
     assert (answer.status, answer.code) == (503, "blob_unavailable")
     assert b"jane" not in answer.response.body
+
+
+def test_thousands_of_files_without_rows_are_not_all_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = make_fakes()
+    for number in range(100):
+        fakes.segments.write(f"people/{number:03}.csv", b"EMail\n")
+    opened = []
+
+    def open_slowly(file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
+        opened.append(file.path)
+        fakes.clock.sleep(1)
+        return FakeSegmentReader(fakes.segments, file)
+
+    monkeypatch.setattr(fakes.segments, "open", open_slowly)
+    look = columns.look(fakes.services, "people", [])
+    assert (look.rows, len(look.refresh.partitions)) == (0, 100)
+    assert len(opened) < 100 + columns.SAMPLE_S + 2

@@ -84,7 +84,7 @@ def test_how_an_export_has_its_files_read_is_its_own_word(fakes: Fakes) -> None:
     fakes.segments.write("a/b.csv.zip", b"x")
     for day in (25, 26):
         fakes.segments.write(f"a/Seg_202611{day}.csv", "Email,\u00dc\np@example.com,x\n".encode("cp1252"))
-    reading = {"files": "newest", "ignore": ("*.zip",), "encoding": "windows-1252"}
+    reading = {"files": "newest", "ignore": ("*.zip", "a_1.csv"), "encoding": "windows-1252"}
     (refresh,) = refreshes_of(fakes.services, make_export(fakes, segments=("a",), **reading))
     (partition,) = refresh.partitions
     assert (partition.file.path, partition.encoding) == ("a/Seg_20261126.csv", "windows-1252")

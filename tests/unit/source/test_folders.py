@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +75,10 @@ def test_what_an_export_ignores_is_left_out_by_its_word() -> None:
     names = ("a.csv", "old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv")
     ignored = left_out(*names, ignore=("old.*", "*.pdf", "old/*"))
     assert ignored == dict.fromkeys(("old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv"), Why.IGNORED)
-    assert left_out("Old.csv", ignore=("old.*",)) == {}
+    assert left_out("Old.CSV", "o.csv", ignore=("old.*",)) == {"Old.CSV": Why.IGNORED}
+    assert left_out("a [1].csv", "a 1.csv", ignore=("a [1].csv",)) == {"a [1].csv": Why.IGNORED}
+    assert left_out("a/b.csv", ignore=("list/a/b.csv",)) == {"a/b.csv": Why.IGNORED}  # as warnings show it
+    assert left_out("Old [1].csv", ignore=("Old [1].csv",)) == {"Old [1].csv": Why.IGNORED}
 
 
 def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
@@ -93,7 +98,13 @@ def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
         ("Seg_2026-11-25 04-15-00.csv", "Seg_2026-11-25 04-15-01.csv"),
         ("Demo_Churn_1613059542.csv", "Demo_Churn_1613145942.csv"),
         ("Seg_1613059542000.csv", "Seg_1613145942000.csv"),
+        ("Seg_30.11.2026.csv", "Seg_01.12.2026.csv"),
+        ("Seg_2026-11.csv", "Seg_2026-12.csv"),
         ("day=2026-11-25/part-0.csv", "day=2026-11-26/part-0.csv"),
+        ("day=2026-11-25/part-0-5f1c.csv", "day=2026-11-26/part-0-90ab.csv"),  # as Spark names them
+        ("year=2026/month=9/day=30/a.csv", "year=2026/month=10/day=1/b.csv"),
+        ("Year=2026/Month=09/a.csv", "Year=2026/Month=10/a.csv"),
+        ("day=2026-11-26/Seg_20261126_0415.csv", "day=2026-11-26/Seg_20261126_1615.csv"),
     ],
 )
 def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: str, newer: str) -> None:
@@ -122,7 +133,33 @@ def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: st
 )
 def test_other_names_belong_together_and_the_newest_file_comes_first(names: tuple[str, ...]) -> None:
     assert read(*names) == [*reversed(names)]
-    assert read(*names, which="newest") == [names[-1]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("at_20261125.csv", "de_20261125.csv", "de_20261126.csv"),
+        ("people_20261125.csv", "people_20261126.csv", "vip.csv"),
+        ("country=AT/day=2026-11-25/0.csv", "country=DE/day=2026-11-25/0.csv", "country=DE/day=2026-11-26/0.csv"),
+        ("people.csv", "more.csv"),
+    ],
+)
+def test_the_newest_of_one_kind_of_names_is_not_taken_for_all(names: tuple[str, ...]) -> None:
+    with pytest.raises(Stop, match="of every kind of names") as caught:
+        contents("list/", files(*names), which="newest")
+    assert caught.value.code == "files_ambiguous"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Seg_1.csv", "Seg_2.csv"), tuple(f"part-{n}-1a2b3c4{n}-0000-4abc-8def-0123456789ab" for n in (1, 2))],
+)
+def test_without_dates_the_newest_is_the_last_unless_they_look_like_parts(names: tuple[str, str]) -> None:
+    first, second = (SegmentFile(f"list/{name}", 9, "e", at) for name, at in zip(names, (0.0, 300.0), strict=True))
+    assert contents("list/", [first, second], which="newest").data == (second,)
+    with pytest.raises(Stop, match="written within 300 seconds") as caught:
+        contents("list/", [first, replace(second, modified=299.9)], which="newest")
+    assert caught.value.code == "files_ambiguous"
 
 
 def test_all_parts_of_the_newest_date_are_the_newest() -> None:
@@ -130,6 +167,36 @@ def test_all_parts_of_the_newest_date_are_the_newest() -> None:
     assert sorted(read(*names, which="newest")) == names[2:]
     found = contents("list/", files(*names), which="newest")
     assert sorted(file.path for file in found.before) == [f"list/{name}" for name in names[:2]]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (["Seg_20261125_1.csv"], ["Seg_20261126_1.csv", "Seg_20261126_2.csv"]),
+        (["Seg_20261125_1.csv", "Seg_20261125_2.csv"], ["Seg_20261126_1.csv"]),
+        (["day=2026-11-25/part-0-5f1c.csv"], ["day=2026-11-26/part-0-90ab.csv", "day=2026-11-26/part-1-90ab.csv"]),
+        (["day=2026-11-25/c=DE/a.csv"], ["day=2026-11-26/c=DE/a.csv", "day=2026-11-26/c=FR/a.csv"]),
+        (["c=DE/Seg_20261125.csv"], ["c=DE/Seg_20261126.csv", "c=FR/Seg_20261126.csv"]),
+        (["day=2026-11-25/a_20261125.csv"], ["day=2026-11-26/a_20261126.csv", "day=2026-11-26/b.csv"]),
+    ],
+)
+def test_the_newest_date_may_have_more_parts_than_others(older: list[str], newer: list[str]) -> None:
+    assert sorted(read(*newer, *older, which="newest")) == newer
+    assert left_out(*newer, *older, which="newest") == dict.fromkeys(older, Why.OLDER)
+
+
+def test_an_empty_file_has_the_date_of_its_name() -> None:
+    full, empty = files("Seg_20261125.csv")[0], SegmentFile("list/Seg_20261126.csv", 0, "e", 7.0)
+    with pytest.raises(Stop, match="differ only in a date or time"):
+        contents("list/", [full, empty])
+    found = contents("list/", [full, empty], which="newest")
+    assert (found.data, found.before) == ((), (full,))
+    assert [left.why for left in found.left_out] == [Why.OLDER, Why.EMPTY]
+
+
+def test_an_empty_file_without_a_date_is_not_the_newest() -> None:
+    full, mark = files("a.csv")[0], SegmentFile("list/DONE", 0, "e", 7.0)
+    assert contents("list/", [full, mark], which="newest").data == (full,)
 
 
 def test_files_of_one_moment_are_in_the_order_of_their_names() -> None:
@@ -176,6 +243,7 @@ def test_a_file_belongs_to_the_folder_above_its_partitions(path: str, segment: s
         ("lake/people/_delta_log/00000000000000000000.json", "a Delta table"),
         ("lake/people/.hoodie/hoodie.properties", "a Hudi table"),
         ("lake/people/metadata/00001-1a2b.metadata.json", "an Iceberg table"),
+        ("lake/people/metadata/v1.metadata.json.gz", "an Iceberg table"),
     ],
 )
 def test_the_folder_of_a_table_format_is_refused_by_name(sign: str, kind: str) -> None:
@@ -187,6 +255,14 @@ def test_the_folder_of_a_table_format_is_refused_by_name(sign: str, kind: str) -
         assert caught.value.code == "table_format"
     for folder in ("lake/", "lake/other/", "lake/people2/"):
         folders.check_no_table(folder, roots)
+
+
+def test_a_folder_whose_partition_is_a_table_is_refused() -> None:
+    roots = folders.tables(["lake/people/country=FR/_delta_log/0.json", "a\nb/_delta_log/0.json"])
+    for folder in ("lake/people/", "a\nb/"):
+        with pytest.raises(Stop, match="is a Delta table"):
+            folders.check_no_table(folder, roots)
+    folders.check_no_table("lake/", roots)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +302,12 @@ def test_a_marker_completes_the_files_that_are_not_newer() -> None:
     st.sampled_from(["all", "newest"]),
 )
 def test_every_file_is_read_left_out_or_a_companion(names: list[str], which: Any) -> None:
-    found = contents("list/", files(*names), which=which)
+    found = None
+    with contextlib.suppress(Stop):  # the newest cannot be told
+        found = contents("list/", files(*names), which=which)
+    if found is None:
+        assert which == "newest"
+        return
     told = [file.path for file in found.data] + [left.path for left in found.left_out]
     assert len(told) == len(set(told))
     silent = {f"list/{name}" for name in names} - set(told)

@@ -104,6 +104,7 @@ def noise() -> bytes:
         (b"7z\xbc\xaf\x27\x1c\x00\x04", Format.SEVEN_ZIP),
         (b"Rar!\x1a\x07\x01\x00", Format.RAR),
         (tar(), Format.TAR),
+        (b"Email,Note\na@example.com,".ljust(256) + b"Mustard\n", Format.CSV),
         (noise(), Format.BINARY),
         (b"SQLite format 3\0" + b"\0" * 80, Format.BINARY),
         (b"a\x01b\x01c\x01d\n" * 20, Format.CSV),

@@ -34,6 +34,12 @@ def test_a_file_without_rows_has_none(data: bytes) -> None:
     assert [block for block in read_with_header(data) if block] == []
 
 
+def test_a_table_without_columns_has_no_rows() -> None:
+    """As Arrow writes an empty table."""
+    partition = Partition(SegmentFile("s.parquet", 0, "e", 0.0), "parquet", ())
+    assert list(read_rows(OneFile(b""), partition, ["Id"])) == []
+
+
 SEGMENT_BYTES = 96 << 20
 LINE = b"a" * 1_000 + b"\n"
 POOLS: list[pa.MemoryPool] = []

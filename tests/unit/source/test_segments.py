@@ -19,7 +19,7 @@ from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.folders import LeftOut, Why
 from exporter.source.rows import Column
-from exporter.source.segments import Layout, Refresh, SegmentInfo, Segments
+from exporter.source.segments import Layout, Reading, Refresh, SegmentInfo, Segments
 from sandbox.segment import COLUMNS
 from tests.fakes import START
 from tests.unit.source.landing import CONTAINER, FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
@@ -158,6 +158,20 @@ def test_a_first_row_with_the_column_names_in_another_order_says_where_each_colu
     )
 
 
+def test_column_names_in_another_order_that_nobody_announced_say_where_each_column_is(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "email,ID\na@example.com,1\n")
+    landing.model()
+    refresh = landing.find("T")
+    (partition,) = refresh.partitions
+    assert (partition.columns, partition.has_header, len(refresh.warnings)) == (("email", "ID"), True, 1)
+
+
+def test_names_that_differ_only_in_case_are_where_the_file_has_them(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "name,Name\nb,a\n")
+    landing.model(attributes=[{"name": "Name"}, {"name": "name"}])
+    assert landing.find("T").partitions[0].places(["Name", "name"]) == [1, 0]
+
+
 @pytest.mark.parametrize("first", ["1,jane@example.com", "Jane,Doe", "Id", '"Id"x,EMail', "Id,Mail"])
 def test_another_first_row_than_the_announced_one_is_refused_without_showing_it(landing: Landing, first: str) -> None:
     landing.write(f"{PREFIX}/T/T_1.csv", f"{first}\n2,b@example.com\n")
@@ -278,6 +292,25 @@ def test_files_are_read_by_the_names_of_their_columns(landing: Landing) -> None:
     assert (error.code, "column City; people/2.csv has none" in error.message) == ("column_missing_in_file", True)
 
 
+def test_names_of_columns_are_kept_once_however_many_files_have_them(landing: Landing) -> None:
+    landing.write("people/1.csv", "EMail,City\n")
+    landing.write("people/2.csv", "EMail,City\n")
+    landing.write("people/3.csv", "City,EMail\n")
+    first, second, third = (partition.columns for partition in landing.find("people").partitions)
+    assert first is second
+    assert {id(name) for columns in (first, second, third) for name in columns} == {id(first[0]), id(first[1])}
+
+
+def test_with_too_many_columns_no_further_file_is_opened(landing: Landing) -> None:
+    landing.write("people/1.csv", "EMail\n")
+    landing.clock.sleep(1)
+    landing.write("people/2.csv", "EMail" + ",x" * 2_000)
+    segments = landing.segments()
+    del landing.files.files["people/1.csv"]  # opening it would raise `Changed`
+    with pytest.raises(Stop, match="2001 columns"):
+        segments.refresh("people", Reading())
+
+
 def test_the_folders_of_partitions_are_columns_of_their_files(landing: Landing) -> None:
     landing.write("people/country=FR/1.csv", "Id,EMail\n1,a@example.com\n")
     landing.write("people/country=DE/1.csv", "Id,EMail\n2,b@example.com\n")
@@ -287,6 +320,16 @@ def test_the_folders_of_partitions_are_columns_of_their_files(landing: Landing) 
     assert {partition.keys for partition in refresh.partitions} == {(("country", "FR"),), (("country", "DE"),)}
     refresh.check_columns(["country"])
     assert [info.name for info in listed(landing)] == ["people"]
+
+
+@pytest.mark.parametrize("key", ["country", "Country"])
+def test_a_key_that_the_files_hold_as_well_is_one_column_with_the_values_of_the_files(
+    landing: Landing, key: str
+) -> None:
+    landing.write(f"people/{key}=FR/1.csv", "EMail,country\na@example.com,DE\n")  # as DuckDB and Polars write it
+    refresh = landing.find("people")
+    assert [column.name for column in refresh.columns] == ["EMail", "country"]
+    assert refresh.partitions[0].places([key]) == [1]
 
 
 def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None:
@@ -303,7 +346,7 @@ def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None
     assert "not read: 2, of another format, by its name (first: people/a.csv.zip)" in zips
     assert "not read: 1, in a subfolder" in old
     ignored = landing.find("people", ignore=("*.zip", "old/*"))
-    assert ignored.warnings == ("Files of people that are not read, as the export says: 3, left out by ignore.",)
+    assert ignored.warnings == ("Files of people that are left out: 3, left out by ignore (first: people/a.csv.zip).",)
 
 
 def test_a_folder_of_which_nothing_can_be_read_says_what_is_there(landing: Landing) -> None:
@@ -349,7 +392,7 @@ def test_of_files_named_by_their_date_the_export_says_which_are_read(landing: La
     assert paths(newest) == ["people/Seg_20261126.csv"]
     smaller, older = newest.warnings
     assert "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv" in smaller
-    assert older == "Files of people that are not read, as the export says: 1, older than the newest."
+    assert "left out: 1, older than the newest (first: people/Seg_20261125.csv)" in older
     landing.write("people/Seg_20261126.csv", text)
     assert len(landing.find("people", which="newest").warnings) == 1
 
@@ -384,6 +427,25 @@ def test_a_job_that_is_writing_is_waited_for(landing: Landing) -> None:
     assert landing.not_ready("people")
     del landing.files.files["people/_temporary/0/part-0"]
     assert landing.find("people")
+
+
+def test_an_empty_file_may_be_one_that_is_being_written(landing: Landing) -> None:
+    landing.write("people/1.csv", "EMail\na@example.com\n")
+    landing.write("people/_DONE")
+    landing.clock.sleep(300)
+    landing.write("people/2.csv")
+    landing.not_ready("people", quiet_s=300)
+    assert "people/2.csv is newer" in landing.not_ready("people", marker="_DONE").message
+    landing.clock.sleep(300)
+    assert paths(landing.find("people", quiet_s=300)) == ["people/1.csv"]
+
+
+def test_a_newest_file_that_is_empty_is_a_segment_of_nobody(landing: Landing) -> None:
+    landing.write("people/Seg_20261125.csv", "EMail\na@example.com\n")
+    landing.write("people/Seg_20261126.csv")
+    refresh = landing.find("people", which="newest")
+    assert refresh.partitions == ()
+    assert refresh.warnings[0].startswith("An empty file is the newest and less than half as large as")
 
 
 def test_a_marker_makes_a_folder_complete_at_once(landing: Landing) -> None:
@@ -475,6 +537,32 @@ def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
     assert landing.find("T", ignore=("V_*",)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
 
 
+@pytest.mark.parametrize("location", ["https://[x/T_1.csv", "https://a\u2100b/T_1.csv"])
+def test_a_location_that_is_no_url_spoils_only_its_own_table(landing: Landing, location: str) -> None:
+    landing.write("m/T/T_1.csv", "1,a@example.com\n")
+    tables = [
+        {"name": name, "attributes": [{"name": "Id"}, {"name": "EMail"}], "partitions": partitions}
+        for name, partitions in (("T", [{"location": "T/T_1.csv"}]), ("U", [{"location": location}]), ("V", 5))
+    ]
+    landing.write("m/model.json", json.dumps({"entities": tables}))
+    assert landing.stop("U").code == "partition_foreign"
+    problems = {info.name: info.problem and info.problem.code for info in listed(landing)}
+    assert problems == {"m/T": None, "m/U": "partition_foreign", "m/V": "model_unreadable"}
+
+
+def test_two_tables_of_one_name_are_not_guessed_about(landing: Landing) -> None:
+    table = {"name": "T", "attributes": [{"name": "EMail"}], "partitions": None}
+    landing.write(MODEL, json.dumps({"entities": [table, table]}))
+    assert "each with a name of its own" in landing.stop("T").message
+
+
+def test_a_file_that_belongs_to_a_table_of_another_format_is_refused(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    landing.write(f"{PREFIX}/T/_delta_log/00000000000000000000.json", "{}")
+    landing.model()
+    assert landing.stop("T").code == "table_format"
+
+
 # What describes itself.
 
 
@@ -511,6 +599,21 @@ def test_a_name_that_is_not_there_brings_the_nearest_ones(landing: Landing) -> N
     landing.write("people.csv", "Id\n")
     error = landing.stop(f"{PREFIX}/NewsleterSubscribers")
     assert (error.code, f"{PREFIX}/{TABLE}" in error.message) == ("segment_not_found", True)
+
+
+def test_the_nearest_ones_are_not_sought_without_limits(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[int, int]] = []
+
+    def get_close_matches(name: str, names: list[str], **_: object) -> list[str]:
+        compared.append((max(map(len, [name, *names])), len(names)))
+        return []
+
+    monkeypatch.setattr("difflib.get_close_matches", get_close_matches)
+    for number in range(1_500):
+        landing.write(f"{number}-{'x' * (number % 400)}.csv", "EMail\n")
+    assert landing.stop("y" * 900).code == "segment_not_found"
+    ((characters, names),) = compared
+    assert (characters <= 200, names <= 1_000) == (True, True)
 
 
 def test_an_empty_container_says_so(landing: Landing) -> None:
