@@ -15,7 +15,7 @@ import difflib
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,7 @@ from exporter.source.text import codec_of
 
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 COMPARED_NAMES, COMPARED_CHARACTERS = 1_000, 200  # to find the nearest to one that does not exist
+HEARTBEAT_FILES = 256  # to look into one takes two or three requests, so these take some seconds
 SETTLED_S = 86_400.0
 """A `model.json` that lists missing files and has not changed for so long describes files that are gone for good."""
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
@@ -128,9 +129,13 @@ class _Table:
 class Segments:
     """The segments below the folder `prefix`, as they were when this was made."""
 
-    def __init__(self, files: SegmentFiles, prefix: str) -> None:
-        """List the files and read the `model.json` among them. Raises `Unavailable`."""
+    def __init__(self, files: SegmentFiles, prefix: str, heartbeat: Callable[[], None] = lambda: None) -> None:
+        """List the files and read the `model.json` among them. Raises `Unavailable`.
+
+        `heartbeat` is called each time that `HEARTBEAT_FILES` files have been looked into.
+        """
         self._files = files
+        self._heartbeat = heartbeat
         self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
         listing = files.list(self._prefix)
         self._at = listing.at
@@ -295,7 +300,9 @@ class Segments:
         alike: dict[tuple[str, ...], tuple[str, ...]] = {}
         partitions: list[Partition] = []
         left_out = list(contents.left_out)
-        for file in contents.data:
+        for number, file in enumerate(contents.data, 1):
+            if number % HEARTBEAT_FILES == 0:
+                self._heartbeat()
             keys = folders.keys_of(file.path.removeprefix(folder)) if layout is Layout.PARTITIONED_FOLDER else ()
             described = _described(self._files, file, keys, reading)
             if described is None:
@@ -346,7 +353,9 @@ class Segments:
                 f" (first: {unlisted[0]!r}). Export the segment again.",
             )
         partitions = []
-        for entry, file in zip(listed, files, strict=True):
+        for number, (entry, file) in enumerate(zip(listed, files, strict=True), 1):
+            if number % HEARTBEAT_FILES == 0:
+                self._heartbeat()
             partition, warning = _as_listed(self._files, table.model, entry, file, columns)
             partitions.append(partition)
             warnings += warning
