@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked
     from exporter.contacts.distinct import FirstRows
 
-HEARTBEAT_ROWS = 65_536
+HEARTBEAT_ROWS, HEARTBEAT_FILES = 65_536, 256  # to open a file takes as long as to read thousands of rows
 MOST_REJECT_BYTES, MOST_REJECT_RATIO = 64 << 20, 8
 """The most that the reject report may hold: 64 MiB, or eight times the size of the files if that is more.
 
@@ -94,8 +94,8 @@ class Sink(Protocol):
 def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callable[[], None]) -> Planned:
     """Read every row of the refreshes; pass batches of contacts, and all other rows, to the sink.
 
-    The first row with an address wins. `heartbeat` is called about every 65,536 rows; anything it raises ends planning.
-    The same files and mapping produce the same bytes.
+    The first row with an address wins. `heartbeat` is called about every 65,536 rows and every 256 files; anything it
+    raises ends planning. The same files and mapping produce the same bytes.
 
     Raises `Stop` for an unusable mapping or file, for more than `max_contacts` ("too_many_contacts"), and for more
     rejects than a file can plausibly have ("too_many_rejects"); `ports.Changed` if a file was replaced in the meantime.
@@ -115,7 +115,7 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
     for refresh, matched in zip(filled, matches, strict=True):
         refresh.check_columns(matched.needed)
         planner.warn(*matched.warnings)
-        for partition in refresh.partitions:
+        for number, partition in enumerate(refresh.partitions, 1):
             planner.begin(partition)
             for rows in _pieces(read_rows(files, partition, matched.wanted)):
                 checked = check(rows, matched, envelope.contact_tail, max_text_bytes, planner.rows_read + 1)
@@ -124,6 +124,8 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
                     beats = planner.rows_read // HEARTBEAT_ROWS
                     heartbeat()
             planner.end(partition)
+            if number % HEARTBEAT_FILES == 0:
+                heartbeat()
     return planner.finish()
 
 

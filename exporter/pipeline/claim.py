@@ -7,7 +7,8 @@ from exporter.runs.run import Attempts, Claim, Run
 from exporter.services import Services
 
 CLAIM_S = 90.0
-"""A planner without a heartbeat for this long counts as dead. It sends one about every 64,000 rows."""
+"""A planner without a heartbeat for this long counts as dead. It sends one about every 64,000 rows and every 256
+files."""
 
 
 class ClaimLostError(Exception):

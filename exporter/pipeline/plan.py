@@ -101,7 +101,7 @@ def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) 
     limits = None if run.export.allow_over_contact_limit else questions.account_limits(calls)
     for attempt in (1, 2):
         try:
-            refreshes = refreshes_of(services, run.export)
+            refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
             _guard_unchanged(services, run, refreshes)
             return _read(services, run, refreshes, fields, limits, heartbeat)
         except Changed:

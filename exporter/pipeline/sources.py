@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exporter.definitions.exports import ExportDefinition
 from exporter.services import Services
 from exporter.source.segments import Reading, Refresh, Segments
 
 
-def refreshes_of(services: Services, export: ExportDefinition, *, settled: bool = True) -> tuple[Refresh, ...]:
+def refreshes_of(
+    services: Services,
+    export: ExportDefinition,
+    *,
+    settled: bool = True,
+    heartbeat: Callable[[], None] = lambda: None,
+) -> tuple[Refresh, ...]:
     """Return the newest complete refresh of each segment. Raises what `segments.Segments.refresh` raises.
 
     All of them come from one listing, at which none had changed for the quiet time, so an export of several segments
     starts once. `settled` is False for somebody who looks at them now, however recently they were written.
+    `heartbeat` is called about every 256 files.
     """
     settings, complete = services.settings, export.complete_when if settled else None
     quiet_s = settings.segment_quiet_s if settled else 0.0
@@ -25,7 +32,7 @@ def refreshes_of(services: Services, export: ExportDefinition, *, settled: bool 
         quiet_s=complete.minutes * 60.0 if complete and complete.minutes else quiet_s,
         encoding=export.encoding,
     )
-    segments = Segments(services.segments, settings.segment_prefix)
+    segments = Segments(services.segments, settings.segment_prefix, heartbeat)
     return tuple(segments.refresh(name, reading) for name in export.segments)
 
 

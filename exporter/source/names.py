@@ -218,12 +218,15 @@ def is_usual(name: str) -> bool:
     return plain_name(name) in _USUAL
 
 
+def holds_address(row: Sequence[str]) -> bool:
+    """Return whether a cell of a row holds an e-mail address, as somebody's data do and column names do not."""
+    return any(map(_ADDRESS.search, row))
+
+
 def is_header(row: Sequence[str], known: Collection[str]) -> bool:
     """Return whether a first row holds column names rather than somebody's data.
 
     One cell has to be a usual name or, in whatever case, one of those `known`; none may hold an e-mail address.
     """
     expected = {name.strip().casefold() for name in known} - {""}
-    return not any(map(_ADDRESS.search, row)) and any(
-        is_usual(cell) or cell.strip().casefold() in expected for cell in row
-    )
+    return not holds_address(row) and any(is_usual(cell) or cell.strip().casefold() in expected for cell in row)

@@ -14,8 +14,8 @@ import contextlib
 import difflib
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -30,13 +30,14 @@ from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.folders import Contents, LeftOut, Which, Why
 from exporter.source.heads import Format, Head, read_head, refuse_format
 from exporter.source.model_json import Listed
-from exporter.source.names import is_header
+from exporter.source.names import holds_address, is_header
 from exporter.source.readers import Partition, parquet_columns
 from exporter.source.rows import Column
 from exporter.source.text import codec_of
 
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 COMPARED_NAMES, COMPARED_CHARACTERS = 1_000, 200  # to find the nearest to one that does not exist
+HEARTBEAT_FILES = 256  # to look into one takes two or three requests, so these take some seconds
 SETTLED_S = 86_400.0
 """A `model.json` that lists missing files and has not changed for so long describes files that are gone for good."""
 _DATED = re.compile(r"(?P<table>.*/)(?P<refresh>\d{4}/\d\d/\d\d/\d{4})/(?P<file>[^/]+)")
@@ -93,13 +94,16 @@ class Refresh:
     def check_columns(self, names: Iterable[str]) -> None:
         """Check that every file holds these columns. Raises `Stop` ("column_missing_in_file")."""
         needed = tuple(names)
+        times = Counter(column.name.lower() for column in self.columns)
         # Thousands of files hold the same thousands of columns: one of each kind is looked at.
         kinds = {
             (partition.columns, tuple(key for key, _ in partition.keys)): partition for partition in self.partitions
         }
         for partition in kinds.values():
             for name, place in zip(needed, partition.places(needed), strict=True):
-                if place is None and partition.key(name) is None:
+                # Where one file has Name and name, the only one of another file may be either.
+                other = place is not None and times[name.lower()] > 1 and partition.columns[place] != name
+                if other or (place is None and partition.key(name) is None):
                     raise Stop(
                         "column_missing_in_file",
                         f"Expected every file of {self.segment} to have the column {name}; {partition.file.path} has"
@@ -133,9 +137,13 @@ class _Table:
 class Segments:
     """The segments below the folder `prefix`, as they were when this was made."""
 
-    def __init__(self, files: SegmentFiles, prefix: str) -> None:
-        """List the files and read the `model.json` among them. Raises `Unavailable`."""
+    def __init__(self, files: SegmentFiles, prefix: str, heartbeat: Callable[[], None] = lambda: None) -> None:
+        """List the files and read the `model.json` among them. Raises `Unavailable`.
+
+        `heartbeat` is called each time that `HEARTBEAT_FILES` files have been looked into.
+        """
         self._files = files
+        self._heartbeat = heartbeat
         self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
         listing = files.list(self._prefix)
         self._at = listing.at
@@ -302,21 +310,29 @@ class Segments:
     def _plain_refresh(self, name: str, layout: Layout, folder: str, contents: Contents, reading: Reading) -> Refresh:
         columns: list[Column] = []
         named: set[str] = set()
+        spelled: set[str] = set()
         same: dict[str, str] = {}
         alike: dict[tuple[str, ...], tuple[str, ...]] = {}
         partitions: list[Partition] = []
         left_out = list(contents.left_out)
-        for file in contents.data:
+        for number, file in enumerate(contents.data, 1):
+            if number % HEARTBEAT_FILES == 0:
+                self._heartbeat()
             keys = folders.keys_of(file.path.removeprefix(folder)) if layout is Layout.PARTITIONED_FOLDER else ()
             described = _described(self._files, file, keys, reading)
             if described is None:
                 left_out.append(LeftOut(file.path, Why.EMPTY))
                 continue
             partition, own = described
-            here = {column.name.lower() for column in own}
+            here = Counter(column.name.lower() for column in own)
             own = (*own, *(Column(key, "string") for key, _ in keys if key.lower() not in here))
-            own = tuple(column for column in own if column.name.lower() not in named)
+            own = tuple(
+                column
+                for column in own
+                if column.name.lower() not in named or (here[column.name.lower()] > 1 and column.name not in spelled)
+            )
             named |= {column.name.lower() for column in own}
+            spelled |= {column.name for column in own}
             columns += own
             _check_count(name, columns)
             # Thousands of files have the same thousands of columns.
@@ -358,7 +374,9 @@ class Segments:
                 " ignore of the export.",
             )
         partitions = []
-        for entry, file in zip(listed, files, strict=True):
+        for number, (entry, file) in enumerate(zip(listed, files, strict=True), 1):
+            if number % HEARTBEAT_FILES == 0:
+                self._heartbeat()
             partition, warning = _as_listed(self._files, table.model, entry, file, columns)
             partitions.append(partition)
             warnings += warning
@@ -534,7 +552,15 @@ def _described(
         )
     head = read_head(files, file, encoding=reading.encoding)
     if _is_parquet(file, head):
-        return _parquet(files, file, keys)
+        partition, columns = _parquet(files, file, keys)
+        if holds_address(partition.columns):
+            # What was found is not shown: it is personal data.
+            raise Stop(
+                "header_missing",
+                f"Expected the columns of {file.path} to have names; one is an e-mail address: whoever wrote the file"
+                " took somebody's data for names. Write it again from a source with a header row.",
+            )
+        return partition, columns
     if head.format is Format.EMPTY:
         return None
     if head.format is not Format.CSV:

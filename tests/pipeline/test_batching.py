@@ -531,3 +531,8 @@ def test_a_row_that_cannot_be_read_is_reported_without_an_address() -> None:
     )
     (reject,) = plan({"1.csv": b"EMail,FirstName\na@x.org,Ada\nb@x,Bob\n"}, mapping=ADDRESS).rejects
     assert (reject["row"], reject["email"], reject["customerId"]) == ("2", "b@x", "")
+
+
+def test_a_sign_of_life_comes_after_256_files_however_few_rows_they_have() -> None:
+    assert beats(*[0] * 255) == []
+    assert len(beats(*[0] * 512)) == 2

@@ -95,3 +95,12 @@ def test_files_that_were_written_again_are_other_data(fakes: Fakes) -> None:
     before = name_of(fakes)
     write_segment(fakes, people(3), name="a")
     assert name_of(fakes) != before
+
+
+def test_a_sign_of_life_comes_while_thousands_of_files_are_looked_into() -> None:
+    fakes = make_fakes()
+    for number in range(600):
+        fakes.segments.write(f"many/{number}.csv", b"EMail\n")
+    beats: list[int] = []
+    refreshes_of(fakes.services, make_export(fakes, segments=("many",)), heartbeat=lambda: beats.append(1))
+    assert len(beats) == 2

@@ -292,6 +292,25 @@ def test_files_are_read_by_the_names_of_their_columns(landing: Landing) -> None:
     assert (error.code, "column City; people/2.csv has none" in error.message) == ("column_missing_in_file", True)
 
 
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_name_in_another_case_is_not_taken_for_one_of_two_that_differ_in_case(landing: Landing, first: int) -> None:
+    files = {1: "EMail,name\n", 2: "EMail,Name,name\n"}
+    for number in (3 - first, first):
+        landing.write(f"people/{number}.csv", files[number])
+        landing.clock.sleep(1)
+    refresh = landing.find("people")
+    assert {column.name for column in refresh.columns} == {"EMail", "Name", "name"}
+    refresh.check_columns(["name"])
+    assert "column Name; people/1.csv has none" in missing(refresh, "Name").message
+
+
+def test_parquet_whose_columns_are_called_like_a_person_is_refused_without_showing_it(landing: Landing) -> None:
+    columns: dict[str, list[object]] = {"jane@example.com": ["b"], "Jane": ["c"]}
+    landing.write("people/1.parquet", parquet(**columns))
+    error = landing.stop("people")
+    assert (error.code, "ane" in error.message) == ("header_missing", False)
+
+
 def test_names_of_columns_are_kept_once_however_many_files_have_them(landing: Landing) -> None:
     landing.write("people/1.csv", "EMail,City\n")
     landing.write("people/2.csv", "EMail,City\n")
