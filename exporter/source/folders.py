@@ -137,7 +137,7 @@ def is_named_parquet(path: str) -> bool:
 
 def is_ignored(below: str, ignore: Collection[str]) -> bool:
     """Return whether a path, or its last part, fits one of the patterns."""
-    name = below.rsplit("/", 1)[-1]
+    name = below.rpartition("/")[2]
     return any(fnmatchcase(below, pattern) or fnmatchcase(name, pattern) for pattern in ignore)
 
 
@@ -146,7 +146,7 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
 
     The time of a file is the date in its name where names differ only in that, else when it was modified.
     """
-    stamps = {file.path: _stamp(file.path.removeprefix(folder)) for file in data}
+    stamps = {file.path: _stamp(file.path) for file in data}
     times: dict[str, set[str]] = defaultdict(set)
     for template, stamp in stamps.values():
         times[template].add(stamp)
@@ -170,10 +170,10 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
     return [newest_first]
 
 
-def _stamp(below: str) -> tuple[str, str]:
+def _stamp(path: str) -> tuple[str, str]:
     """Return a path with its dates and times taken out, and those as digits."""
-    stamps = (match[0] for match in _STAMP.finditer(below))
-    return _STAMP.sub("<>", below), " ".join(re.sub(r"\D", "", stamp) for stamp in stamps)
+    stamps = (match[0] for match in _STAMP.finditer(path))
+    return _STAMP.sub("<>", path), " ".join(re.sub(r"\D", "", stamp) for stamp in stamps)
 
 
 def keys_of(below: str) -> tuple[tuple[str, str], ...]:
@@ -193,7 +193,7 @@ def segment_of(path: str) -> str | None:
     if unfinished is None and (_is_companion(path) or not (_READABLE.fullmatch(name) or _OTHER_DATA.fullmatch(name))):
         return None
     folders = folders[:unfinished]
-    keys = next((place for place, part in enumerate(folders) if _KEY.fullmatch(part)), len(folders))
+    keys = next((place for place, part in enumerate(folders) if _KEY.fullmatch(part)), None)
     return "/".join(folders[:keys]) or (path if unfinished is None else None)
 
 
