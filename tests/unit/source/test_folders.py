@@ -110,6 +110,7 @@ def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: st
         with pytest.raises(Stop, match="differ only in a date or time") as caught:
             contents("list/", files(*names))
         assert caught.value.code == "files_ambiguous"
+        assert "2 files below list/ have" in caught.value.message
         assert f"newest: list/{newer}, oldest: list/{older}" in caught.value.message
         assert read(*names, which="newest") == [newer]
         assert left_out(*names, which="newest") == {older: Why.OLDER}
