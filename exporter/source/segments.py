@@ -131,7 +131,7 @@ class Segments:
         self._tables: dict[str, _Table] = {}
         self._unreadable: dict[str, SegmentFile] = {}
         for file in self._found.values():
-            if file.path.rsplit("/", 1)[-1] == folders.MODEL:
+            if file.path.rpartition("/")[2] == folders.MODEL:
                 self._read_model(file)
 
     def _read_model(self, listed: SegmentFile) -> None:
@@ -219,7 +219,7 @@ class Segments:
         self._check_model(wanted)
         if wanted in self._tables or self._is_plain(wanted):
             return wanted
-        matches = sorted(full for full in self._tables if full.rsplit("/", 1)[-1] == wanted)
+        matches = sorted(full for full in self._tables if full.rpartition("/")[2] == wanted)
         if len(matches) == 1:
             return matches[0]
         if matches:

@@ -53,7 +53,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "source/names": ("source/heads",),
     "source/text": (),
     "source/model_json": (),
-    "source/segments": (),
+    "source/segments": ("source/model_json",),
     "source/formats/text_columns": (),
     "source/formats/csv_records": ("source/formats/csv_blocks",),
 }
