@@ -152,7 +152,7 @@ def test_what_to_do_depends_on_the_format(kind: Format, words: str) -> None:
 
 
 def test_a_file_without_text_is_read_as_csv_usually_is() -> None:
-    assert head_of(b"") == Head(Format.EMPTY, "utf-8", None, ",", True, False, (), ())
+    assert head_of(b"") == Head(Format.EMPTY, "utf-8", None, ",", quoted=True, separator_line=False, names=(), rows=())
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Format if kind not in {"csv", "parquet", "empty"}])

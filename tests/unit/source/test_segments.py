@@ -431,6 +431,7 @@ def test_of_files_named_by_their_date_the_export_says_which_are_read(landing: La
     smaller, older = newest.warnings
     assert "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv" in smaller
     assert older == "Files of people that are not read, as the export says: 1, older than the newest."
+    landing.write("people/Seg_20261125.csv", text[:-1])
     landing.write("people/Seg_20261126.csv", text[: len(text) // 2])
     assert len(landing.find("people", which="newest").warnings) == 1
 

@@ -336,7 +336,7 @@ def test_a_damaged_gzip_file_is_refused(data: bytes, code: str) -> None:
 
 
 def test_a_damaged_gzip_file_is_named() -> None:
-    with pytest.raises(Stop, match="s.csv is not a valid gzip file"):
+    with pytest.raises(Stop, match=r"s\.csv is not a valid gzip file"):
         text(b"\x1f\x8b" + b"x" * 9)
 
 
