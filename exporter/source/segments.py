@@ -274,7 +274,7 @@ class Segments:
         partitions: list[Partition] = []
         left_out = list(contents.left_out)
         for file in contents.data:
-            keys = folders.keys_of(file.path.removeprefix(folder)) if layout is Layout.PARTITIONED_FOLDER else ()
+            keys = folders.keys_of(file.path.removeprefix(folder))
             described = _described(self._files, file, keys, reading)
             if described is None:
                 left_out.append(LeftOut(file.path, Why.EMPTY))
@@ -377,8 +377,8 @@ class Segments:
                 f"Expected {table.model.path} to list files of one folder, each once, for {table.entity['name']}; it"
                 " lists files of several refreshes. Export the segment again.",
             )
-        dated = [match for path in paths[:1] if (match := _DATED.fullmatch(path))]
-        return [] if not dated else self._check_newest(dated[0], paths)
+        dated = _DATED.fullmatch(paths[0]) if paths else None
+        return self._check_newest(dated, paths) if dated else []
 
     def _check_newest(self, listed: re.Match[str], paths: list[str]) -> list[str]:
         unlisted = []
@@ -392,7 +392,8 @@ class Segments:
                     f"{found['table']}{found['refresh']} is newer than what model.json lists ({listed['refresh']})."
                     " The segment is being written, or its export has failed.",
                 )
-            if found["refresh"] == listed["refresh"] and path not in paths and folders.segment_of(path):
+            data = folders.segment_of(path.removeprefix(self._prefix))
+            if found["refresh"] == listed["refresh"] and path not in paths and data:
                 unlisted.append(path)
         return unlisted
 

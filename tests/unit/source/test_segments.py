@@ -91,6 +91,14 @@ def test_files_that_are_no_part_of_a_refresh_do_not_hide_a_newer_one(landing: La
     assert landing.not_ready()
 
 
+def test_files_below_the_folder_of_a_refresh_are_not_laid_out_by_time(landing: Landing) -> None:
+    listed = "T/2026/11/18/0415/more/T_1.csv"
+    for path in (listed, "T/2026/11/18/1615/T_1.csv"):
+        landing.write(f"{PREFIX}/{path}", "1,a@example.com\n")
+    landing.model(partitions=[{"location": listed}])
+    assert paths(landing.find("T")) == [f"{PREFIX}/{listed}"]
+
+
 def test_a_newer_folder_of_another_table_does_not_matter(landing: Landing) -> None:
     landing.export()
     landing.write(f"{PREFIX}/Customer/2026/11/18/1615/Customer_1.csv", "a,b\n")
@@ -303,6 +311,11 @@ def test_a_folder_of_files_with_headers_is_a_segment(landing: Landing) -> None:
     assert (refresh.layout, refresh.columns) == (Layout.FOLDER, (Column("Id", "string"), Column("EMail", "string")))
 
 
+def test_a_refresh_is_that_of_a_plain_folder_unless_it_says_otherwise() -> None:
+    refresh = Refresh("people", 0.0, (), (), "")
+    assert (refresh.layout, refresh.left_out, refresh.warnings) == (Layout.FOLDER, (), ())
+
+
 def test_how_a_segment_is_stored_has_words_for_programs() -> None:
     assert [*Layout] == ["model.json", "file", "folder", "partitionedFolder"]
 
@@ -455,6 +468,7 @@ def test_a_table_of_another_format_is_listed_with_what_to_do(landing: Landing) -
         ("lake/ice", "table_format"),
         ("lake/people", "table_format"),
     ]
+    assert landing.segments("lake/people").names() == []
     for name in ("lake/people", "lake/people/country=FR/part-0.parquet", "lake/ice/data", "lake/ice"):
         assert landing.stop(name).code == "table_format"
 
@@ -570,7 +584,35 @@ def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
     refresh = landing.find("T")
     assert refresh.left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.UNLISTED),)
     assert f"Files of {PREFIX}/T that are not read: 1, not listed by model.json" in refresh.warnings[0]
-    assert landing.find("T", ignore=("V_*",)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
+    for pattern in ("V_*", "T/V_*"):
+        assert landing.find("T", ignore=(pattern,)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
+
+
+def test_data_that_is_not_listed_is_named_whatever_the_configured_folder_is_called(landing: Landing) -> None:
+    for path in ("T/T_1.csv", "T/T_2.csv", "U/2026/11/18/0415/U_1.csv", "U/2026/11/18/0415/U_2.csv"):
+        landing.write(f"_in/{path}", "1,a@example.com\n")
+    landing.model("_in/model.json", partitions=[{"location": "T/T_1.csv"}])
+    assert landing.find("T", prefix="_in").left_out == (LeftOut("_in/T/T_2.csv", Why.UNLISTED),)
+    landing.model("_in/model.json", name="U", partitions=[{"location": "U/2026/11/18/0415/U_1.csv"}])
+    assert landing.stop("U", prefix="_in").code == "segment_mixed"
+
+
+@pytest.mark.parametrize("location", [None, "s3://bucket/U/U_1.csv"])
+def test_what_cannot_be_found_of_another_table_does_not_matter(landing: Landing, location: str | None) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    attributes = [{"name": "Id"}, {"name": "EMail"}]
+    tables = [
+        {"name": name, "attributes": attributes, "partitions": [{"location": place}]}
+        for name, place in (("T", "T/T_1.csv"), ("U", location))
+    ]
+    landing.write(MODEL, json.dumps({"entities": tables}))
+    assert paths(landing.find("T")) == [f"{PREFIX}/T/T_1.csv"]
+
+
+def test_a_place_in_the_manner_of_a_data_lake_begins_with_the_container(landing: Landing) -> None:
+    landing.write("X/T_1.csv", "1,a@example.com\n")
+    landing.model("model.json", partitions=[{"location": f"abfss://{CONTAINER}@x.dfs.core.windows.net/X/T_1.csv"}])
+    assert paths(landing.find("T")) == ["X/T_1.csv"]
 
 
 # What describes itself.
@@ -612,11 +654,11 @@ def test_a_name_that_is_not_there_brings_the_nearest_ones(landing: Landing) -> N
 
 
 def test_five_names_are_brought_the_nearest_or_the_first(landing: Landing) -> None:
-    for name in ("a", "b", "c", "d", "e", "f", *(f"people{number}" for number in range(6))):
+    for name in ("a", "b", "c", "d", "g", "h", *(f"people{number}" for number in range(6))):
         landing.write(f"{name}/1.csv", "Id\n")
-    near = landing.stop("pep").message.removesuffix(".").rpartition(": ")[2].split(", ")
+    near = landing.stop("pe").message.removesuffix(".").rpartition(": ")[2].split(", ")
     assert (len(near), {name[:-1] for name in near}) == (5, {"people"})
-    assert "The nearest names are: a, b, c, d, e." in landing.stop("/xyz/").message
+    assert "The nearest names are: a, b, c, d, g." in landing.stop("/xyz/").message
 
 
 def test_an_empty_container_says_so(landing: Landing) -> None:

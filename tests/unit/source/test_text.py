@@ -116,7 +116,7 @@ def test_a_byte_order_mark_says_more_than_what_is_stated(data: bytes, stated: st
         ("a,b".encode("utf-16-le"), "utf-16le"),  # three zeros at least
         ("Ānames,city".encode("utf-16-le"), "utf-16le"),  # at most a tenth of them in the other half
         ("Āname,city".encode("utf-16-le"), "utf-8"),
-        (b"\0a" * 512 + b"aa" * 1_536, "utf-16be"),  # an eighth of 4,096 bytes at least
+        (b"\0a" * 512 + b"aa" * 1_536 + b"a", "utf-16be"),  # an eighth of 4,096 bytes at least
         (b"\0a" * 511 + b"aa" * 1_537 + b"\0a" * 2_000, "utf-8"),
         (b"a,\0\0\0\0\0,b\n", "utf-8"),
         (b"a\0b,\x01\n", "utf-8"),
