@@ -79,6 +79,7 @@ def test_what_an_export_ignores_is_left_out_by_its_word() -> None:
 def test_why_a_file_is_not_read_equals_its_code() -> None:
     assert [*Why] == ["empty", "ignored", "older", "otherFormat", "subfolder", "unlisted"]
     assert [str(why) for why in Why] == [why.value for why in Why]
+    assert Why.EMPTY.words == "empty"
 
 
 def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
