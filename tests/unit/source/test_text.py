@@ -61,7 +61,7 @@ def test_compression_and_encoding_do_not_change_the_text(
     assert text(data) == UTF8
 
 
-@pytest.mark.parametrize("data", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("data", [b"", gzip.compress(b"")], ids=["plain", "gzip"])
 def test_a_file_may_hold_nothing(data: bytes) -> None:
     assert text(data) == b""
 
