@@ -38,13 +38,17 @@ _UNFINISHED = re.compile(r"_temporary$|_started_")  # of Hadoop's committer, and
 _DAY = r"(?:19|20)\d\d(?P<s>[-_. ]?)(?:0[1-9]|1[0-2])(?P=s)(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[-_. T]{0,2}(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d)?Z?)?"
 _DAY_FIRST = r"(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?:19|20)\d\d"
+_UNCLEAR = r"(?:0[1-9]|[12]\d|3[01])(?P<u>[-_ ])(?:0[1-9]|[12]\d|3[01])(?P=u)(?:19|20)\d\d"  # day or month first
 _MONTH = r"(?:19|20)\d\d[-_.](?:0[1-9]|1[0-2])(?![-_.]?\d)"
+_WEEK = r"(?:19|20)\d\d[-_. ]?[wW](?:0[1-9]|[1-4]\d|5[0-3])"
 _KEYS = (
     r"(?<![^/])(?i:year|yyyy|y)=(?:19|20)\d\d/(?i:month|mm|m)=(?:0?[1-9]|1[0-2])"
     r"(?:/(?i:day|dd|d)=(?:0?[1-9]|[12]\d|3[01]))?(?:/(?i:hour|hh|h)=\d\d?)?"
 )
 _EPOCH = r"1\d{9}(?:\d{3})?"  # seconds or milliseconds, as exports to Adobe Campaign are named
-_STAMP = re.compile(rf"(?<!\d)(?=[\dyY])(?:(?:{_DAY}|{_DAY_FIRST}){_TIME}|{_MONTH}|{_KEYS}|{_EPOCH})(?!\d)")
+_STAMP = re.compile(
+    rf"(?<!\d)(?=[\dyY])(?:(?:{_DAY}|{_DAY_FIRST}|{_UNCLEAR}){_TIME}|{_WEEK}|{_MONTH}|{_KEYS}|{_EPOCH})(?!\d)"
+)
 
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
@@ -199,7 +203,9 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
         grouped = groupby(told, key=lambda file: (dates[file.path], None if file.path in dated else file.path))
         groups = [list(group) for _, group in grouped]
         if len(groups) > 1:
-            _check_one_newest(folder, groups, dated, {path: _series(pairs) for path, pairs in stamps.items()})
+            series = {path: _series(pairs) for path, pairs in stamps.items()}
+            unclear = any("?" in date for path in dated for date in dates[path])
+            _check_one_newest(folder, groups, dated, series, unclear=unclear)
         untold = [file for file in newest_first if file.path not in dated and _is_empty(file)]
         return [[*(groups[0] if groups else ()), *untold], *groups[1:]]
     if dated and which is None:
@@ -214,10 +220,22 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
 
 
 def _check_one_newest(
-    folder: str, groups: Sequence[Sequence[SegmentFile]], dated: Collection[str], series: Mapping[str, Collection[str]]
+    folder: str,
+    groups: Sequence[Sequence[SegmentFile]],
+    dated: Collection[str],
+    series: Mapping[str, Collection[str]],
+    *,
+    unclear: bool,
 ) -> None:
     """Refuse to take a part for the whole: the newest of one kind of names, or the last of several parts."""
     newest, before = groups[0][0], groups[1][0]
+    if unclear:
+        raise Stop(
+            "files_ambiguous",
+            f"Expected dates in the names of the files below {folder} that begin with the year; which of {newest.path}"
+            f" and {before.path} is newer cannot be told. Write the year first, or name the older files in ignore of"
+            " the export.",
+        )
     read = [series[file.path] for file in groups[0]]
     other = next((file for group in groups[1:] for file in group if not any(map(series[file.path].__eq__, read))), None)
     if other:
@@ -256,14 +274,16 @@ def _stamps(below: str) -> tuple[tuple[str, str], tuple[str, str]]:
 def _stamp(text: str) -> tuple[str, str]:
     """Return a text with its dates and times taken out, and those as digits that sort.
 
-    `20261105` is the day of `05.11.2026` and of `year=2026/month=11/day=5`.
+    `20261105` is the day of `05.11.2026` and of `year=2026/month=11/day=5`. A `?` before them says that nobody can tell
+    the day from the month.
     """
     stamps = []
 
     def take(match: re.Match[str]) -> str:
         numbers = [number.zfill(2) for number in re.findall(r"\d+", match[0])]
         day_first = len(numbers[0]) == len("31")
-        stamps.append("".join([*reversed(numbers[:3]), *numbers[3:]] if day_first else numbers))
+        unclear = "?" if day_first and "." not in match[0][:6] else ""
+        stamps.append(unclear + "".join([*reversed(numbers[:3]), *numbers[3:]] if day_first else numbers))
         return "<>"
 
     return _STAMP.sub(take, text), " ".join(stamps)
@@ -286,7 +306,7 @@ def segment_of(path: str) -> str | None:
     if unfinished is None and (_is_companion(path) or not (_READABLE.fullmatch(name) or _OTHER_DATA.fullmatch(name))):
         return None
     folders = folders[:unfinished]
-    keys = next((place for place, part in enumerate(folders) if _KEY.fullmatch(part)), len(folders))
+    keys = next((place for place, part in enumerate(folders) if _KEY.fullmatch(part)), None)
     return "/".join(folders[:keys]) or (path if unfinished is None else None)
 
 

@@ -238,7 +238,7 @@ def _format_of(beginning: bytes, text: bytes) -> Format:
             if sign.match(start):
                 return kind
     controls = len(_CONTROL.findall(text))
-    if controls > max(_FEW_CONTROLS, len(text) // 32) and (not _is_utf8(text) or text.count(0) > len(text) // 8):
+    if controls > max(_FEW_CONTROLS, len(text) / 32) and (not _is_utf8(text) or text.count(0) > len(text) / 8):
         return Format.BINARY
     return Format.CSV
 

@@ -34,13 +34,13 @@ class Listed:
             location=None if location is None else str(location),
             refreshed_at=None if refreshed is None else _epoch_s(refreshed),
             delimiter=delimiter,
-            has_header=_FLAGS[str(settings.get("columnHeaders", False)).lower()],
-            quoted=settings.get("quoteStyle", "QuoteStyle.Csv") != "QuoteStyle.None",
+            has_header=_FLAGS[str(settings.get("columnHeaders")).lower()],
+            quoted=settings.get("quoteStyle") != "QuoteStyle.None",
             encoding=str(settings.get("encoding") or "UTF-8"),
         )
 
 
-_FLAGS = {"true": True, "false": False, "none": False}  # booleans also occur as strings
+_FLAGS = {"true": True, "false": False, "none": False}  # booleans also occur as strings; absent: False
 
 
 def _epoch_s(text: str) -> float:

@@ -25,7 +25,7 @@ def plain_name(name: str) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     """Return the plain names in a text of names and commas, each once, in their order."""
-    return tuple(dict.fromkeys(map(plain_name, re.split(r"[,\n]", text.strip(",\n ")))))
+    return tuple(dict.fromkeys(map(plain_name, re.split(r"[,\n]", text.strip()))))
 
 
 MEMBER_NAMES = {

@@ -153,7 +153,7 @@ class Segments:
         self._listed: dict[str, set[str]] = {}  # what the model.json of a folder lists, in whatever table
         self._unreadable: dict[str, SegmentFile] = {}
         for file in self._found.values():
-            if file.path.rsplit("/", 1)[-1] == folders.MODEL:
+            if file.path.rpartition("/")[2] == folders.MODEL:
                 self._read_model(file)
 
     def _read_model(self, listed: SegmentFile) -> None:
@@ -255,7 +255,7 @@ class Segments:
         self._check_model(wanted)
         if wanted in self._tables or self._is_plain(wanted):
             return wanted
-        matches = sorted(full for full in self._tables if full.rsplit("/", 1)[-1] == wanted)
+        matches = sorted(full for full in self._tables if full.rpartition("/")[2] == wanted)
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -437,8 +437,8 @@ class Segments:
                 f"Expected {table.model.path} to list files of one folder, each once, for {table.entity['name']}; it"
                 " lists files of several refreshes. Export the segment again.",
             )
-        dated = [match for path in paths[:1] if (match := _DATED.fullmatch(path))]
-        return [] if not dated else self._check_newest(dated[0], paths)
+        dated = _DATED.fullmatch(paths[0]) if paths else None
+        return self._check_newest(dated, paths) if dated else []
 
     def _check_newest(self, listed: re.Match[str], paths: list[str]) -> list[str]:
         unlisted, known = [], set(paths)

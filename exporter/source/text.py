@@ -135,7 +135,8 @@ def _letters(name: str) -> str:
 
 def _codecs() -> dict[str, str]:
     """Return the codecs by the letters of each name that Python knows for an encoding that is read."""
-    read = {aliases.get(name.replace("-", "_"), name): codec for name, codec in ENCODINGS.items()}
+    names = {name.replace("-", "_"): codec for name, codec in ENCODINGS.items()}
+    read = {aliases.get(name, name): codec for name, codec in names.items()}
     return {
         **{_letters(alias): read[of] for alias, of in aliases.items() if of in read},
         **{_letters(python): codec for python, codec in read.items()},
@@ -151,7 +152,7 @@ def _utf16_without_mark(beginning: bytes) -> str | None:
     """Return which UTF-16 a text is whose characters have a zero byte each time in the same half, else None."""
     seen = beginning[:_SEEN_BYTES]
     even, odd = seen[::2].count(0), seen[1::2].count(0)
-    if max(even, odd) < max(3, len(seen) // 8) or min(even, odd) > max(even, odd) // 10:
+    if max(even, odd) < max(3, len(seen) / 8) or min(even, odd) > max(even, odd) / 10:
         return None
     return "utf-16le" if odd > even else "utf-16be"
 

@@ -48,6 +48,12 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "definitions/exports": ("definitions/resources",),
     "definitions/connections": ("definitions/resources",),
     "definitions/resources": ("definitions/exports", "definitions/connections"),
+    "source/folders": (),
+    "source/heads": (),
+    "source/names": ("source/heads",),
+    "source/text": (),
+    "source/model_json": (),
+    "source/segments": ("source/model_json",),
     "source/formats/text_columns": (),
     "source/formats/csv_records": ("source/formats/csv_blocks",),
 }

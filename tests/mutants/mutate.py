@@ -129,8 +129,7 @@ def _places(body: Iterable[cst.CSTNode], name: str) -> Iterator[tuple[cst.CSTNod
             case cst.FunctionDef():
                 place = f"{name}{statement.name.value}"
                 yield from ((node, (place, False)) for node in _walk(statement))
-                later = statement.name.value != "__new__"  # that of an enumeration has run when it is imported
-                yield from ((node, (place, later)) for node in _walk(statement.body))
+                yield from ((node, (place, True)) for node in _walk(statement.body))
             case _:
                 yield from ((node, (name.removesuffix("."), False)) for node in _walk(statement))
 

@@ -80,11 +80,11 @@ class Trials:
         self.limits.usual_s = usual_s
         gc.freeze()  # so that a child does not copy our memory by looking for garbage in it
         for mutant in self._mutants:
-            if mutant.function:
-                items = [item for item in session.items if mutant.place in called[item.nodeid]]
+            items = [item for item in session.items if mutant.function and mutant.place in called[item.nodeid]]
+            if items:
                 items.sort(key=lambda item: usual_s[item.nodeid])
                 survived = _passes(partial(_run_changed_function, module, mutant, items))
-            else:
+            else:  # or it runs when the module is imported
                 survived = _passes(partial(self._run_afresh, mutant))
             if survived:
                 self.survivors.append(mutant)

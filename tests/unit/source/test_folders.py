@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import NotReady, Stop
 from exporter.source import folders
 from exporter.source.files import SegmentFile
-from exporter.source.folders import Why, contents, keys_of, segment_of
+from exporter.source.folders import Contents, Why, contents, keys_of, segment_of
 
 
 def files(*names: str, size_bytes: int = 9) -> list[SegmentFile]:
@@ -37,7 +37,7 @@ def left_out(*names: str, **choice: Any) -> dict[str, Why]:
 @pytest.mark.parametrize(
     "name",
     ["a.csv", "A.CSV", "a.tsv", "a.tab", "a.txt", "a.csv.gz", "part-00000", "part-00000.gz", "a.parquet",
-     "b.c000.snappy.parquet"],
+     "b.c000.snappy.parquet", "manifest.csv", "model.json.csv", "a.md5.csv"],
 )  # fmt: skip
 def test_a_file_that_may_be_read_by_its_name_is_data(name: str) -> None:
     assert (read(name), left_out(name)) == ([name], {})
@@ -51,8 +51,8 @@ def test_any_other_file_is_named(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["_SUCCESS", ".part-0.crc", "a.csv.md5", "_committed_1", "manifest.json", "default.manifest.cdm.json", "model.json",
-     "_metadata/a.csv", ".Trash/a.csv", "country=FR/_SUCCESS"],
+    ["_SUCCESS", ".part-0.crc", "a.csv.md5", "A.CSV.MD5", "_committed_1", "manifest.json", "default.manifest.cdm.json",
+     folders.MODEL, "_metadata/a.csv", ".Trash/a.csv", "country=FR/_SUCCESS"],
 )  # fmt: skip
 def test_what_writers_leave_beside_the_data_passes_without_a_word(name: str) -> None:
     assert (read("a.csv", name), left_out("a.csv", name)) == (["a.csv"], {})
@@ -65,20 +65,26 @@ def test_files_in_folders_of_partitions_are_read_and_those_in_other_folders_are_
 
 
 def test_an_empty_file_of_text_is_a_part_without_rows_and_an_empty_parquet_file_is_damage() -> None:
-    empty = files("a.csv", "b.parquet", size_bytes=0)
+    empty = files("a.csv", "b.parquet", "c.parq", "d.PQ", size_bytes=0)
     found = contents("list/", empty)
-    assert [file.path for file in found.data] == ["list/b.parquet"]
+    assert [file.path for file in found.data] == ["list/d.PQ", "list/c.parq", "list/b.parquet"]
     assert [(left.path, left.why) for left in found.left_out] == [("list/a.csv", Why.EMPTY)]
 
 
 def test_what_an_export_ignores_is_left_out_by_its_word() -> None:
-    names = ("a.csv", "old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv")
+    names = ("a.csv", "old.csv", "notes.pdf", "old/b.csv", "country=FR/day=1/old.csv")
     ignored = left_out(*names, ignore=("old.*", "*.pdf", "old/*"))
-    assert ignored == dict.fromkeys(("old.csv", "notes.pdf", "old/b.csv", "country=FR/old.csv"), Why.IGNORED)
     assert left_out("Old.CSV", "o.csv", ignore=("old.*",)) == {"Old.CSV": Why.IGNORED}
     assert left_out("a [1].csv", "a 1.csv", ignore=("a [1].csv",)) == {"a [1].csv": Why.IGNORED}
     assert left_out("a/b.csv", ignore=("list/a/b.csv",)) == {"a/b.csv": Why.IGNORED}  # as warnings show it
     assert left_out("Old [1].csv", ignore=("Old [1].csv",)) == {"Old [1].csv": Why.IGNORED}
+    assert ignored == dict.fromkeys(("old.csv", "notes.pdf", "old/b.csv", "country=FR/day=1/old.csv"), Why.IGNORED)
+
+
+def test_why_a_file_is_not_read_equals_its_code() -> None:
+    assert [*Why] == ["empty", "ignored", "older", "otherFormat", "subfolder", "unlisted"]
+    assert [str(why) for why in Why] == [why.value for why in Why]
+    assert Why.EMPTY.words == "empty"
 
 
 def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
@@ -105,6 +111,11 @@ def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
         ("year=2026/month=9/day=30/a.csv", "year=2026/month=10/day=1/b.csv"),
         ("Year=2026/Month=09/a.csv", "Year=2026/Month=10/a.csv"),
         ("day=2026-11-26/Seg_20261126_0415.csv", "day=2026-11-26/Seg_20261126_1615.csv"),
+        ("Seg_2026-W52.csv", "Seg_2027-W01.csv"),
+        # However a date is written, and whatever is written of it.
+        ("Seg_2026_11_25.csv", "Seg_2026-11-26.csv"),
+        ("Seg_2026-11-25.csv", "Seg_20261126.csv"),
+        ("Seg_20261125_of_20261101.csv", "Seg_202611250415_of_20261101.csv"),
     ],
 )
 def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: str, newer: str) -> None:
@@ -112,6 +123,7 @@ def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: st
         with pytest.raises(Stop, match="differ only in a date or time") as caught:
             contents("list/", files(*names))
         assert caught.value.code == "files_ambiguous"
+        assert "2 files below list/ have" in caught.value.message
         assert f"newest: list/{newer}, oldest: list/{older}" in caught.value.message
         assert read(*names, which="newest") == [newer]
         assert left_out(*names, which="newest") == {older: Why.OLDER}
@@ -126,6 +138,7 @@ def test_files_whose_names_differ_only_in_a_date_are_not_guessed_about(older: st
         ("people.csv", "more.csv"),
         ("Seg_1.csv", "Seg_2.csv"),
         ("A_20261125.csv", "B_20261126.csv"),
+        ("B_20261126.csv", "A_20261125.csv"),
         ("A_20261125.csv", "B_20261125.csv"),
         ("Seg_99999999.csv", "Seg_20261399.csv"),  # no dates
         ("part-0-tid-1613059542123456789.csv", "part-0-tid-1613059542123456790.csv"),
@@ -160,6 +173,15 @@ def test_without_dates_the_newest_is_the_last_unless_they_look_like_parts(names:
     with pytest.raises(Stop, match="written within 300 seconds") as caught:
         contents("list/", [first, replace(second, modified=299.9)], which="newest")
     assert caught.value.code == "files_ambiguous"
+
+
+@pytest.mark.parametrize("names", [("26-11-2026.csv", "27-11-2026.csv"), ("11_26_2026.csv", "01_02_2027.csv")])
+def test_dates_that_begin_with_day_or_month_are_seen_and_not_put_in_order(names: tuple[str, str]) -> None:
+    for which, found in ((None, "differ only in a date"), ("newest", "cannot be told")):
+        with pytest.raises(Stop, match=found) as caught:
+            contents("list/", files(*names), which=which)  # type: ignore[arg-type]  # one of its values
+        assert caught.value.code == "files_ambiguous"
+    assert len(read(*names, which="all")) == 2
 
 
 def test_all_parts_of_the_newest_date_are_the_newest() -> None:
@@ -199,6 +221,10 @@ def test_an_empty_file_without_a_date_is_not_the_newest() -> None:
     assert contents("list/", [full, mark], which="newest").data == (full,)
 
 
+def test_nothing_is_before_files_of_which_all_are_read() -> None:
+    assert contents("list/", files("a.csv", "b.csv")).before == Contents((), ()).before == ()
+
+
 def test_files_of_one_moment_are_in_the_order_of_their_names() -> None:
     alike = [SegmentFile(f"list/{name}.csv", 1, "e", 7.0) for name in "bca"]
     assert [file.path for file in contents("list/", alike).data] == ["list/a.csv", "list/b.csv", "list/c.csv"]
@@ -221,6 +247,8 @@ def test_the_folders_of_partitions_are_columns() -> None:
         ("lake/people/a.parquet", "lake/people"),
         ("people/country=FR/day=1/a.csv", "people"),
         ("people/a.csv.zip", "people"),
+        ("people/a.XLSX", "people"),
+        ("people/a.zip.old", None),
         ("people/_temporary/0/task/part-0", "people"),
         ("people/country=FR/_started_1", "people"),
         ("people/_SUCCESS", None),
@@ -267,17 +295,24 @@ def test_a_folder_whose_partition_is_a_table_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "left",
-    [["_temporary/0/part-0"], ["_started_1"], ["_started_1", "_started_2", "_committed_2"],
+    [["_temporary/0/part-0"], ["_temporary"], ["_started_1"], ["_started_1", "_started_2", "_committed_2"],
      ["day=1/_started_1", "_committed_1"]],
 )  # fmt: skip
 def test_a_job_that_has_not_ended_is_waited_for(left: Sequence[str]) -> None:
     with pytest.raises(NotReady, match="A job is writing below list/") as caught:
         folders.check_finished("list/", ["list/a.csv", *(f"list/{name}" for name in left)])
     assert caught.value.code == "refresh_in_flight"
+    assert f"it has left list/{left[0]} and not ended" in caught.value.message
 
 
-def test_a_job_that_has_ended_is_not_waited_for() -> None:
-    folders.check_finished("list/", ["list/_started_1", "list/_committed_1", "list/_SUCCESS", "list/a.csv"])
+@pytest.mark.parametrize("job", ["", "day=1/", "country=FR/day=1/"])
+def test_a_job_that_has_ended_is_not_waited_for(job: str) -> None:
+    left = [f"list/{job}_started_1", f"list/{job}_committed_1"]
+    folders.check_finished("list/", [*left, "list/_SUCCESS", "list/a.csv"])
+
+
+def test_only_what_is_below_a_folder_tells_of_a_job_there() -> None:
+    folders.check_finished("_temporary/list/", ["_temporary/list/a.csv"])
 
 
 def test_files_are_left_alone_for_the_quiet_time() -> None:
@@ -285,16 +320,19 @@ def test_files_are_left_alone_for_the_quiet_time() -> None:
     folders.check_quiet(two, 301.0, 300.0)
     with pytest.raises(NotReady, match="within the last 300 seconds") as caught:
         folders.check_quiet(two, 300.5, 300.0)
-    assert caught.value.retry_after_s == 0.5
+    assert (caught.value.code, caught.value.retry_after_s) == ("refresh_in_flight", 0.5)
+    folders.check_quiet([], 300.0, 300.0)
 
 
 def test_a_marker_completes_the_files_that_are_not_newer() -> None:
     early, late = files("a.csv", "_DONE")
     folders.check_marker(late, late.path, [early])
     folders.check_marker(early, early.path, [early])
+    folders.check_marker(early, early.path, [])
     for marker, found in ((None, "there is none"), (early, "list/_DONE is newer")):
-        with pytest.raises(NotReady, match=found):
+        with pytest.raises(NotReady, match=found) as caught:
             folders.check_marker(marker, "list/a.csv", [early, late])
+        assert caught.value.code == "refresh_in_flight"
 
 
 @given(

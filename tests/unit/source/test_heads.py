@@ -20,11 +20,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import Stop
+from exporter.reasons import Reason
 from exporter.source import heads
 from exporter.source.files import SegmentFile
-from exporter.source.heads import HEAD_BYTES, Format, Head, read_head, refuse_format
+from exporter.source.formats.csv_records import Syntax
+from exporter.source.heads import HEAD_BYTES, Format, Head, first_record, read_head, refuse_format
 from exporter.source.names import is_header
-from tests.unit.source.one_file import OneFile
+from tests.unit.source.one_file import SMALL_ROW_BYTES, OneFile, small_limits
 
 HEADER = "Id,Email,First Name\n"
 ROWS = "1,a@example.com,Ann\n2,b@example.com,Bob\n"
@@ -72,6 +74,7 @@ def noise() -> bytes:
         (parquet()[:4], Format.PARQUET),
         (b"PAR1 and then nothing", Format.PARQUET),
         (b"PARE\x41\0\0\0", Format.PARQUET),
+        (b"PAR1a\n\0", Format.PARQUET),
         (b"PAR1,PAR2,Email\n1,2,a@example.com\n", Format.CSV),
         (b"", Format.EMPTY),
         (codecs.BOM_UTF8, Format.EMPTY),
@@ -81,6 +84,7 @@ def noise() -> bytes:
         (zipped("xl/worksheets/sheet1.xml"), Format.SPREADSHEET),
         (zipped("preview.jpg", "Index/Document.iwa"), Format.SPREADSHEET),
         (b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Format.SPREADSHEET),
+        (b"PK\x03\x04" + b"\n" * 26 + b"xl/workbook.xml", Format.SPREADSHEET),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504, Format.SPREADSHEET),
         (b"ORC\x0a\x03\0\0\0" + b"\x12" * 40, Format.ORC),
         (b"ORCID,Email\n1,a@example.com\n", Format.CSV),
@@ -91,6 +95,7 @@ def noise() -> bytes:
         ('{"Email": "a@example.com"}'.encode("utf-16"), Format.JSON),
         (b"[Id],[Email]\n1,a@example.com\n", Format.CSV),
         (b"<?xml version='1.0'?><Error/>", Format.XML),
+        (b"<!DOCTYPE note><note/>", Format.XML),
         (b"\n<!DOCTYPE html><html></html>", Format.HTML),
         (b"<table><tr><td>Email</td></tr></table>", Format.HTML),
         (b"<Email>,<Name>\na@example.com,Ann\n", Format.CSV),
@@ -105,9 +110,14 @@ def noise() -> bytes:
         (b"Rar!\x1a\x07\x01\x00", Format.RAR),
         (tar(), Format.TAR),
         (b"Email,Note\na@example.com,".ljust(256) + b"Mustard\n", Format.CSV),
+        (b"\n" * 257 + b"ustar\x0000", Format.TAR),
         (noise(), Format.BINARY),
         (b"SQLite format 3\0" + b"\0" * 80, Format.BINARY),
         (b"a\x01b\x01c\x01d\n" * 20, Format.CSV),
+        (b"\xff" + b"\x01" * 16, Format.CSV),
+        (b"\xff" + b"\x01" * 17, Format.BINARY),
+        (b"\0aaaaaaaa\0aaaaaa" * 20, Format.CSV),
+        (b"\0aaaaaaaa\0aaaaaa" * 20 + b"\0", Format.BINARY),
         (b"Email\n" + b"M\xfcller, a note, and more of it\x01\n" * 40, Format.CSV),
     ],
     ids=lambda value: value.name if isinstance(value, Format) else str(len(value)),
@@ -126,6 +136,24 @@ def test_what_is_not_read_is_refused_as_what_it_is_with_what_to_do() -> None:
         "Expected list.csv to be CSV, plain or in gzip, or Parquet; by its first bytes it is a spreadsheet."
         " Save it as CSV UTF-8."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Format.ZIP, "a zip archive. Store the files that it holds."),
+        (Format.ZSTD, "compressed with Zstandard. Store it as it is, or compressed with gzip."),
+        (Format.PACKED_PARQUET, "gzip around Parquet. Parquet compresses its columns itself: store it without gzip."),
+        (Format.JSON, "JSON. Store it as CSV UTF-8 or Parquet."),
+        (Format.XML, "XML. Store it as CSV UTF-8 or Parquet."),
+    ],
+)
+def test_what_to_do_depends_on_the_format(kind: Format, words: str) -> None:
+    assert refuse_format(file_of(b""), Head(kind)).message.endswith(f"it is {words}")
+
+
+def test_a_file_without_text_is_read_as_csv_usually_is() -> None:
+    assert head_of(b"") == Head(Format.EMPTY, "utf-8", None, ",", quoted=True, separator_line=False, names=(), rows=())
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Format if kind not in {"csv", "parquet", "empty"}])
@@ -183,6 +211,8 @@ def test_rows_are_a_hundred_at_most() -> None:
         ("a|b,c\n1|2,3\n4|5,6\n7|8,9,9\n", "|", ("a", "b,c")),
         ("Email\na@example.com\n", ",", ("Email",)),
         ("Email\na;b\n", ",", ("Email",)),
+        ("a|b\nx\ny\n", "|", ("a", "b")),  # better than none
+        ('Email,x;"b\nc";d,e', ",", ("Email", 'x;"b')),  # no rows agree no better than rows do
     ],
 )
 def test_the_delimiter_is_the_one_with_which_header_and_rows_agree(
@@ -202,7 +232,8 @@ def test_tab_is_what_some_names_say(path: str) -> None:
     packed = gzip.compress(data) if path.endswith("gz") else data
     assert head_of(packed, path).names == ("Email", "Topics, all, of, them")
     assert head_of(packed, path, delimiter=",").delimiter == ","
-    assert head_of(b"a,b\n", path).names == ("a,b",)
+    assert (head_of(b"a,b\n", path).names, head_of(b"a,b\n", path).delimiter) == (("a,b",), "\t")
+    assert head_of(b"a,b\n", f"{path}.csv").delimiter == ","
 
 
 @pytest.mark.parametrize("line", ["sep=;\r\n", "SEP=;\n", '"sep=;"\r\n', "\n sep=;\n".replace(" ", ""), "sep=;;; \n"])
@@ -256,9 +287,10 @@ class Counted(OneFile):
     """Counts what is asked for."""
 
     asked: list[int]
+    opened: SegmentFile
 
     def open(self, file: SegmentFile, buffer_bytes: int = 0) -> BinaryIO:
-        self.asked = [buffer_bytes]
+        self.asked, self.opened = [buffer_bytes], file
 
         class Stream(io.BytesIO):
             def read(stream, size: int | None = -1, /) -> bytes:  # noqa: N805 - `self` is the file
@@ -274,7 +306,7 @@ def test_no_more_than_the_beginning_is_read(*, packed: bool) -> None:
     data = (HEADER + lines).encode()
     files = Counted(gzip.compress(data) if packed else data)
     head = read_head(files, file_of(data))
-    assert files.asked == [HEAD_BYTES, HEAD_BYTES]
+    assert (files.asked, files.opened) == ([262_144, 262_144], file_of(data))
     assert (len(head.names), len(head.rows)) == (3, 100)
 
 
@@ -299,6 +331,38 @@ def test_a_row_that_the_beginning_does_not_hold_whole_is_no_row(monkeypatch: pyt
     assert len(head_of(HEADER + ROWS).rows) == 1
     monkeypatch.setattr(heads, "HEAD_BYTES", len(HEADER) - 2)
     assert head_of(HEADER + ROWS).names == ()
+
+
+def test_a_last_row_without_a_line_end_is_a_row_where_the_whole_file_was_read() -> None:
+    row = "1,a,"
+    data = f"{HEADER}{row}".ljust(HEAD_BYTES, "x").encode()
+    assert len(head_of(gzip.compress(data)).rows) == 1
+    assert head_of(gzip.compress(data + b"x")).rows == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_beginning_in_many_chunks_is_one_text(encoding: str) -> None:
+    with small_limits():
+        head = head_of(gzip.compress((HEADER + ROWS * 9).encode(encoding)))
+    assert head.names == ("Id", "Email", "First Name")
+    assert head.rows == (("1", "a@example.com", "Ann"), ("2", "b@example.com", "Bob")) * 9
+
+
+@pytest.mark.parametrize(
+    ("data", "final", "first"),
+    [
+        (b"", False, None),
+        (b"", True, None),
+        (b"a,b\nc", False, ([b"a", b"b"], 4)),
+        (b"a,b", False, None),
+        (b"a,b", True, ([b"a", b"b"], 3)),
+        (b"x" * (SMALL_ROW_BYTES + 2), False, None),
+        (b"x" * (SMALL_ROW_BYTES + 3), False, (Reason.ROW_TOO_LARGE, SMALL_ROW_BYTES + 3)),
+    ],
+)
+def test_a_first_row_ends_with_its_line_or_the_file_or_is_too_large(data: bytes, first: object, *, final: bool) -> None:
+    with small_limits():
+        assert first_record(data, Syntax(",", quoted=True), final=final) == first
 
 
 @given(data=st.binary(max_size=200), packed=st.booleans())

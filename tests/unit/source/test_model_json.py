@@ -38,6 +38,20 @@ def test_delimiter_and_quote_style_are_what_model_json_says(landing: Landing) ->
     assert (partition.delimiter, partition.quoted, partition.encoding) == (";", False, "ASCII")
 
 
+def test_a_stated_delimiter_is_taken_where_another_one_would_be_guessed(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1;a,b,c\n2;d,e,f\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": ";"}}])
+    assert landing.find("T").partitions[0].delimiter == ";"
+
+
+@pytest.mark.parametrize("said", ["True", None, False])
+def test_a_header_row_tells_the_order_of_columns_whatever_model_json_says(landing: Landing, said: object) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "EMAIL,id\na@example.com,1\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": said}}])
+    (partition,) = landing.find("T").partitions
+    assert (partition.has_header, partition.columns) == (True, ("EMAIL", "id"))
+
+
 @pytest.mark.parametrize("name", ["windows-1252", "ISO-8859-15", "utf-16"])
 def test_the_encoding_is_the_one_that_model_json_states(landing: Landing, name: str) -> None:
     landing.write(f"{PREFIX}/T/T_1.csv", "1,J\u00f6rg\n".encode(name))
@@ -72,7 +86,10 @@ def test_a_table_whose_rows_are_nowhere_is_refused(landing: Landing, locations: 
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": "perhaps"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": "||"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": 7}}]},
-        {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": '"'}}]},
+        *(
+            {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"delimiter": delimiter}}]}
+            for delimiter in '"\n\r'
+        ),
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": {"encoding": "klingon"}}]},
         {"partitions": [{"location": "T/T_1.csv", "fileFormatSettings": 3}]},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import io
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 from exporter.errors import NotReady, Stop
 from exporter.ports import Changed
 from exporter.source.folders import LeftOut, Why
+from exporter.source.readers import Partition
 from exporter.source.rows import Column
-from exporter.source.segments import Layout, Reading, Refresh, SegmentInfo, Segments
+from exporter.source.segments import Layout, Reading, Refresh, SegmentInfo, Segments, stale
 from sandbox.segment import COLUMNS
 from tests.fakes import START
 from tests.unit.source.landing import CONTAINER, FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
@@ -54,7 +56,7 @@ def test_a_refresh_is_what_model_json_lists(landing: Landing) -> None:
     refresh = landing.find()
     assert paths(refresh) == [f"{FOLDER}/{TABLE}_{number}.csv" for number in (1, 2, 3)]
     assert refresh.columns == tuple(Column(name, data_type) for name, data_type in COLUMNS.items())
-    assert refresh.refreshed_at == REFRESHED.timestamp()
+    assert (refresh.layout, refresh.refreshed_at) == (Layout.MODEL, REFRESHED.timestamp())
     assert not refresh.warnings
     assert not any(partition.has_header for partition in refresh.partitions)
 
@@ -80,6 +82,23 @@ def test_a_newer_folder_that_model_json_does_not_list_is_waited_for(landing: Lan
     assert landing.find().refreshed_at == newer.timestamp()
 
 
+def test_files_that_are_no_part_of_a_refresh_do_not_hide_a_newer_one(landing: Landing) -> None:
+    landing.export()
+    landing.write(f"{PREFIX}/{TABLE}/2026/11/18/0415/more/{TABLE}_1.csv", "a,b\n")
+    landing.write(f"{PREFIX}/A/notes.txt", "x")
+    assert landing.find().partitions
+    landing.write(f"{PREFIX}/{TABLE}/2026/11/18/1615/{TABLE}_1.csv", "a,b\n")
+    assert landing.not_ready()
+
+
+def test_files_below_the_folder_of_a_refresh_are_not_laid_out_by_time(landing: Landing) -> None:
+    listed = "T/2026/11/18/0415/more/T_1.csv"
+    for path in (listed, "T/2026/11/18/1615/T_1.csv"):
+        landing.write(f"{PREFIX}/{path}", "1,a@example.com\n")
+    landing.model(partitions=[{"location": listed}])
+    assert paths(landing.find("T")) == [f"{PREFIX}/{listed}"]
+
+
 def test_a_newer_folder_of_another_table_does_not_matter(landing: Landing) -> None:
     landing.export()
     landing.write(f"{PREFIX}/Customer/2026/11/18/1615/Customer_1.csv", "a,b\n")
@@ -98,6 +117,15 @@ def test_a_refresh_is_left_alone_until_nothing_was_modified_for_a_while(landing:
     assert landing.not_ready(quiet_s=300).retry_after_s == 200
     landing.clock.sleep(200)
     assert landing.find(quiet_s=300).partitions
+
+
+def test_plain_files_are_left_alone_until_nothing_was_modified_for_a_while(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.clock.sleep(100)
+    for name in ("people", "people/1.csv"):
+        assert landing.not_ready(name, quiet_s=300).retry_after_s == 200
+    landing.clock.sleep(200)
+    assert landing.find("people", quiet_s=300).partitions
 
 
 def test_files_in_the_folder_that_model_json_does_not_list_are_not_ignored(landing: Landing) -> None:
@@ -125,7 +153,10 @@ def test_files_of_several_refreshes_or_listed_twice_are_refused(landing: Landing
 def test_a_table_without_files_is_an_empty_segment(landing: Landing) -> None:
     landing.model(partitions=None)
     refresh = landing.find("T")
-    assert (refresh.partitions, len(refresh.columns)) == ((), 2)
+    assert (refresh.partitions, refresh.columns) == ((), (Column("Id", "string"), Column("EMail", "unclassified")))
+    assert landing.not_ready("T", marker="_DONE")
+    landing.write(f"{PREFIX}/_DONE")
+    assert landing.find("T", marker="_DONE")
 
 
 @pytest.mark.parametrize("first", ["Id,EMail", '"ID","email"', "\ufeffid,EMAIL"])
@@ -145,17 +176,48 @@ def test_parquet_is_told_by_its_bytes(landing: Landing, name: str) -> None:
     landing.write(f"{PREFIX}/T/{name}", parquet(EMail=["a@example.com"], Id=[1]))
     landing.model(partitions=[{"location": f"T/{name}"}])
     (partition,) = landing.find("T").partitions
-    assert (partition.format, partition.columns) == ("parquet", ("EMail", "Id"))
+    assert (partition.format, partition.columns, partition.keys) == ("parquet", ("EMail", "Id"), ())
+
+
+def test_an_announced_first_row_of_column_names_is_no_surprise(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": True}}])
+    refresh = landing.find("T")
+    assert (refresh.partitions[0].has_header, refresh.warnings) == (True, ())
+
+
+def test_a_listed_file_is_read_as_model_json_says(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "sep=;\n1;Stra\u00dfe\n".encode("cp1252"))
+    settings = {"encoding": "windows-1252", "quoteStyle": "QuoteStyle.None", "delimiter": "|"}
+    landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": settings}])
+    (partition,) = landing.find("T").partitions
+    assert partition == Partition(
+        partition.file,
+        "csv",
+        ("Id", "EMail"),
+        delimiter=";",
+        encoding="windows-1252",
+        has_header=False,
+        separator_line=True,
+        quoted=False,
+    )
+
+
+def test_a_listed_file_of_another_format_is_refused(landing: Landing) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", b"PK\x03\x04" + bytes(40))
+    landing.model()
+    error = landing.stop("T")
+    assert (error.code, f"{PREFIX}/T/T_1.csv to be CSV" in error.message) == ("format_unsupported", True)
+    assert "it is a zip archive" in error.message
 
 
 def test_a_first_row_with_the_column_names_in_another_order_says_where_each_column_is(landing: Landing) -> None:
     landing.write(f"{PREFIX}/T/T_1.csv", "email,ID\na@example.com,1\n")
     landing.model(partitions=[{"location": "T/T_1.csv", "fileFormatSettings": {"columnHeaders": True}}])
     refresh = landing.find("T")
-    assert (refresh.partitions[0].columns, [column.name for column in refresh.columns]) == (
-        ("email", "ID"),
-        ["Id", "EMail"],
-    )
+    (partition,) = refresh.partitions
+    assert (partition.has_header, partition.columns) == (True, ("email", "ID"))
+    assert [column.name for column in refresh.columns] == ["Id", "EMail"]
 
 
 def test_column_names_in_another_order_that_nobody_announced_say_where_each_column_is(landing: Landing) -> None:
@@ -184,16 +246,19 @@ def test_another_first_row_than_the_announced_one_is_refused_without_showing_it(
 @pytest.mark.parametrize(
     "location",
     [
-        f"https://x.blob.core.windows.net/landing/{PREFIX}/T/T_1.csv",
-        f"https://x.dfs.core.windows.net/landing/{PREFIX}/T/T_1.csv?snapshot=2018-11-14T19:37:51.7526830Z",
-        f"https://x.blob.core.windows.net:443/landing/{PREFIX}/T/%54_1.csv",
+        f"https://x.blob.core.windows.net/{CONTAINER}/{PREFIX}/T/T_1.csv",
+        f"https://x.dfs.core.windows.net/{CONTAINER}/{PREFIX}/T/T_1.csv?snapshot=2018-11-14T19:37:51.7526830Z",
+        f"https://x.blob.core.windows.net:443/{CONTAINER}/{PREFIX}/T/%54_1.csv",
+        f"abfss://{CONTAINER}@x.dfs.core.windows.net/{PREFIX}/T/T_1.csv",
+        f"wasbs://{CONTAINER}@x.blob.core.windows.net/{PREFIX}/T/T_1.csv",
         "T/T_1.csv",
     ],
 )
 def test_a_file_is_found_however_its_place_is_written(landing: Landing, location: str) -> None:
     landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
     landing.model(partitions=[{"location": location}])
-    assert paths(landing.find("T")) == [f"{PREFIX}/T/T_1.csv"]
+    refresh = landing.find("T")
+    assert (paths(refresh), refresh.warnings) == ([f"{PREFIX}/T/T_1.csv"], ())
 
 
 @pytest.mark.parametrize(
@@ -203,6 +268,7 @@ def test_a_file_is_found_however_its_place_is_written(landing: Landing, location
         f"https://x.blob.core.windows.net/landing/{PREFIX}/../../other/T_1.csv",
         f"https://x.blob.core.windows.net/landing/{PREFIX}/%2e%2e/%2e%2e/other.csv",
         f"https://x.blob.core.windows.net/landing/{PREFIX}//T_1.csv",
+        f"https://x.blob.core.windows.net/landing/{PREFIX}/./T_1.csv",
         f"https://x.blob.core.windows.net/landing/{PREFIX}/T%0a_1.csv",
         "../T_1.csv",
     ],
@@ -222,6 +288,12 @@ def test_a_model_json_that_cannot_be_read_is_named(landing: Landing, data: str |
         assert MODEL in error.message
     (info,) = listed(landing)
     assert (info.name, info.problem and info.problem.code) == (MODEL, "model_unreadable")
+
+
+def test_a_model_json_may_begin_with_a_byte_order_mark(landing: Landing) -> None:
+    landing.model(partitions=[])
+    landing.write(MODEL, codecs.BOM_UTF8 + landing.files.files[MODEL][1])
+    assert landing.find("T").layout is Layout.MODEL
 
 
 def test_a_model_json_that_nobody_can_read_stops_at_once(landing: Landing) -> None:
@@ -257,12 +329,34 @@ def test_a_folder_of_files_with_headers_is_a_segment(landing: Landing) -> None:
         ("people/1.csv", ",", True),
         ("people/2.txt", ";", True),
     ]
-    assert [column.name for column in refresh.columns] == ["Id", "EMail"]
+    assert (refresh.layout, refresh.columns) == (Layout.FOLDER, (Column("Id", "string"), Column("EMail", "string")))
+
+
+def test_a_refresh_is_that_of_a_plain_folder_unless_it_says_otherwise() -> None:
+    refresh = Refresh("people", 0.0, (), (), "")
+    assert (refresh.layout, refresh.left_out, refresh.warnings) == (Layout.FOLDER, (), ())
+
+
+def test_how_a_segment_is_stored_has_words_for_programs() -> None:
+    assert [*Layout] == ["model.json", "file", "folder", "partitionedFolder"]
 
 
 def test_a_single_file_is_a_segment(landing: Landing) -> None:
     landing.write("people.csv", "Id,EMail\n1,a@example.com\n")
-    assert paths(landing.find("people.csv")) == ["people.csv"]
+    landing.write("people/country=FR/1.csv", "Id,EMail\n1,a@example.com\n")
+    for name in ("people.csv", "people/country=FR/1.csv"):
+        refresh = landing.find(name)
+        assert (refresh.layout, paths(refresh)) == (Layout.FILE, [name])
+        assert [column.name for column in refresh.columns] == ["Id", "EMail"]
+
+
+@pytest.mark.parametrize("left", [("1.csv",), ("_started_1", "_committed_1")])
+def test_a_folder_without_rows_has_no_columns(landing: Landing, left: tuple[str, ...]) -> None:
+    for name in left:
+        landing.write(f"people/{name}")
+    refresh = landing.find("people")
+    assert (refresh.columns, refresh.partitions) == ((), ())
+    assert refresh.refreshed_at == (START if left == ("1.csv",) else 0.0)
 
 
 def test_a_folder_of_parquet_files_is_a_segment(landing: Landing) -> None:
@@ -335,10 +429,17 @@ def test_the_folders_of_partitions_are_columns_of_their_files(landing: Landing) 
     landing.write("people/country=DE/1.csv", "Id,EMail\n2,b@example.com\n")
     refresh = landing.find("people")
     assert refresh.layout is Layout.PARTITIONED_FOLDER
-    assert [column.name for column in refresh.columns] == ["Id", "EMail", "country"]
+    assert refresh.columns == tuple(Column(name, "string") for name in ("Id", "EMail", "country"))
     assert {partition.keys for partition in refresh.partitions} == {(("country", "FR"),), (("country", "DE"),)}
     refresh.check_columns(["country"])
-    assert [info.name for info in listed(landing)] == ["people"]
+    assert [(info.name, info.layout) for info in listed(landing)] == [("people", Layout.PARTITIONED_FOLDER)]
+    assert landing.stop("people/country=FR").code == "segment_not_found"
+
+
+def test_the_folders_of_partitions_are_columns_of_parquet_files_too(landing: Landing) -> None:
+    landing.write("people/country=FR/1.parquet", parquet(EMail=["a@example.com"]))
+    (partition,) = landing.find("people").partitions
+    assert partition.keys == (("country", "FR"),)
 
 
 @pytest.mark.parametrize("key", ["country", "Country"])
@@ -371,9 +472,9 @@ def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None
 def test_a_folder_of_which_nothing_can_be_read_says_what_is_there(landing: Landing) -> None:
     landing.write("people/a.xlsx", "x")
     error = landing.stop("people")
-    assert (error.code, "none of its 1 files is read (first: people/a.xlsx" in error.message) == (
-        "format_unsupported",
-        True,
+    assert error.code == "format_unsupported"
+    assert "Expected people/ to hold CSV or Parquet files; none of its 1 files is read (first: people/a.xlsx" in (
+        error.message
     )
     (info,) = listed(landing)
     assert (info.name, info.problem and info.problem.code) == ("people", "format_unsupported")
@@ -394,10 +495,10 @@ def test_an_empty_parquet_file_is_damaged(landing: Landing) -> None:
 
 def test_a_packed_file_that_holds_nothing_is_a_part_without_rows(landing: Landing) -> None:
     landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
-    landing.write("people/2.csv.gz", gzip.compress(b""))
+    landing.write("people/0.csv.gz", gzip.compress(b""))
     refresh = landing.find("people")
     assert paths(refresh) == ["people/1.csv"]
-    assert refresh.left_out == (LeftOut("people/2.csv.gz", Why.EMPTY),)
+    assert refresh.left_out == (LeftOut("people/0.csv.gz", Why.EMPTY),)
     assert not refresh.warnings
 
 
@@ -412,7 +513,8 @@ def test_of_files_named_by_their_date_the_export_says_which_are_read(landing: La
     smaller, older = newest.warnings
     assert "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv" in smaller
     assert "left out: 1, older than the newest (first: people/Seg_20261125.csv)" in older
-    landing.write("people/Seg_20261126.csv", text)
+    landing.write("people/Seg_20261125.csv", text[:-1])
+    landing.write("people/Seg_20261126.csv", text[: len(text) // 2])
     assert len(landing.find("people", which="newest").warnings) == 1
 
 
@@ -435,6 +537,7 @@ def test_a_table_of_another_format_is_listed_with_what_to_do(landing: Landing) -
         ("lake/ice", "table_format"),
         ("lake/people", "table_format"),
     ]
+    assert landing.segments("lake/people").names() == []
     for name in ("lake/people", "lake/people/country=FR/part-0.parquet", "lake/ice/data", "lake/ice"):
         assert landing.stop(name).code == "table_format"
 
@@ -469,17 +572,20 @@ def test_a_newest_file_that_is_empty_is_a_segment_of_nobody(landing: Landing) ->
 
 def test_a_marker_makes_a_folder_complete_at_once(landing: Landing) -> None:
     landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
-    assert "there is none" in landing.not_ready("people", marker="_SUCCESS", quiet_s=300.0).message
+    for name in ("people", "people/1.csv"):
+        message = landing.not_ready(name, marker="_SUCCESS", quiet_s=300.0).message
+        assert "Expected people/_SUCCESS to mark the segment as complete; there is none" in message
     landing.write("people/_SUCCESS")
-    assert landing.find("people", marker="_SUCCESS", quiet_s=300.0)
+    for name in ("people", "people/1.csv"):
+        assert landing.find(name, marker="_SUCCESS", quiet_s=300.0)
     landing.clock.sleep(1)
     landing.write("people/2.csv", "Id,EMail\n2,b@example.com\n")
     assert "people/2.csv is newer" in landing.not_ready("people", marker="_SUCCESS").message
 
 
 def test_a_marker_of_a_table_is_beside_its_files(landing: Landing) -> None:
-    landing.export()
-    assert landing.not_ready(marker="_DONE")
+    landing.export(partitions=1)
+    assert f"Expected {FOLDER}/_DONE to mark" in landing.not_ready(marker="_DONE").message
     landing.write(f"{FOLDER}/_DONE")
     landing.clock.sleep(1)
     landing.write(MODEL, landing.files.files[MODEL][1])  # whoever writes model.json may do so after the marker
@@ -494,6 +600,17 @@ def test_a_file_that_nobody_can_read_stops_at_once(landing: Landing) -> None:
     for name in ("people", "people/1.csv", TABLE):
         error = landing.stop(name)
         assert (error.code, "archive tier" in error.message) == ("file_archived", True)
+
+
+def test_a_list_tells_of_a_file_that_nobody_can_read_but_looks_into_the_first_one_only(landing: Landing) -> None:
+    landing.write("people/1.csv", "Id,EMail\n1,a@example.com\n")
+    landing.write("people/2.csv", "1,b@example.com\n")
+    (info,) = listed(landing)
+    assert (info.files, info.problem) == (2, None)
+    landing.files.archive("people/2.csv")
+    (info,) = listed(landing)
+    assert info.problem
+    assert info.problem.code == "file_archived"
 
 
 def test_the_encoding_of_the_export_is_used(landing: Landing) -> None:
@@ -522,7 +639,11 @@ def test_files_that_are_missing_for_more_than_a_day_are_gone(landing: Landing) -
 @pytest.mark.parametrize("location", ["file:///data/T_1.csv", "s3://bucket/T/T_1.csv", "C:/data/T_1.csv"])
 def test_a_file_of_another_kind_of_storage_is_refused(landing: Landing, location: str) -> None:
     landing.model(partitions=[{"location": location}])
-    assert landing.stop("T").code == "partition_foreign"
+    error = landing.stop("T")
+    assert (error.code, f"files of {location.partition(':')[0]}:// for T" in error.message) == (
+        "partition_foreign",
+        True,
+    )
 
 
 def test_the_same_path_in_another_container_is_not_read_without_a_word(landing: Landing) -> None:
@@ -552,8 +673,36 @@ def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
     landing.write(f"{PREFIX}/T/V_1.csv", "1,a@example.com\n")
     refresh = landing.find("T")
     assert refresh.left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.UNLISTED),)
-    assert "not listed by model.json" in refresh.warnings[0]
-    assert landing.find("T", ignore=("V_*",)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
+    assert f"Files of {PREFIX}/T that are not read: 1, not listed by model.json" in refresh.warnings[0]
+    for pattern in ("V_*", "T/V_*"):
+        assert landing.find("T", ignore=(pattern,)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
+
+
+def test_data_that_is_not_listed_is_named_whatever_the_configured_folder_is_called(landing: Landing) -> None:
+    for path in ("T/T_1.csv", "T/T_2.csv", "U/2026/11/18/0415/U_1.csv", "U/2026/11/18/0415/U_2.csv"):
+        landing.write(f"_in/{path}", "1,a@example.com\n")
+    landing.model("_in/model.json", partitions=[{"location": "T/T_1.csv"}])
+    assert landing.find("T", prefix="_in").left_out == (LeftOut("_in/T/T_2.csv", Why.UNLISTED),)
+    landing.model("_in/model.json", name="U", partitions=[{"location": "U/2026/11/18/0415/U_1.csv"}])
+    assert landing.stop("U", prefix="_in").code == "segment_mixed"
+
+
+@pytest.mark.parametrize("location", [None, "s3://bucket/U/U_1.csv"])
+def test_what_cannot_be_found_of_another_table_does_not_matter(landing: Landing, location: str | None) -> None:
+    landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
+    attributes = [{"name": "Id"}, {"name": "EMail"}]
+    tables = [
+        {"name": name, "attributes": attributes, "partitions": [{"location": place}]}
+        for name, place in (("T", "T/T_1.csv"), ("U", location))
+    ]
+    landing.write(MODEL, json.dumps({"entities": tables}))
+    assert paths(landing.find("T")) == [f"{PREFIX}/T/T_1.csv"]
+
+
+def test_a_place_in_the_manner_of_a_data_lake_begins_with_the_container(landing: Landing) -> None:
+    landing.write("X/T_1.csv", "1,a@example.com\n")
+    landing.model("model.json", partitions=[{"location": f"abfss://{CONTAINER}@x.dfs.core.windows.net/X/T_1.csv"}])
+    assert paths(landing.find("T")) == ["X/T_1.csv"]
 
 
 @pytest.mark.parametrize("location", ["https://[x/T_1.csv", "https://a\u2100b/T_1.csv"])
@@ -635,6 +784,14 @@ def test_the_nearest_ones_are_not_sought_without_limits(landing: Landing, monkey
     assert (characters <= 200, names <= 1_000) == (True, True)
 
 
+def test_five_names_are_brought_the_nearest_or_the_first(landing: Landing) -> None:
+    for name in ("a", "b", "c", "d", "g", "h", *(f"people{number}" for number in range(6))):
+        landing.write(f"{name}/1.csv", "Id\n")
+    near = landing.stop("pe").message.removesuffix(".").rpartition(": ")[2].split(", ")
+    assert (len(near), {name[:-1] for name in near}) == (5, {"people"})
+    assert "The nearest names are: a, b, c, d, g." in landing.stop("/xyz/").message
+
+
 def test_an_empty_container_says_so(landing: Landing) -> None:
     assert "There is none at all" in landing.stop("T").message
 
@@ -642,6 +799,30 @@ def test_an_empty_container_says_so(landing: Landing) -> None:
 def test_a_folder_whose_name_begins_like_the_prefix_is_not_in_it(landing: Landing) -> None:
     landing.write("landing-old/people.csv", "Id\n")
     assert landing.stop("people.csv", prefix="landing").code == "segment_not_found"
+
+
+@pytest.mark.parametrize("prefix", ["Xtra=1/X", "/Xtra=1/X/"])
+def test_below_a_configured_folder_everything_is_as_in_a_container(landing: Landing, prefix: str) -> None:
+    for path in ("1.csv", "X/1.csv", "X/_SUCCESS", "parts/day=1/1.csv", "T/T_1.csv", "T/T_2.csv"):
+        landing.write(f"Xtra=1/X/{path}", "Id,EMail\n1,a@example.com\n")
+    landing.write("Xtra=1/X/lake/X/_delta_log/0.json", "{}")
+    landing.model("Xtra=1/X/model.json", partitions=[{"location": "T/T_1.csv"}])
+    for folder in ("old", "X"):
+        landing.write(f"Xtra=1/X/{folder}/model.json", "{}")
+    landing.files.archive("Xtra=1/X/old/model.json")
+    segments = landing.segments(prefix)
+    assert segments.names() == ["T", "X/model.json", "lake/X", "old/model.json"]
+    del landing.files.files["Xtra=1/X/model.json"]
+    names = ["1.csv", "T", "X", "X/model.json", "lake/X", "old/model.json", "parts"]
+    assert landing.segments(prefix).names() == names
+    assert [info.problem and info.problem.code for info in listed(landing, prefix)] == [
+        *(None, None, None, "model_unreadable", "table_format", "file_archived", None)
+    ]
+    assert landing.find("parts", prefix=prefix).layout is Layout.PARTITIONED_FOLDER
+    assert landing.find("parts", prefix=prefix).partitions[0].keys == (("day", "1"),)
+    for name in ("X", "/X/"):
+        refresh = landing.find(name, prefix=prefix)
+        assert (refresh.segment, refresh.layout, paths(refresh)) == ("X", Layout.FOLDER, ["Xtra=1/X/X/1.csv"])
 
 
 # Listing.
@@ -657,7 +838,7 @@ def test_segments_are_listed_with_refresh_time_files_bytes_and_columns(landing: 
     assert [column.name for column in tables.columns] == list(COLUMNS)
     assert (people.name, people.refreshed_at, people.files) == ("people", START, 1)
     assert [column.name for column in people.columns] == ["Id", "EMail"]
-    assert (damaged.name, damaged.files, damaged.columns) == ("damaged", 0, ())
+    assert (damaged.name, damaged.files, damaged.size_bytes, damaged.columns) == ("damaged", 0, 0, ())
 
 
 def test_a_file_that_is_replaced_during_the_listing_does_not_spoil_it(landing: Landing) -> None:
@@ -667,7 +848,8 @@ def test_a_file_that_is_replaced_during_the_listing_does_not_spoil_it(landing: L
 
     landing.write("people.csv", "Id\n")
     landing.files.open = lambda file, buffer_bytes=0: Replaced()  # type: ignore[method-assign]  # replaced since it was listed
-    assert [(segment.name, segment.columns) for segment in listed(landing, "")] == [("people.csv", ())]
+    (info,) = listed(landing, "")
+    assert (info.name, info.columns, info.problem and info.problem.code) == ("people.csv", (), "source_changing")
 
 
 def test_the_files_of_a_described_export_are_no_segments_of_their_own(landing: Landing) -> None:
@@ -687,6 +869,15 @@ def test_the_fingerprint_changes_with_the_files_and_only_then(landing: Landing) 
     path = f"{FOLDER}/{TABLE}_2.csv"
     landing.write(path, landing.files.files[path][1])
     assert landing.find().fingerprint != first
+
+
+def test_a_refresh_of_more_than_eight_days_ago_is_old(landing: Landing) -> None:
+    landing.export()
+    refresh = landing.find()
+    eight_days_later = REFRESHED.timestamp() + 691_200
+    assert stale([refresh], eight_days_later) == []
+    (warning,) = stale([refresh], eight_days_later + 1)
+    assert f"The segment {PREFIX}/{TABLE} was last refreshed 8 days ago" in warning
 
 
 PARTS = st.sampled_from(

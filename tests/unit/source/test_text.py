@@ -17,7 +17,7 @@ from exporter.reasons import Reason
 from exporter.source import text as source_text
 from exporter.source.files import SegmentFile
 from exporter.source.formats.csv_records import Syntax
-from exporter.source.text import ENCODINGS, codec_of, encoding_of, looks_like, text_of
+from exporter.source.text import CHUNK_BYTES, ENCODINGS, READ_BYTES, codec_of, decoded, encoding_of, looks_like, text_of
 
 TABLE = "1,Jürgen\n2,Zoë\n"
 UTF8 = TABLE.encode()
@@ -49,7 +49,7 @@ def refused(data: bytes) -> str:
         gzip.compress(UTF8),
         gzip.compress(codecs.BOM_UTF8 + UTF8),
         gzip.compress(TABLE.encode("utf-16-be")),
-        gzip.compress(UTF8[:9]) + gzip.compress(UTF8[9:]) + b"\0" * 7,
+        gzip.compress(UTF8[:9]) + b"\0" * 9 + gzip.compress(UTF8[9:]) + b"\0" * 7,
     ],
     ids=["plain", "mark", "LE with mark", "BE with mark", "LE", "BE", "gzip", "gzip, mark", "gzip, BE", "gzip members"],
 )
@@ -59,6 +59,46 @@ def test_compression_and_encoding_do_not_change_the_text(
 ) -> None:
     monkeypatch.setattr(source_text, "READ_BYTES", read_bytes)
     assert text(data) == UTF8
+
+
+@pytest.mark.parametrize("data", [b"", gzip.compress(b"")], ids=["plain", "gzip"])
+def test_a_file_may_hold_nothing(data: bytes) -> None:
+    assert text(data) == b""
+
+
+def test_without_a_word_a_text_is_utf_8_and_what_is_invalid_stays_as_it_is() -> None:
+    data = UTF8 + b"3,J\xfcrgen\n"
+    assert b"".join(text_of(io.BytesIO(data), SegmentFile("s.csv", len(data), "e", 0.0))) == data
+
+
+class Sizes(io.BytesIO):
+    """Notes how much is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.asked: set[int | None] = set()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.asked.add(size)
+        return super().read(size)
+
+
+@pytest.mark.parametrize(("packed", "sizes"), [(False, {READ_BYTES, CHUNK_BYTES}), (True, {READ_BYTES})])
+def test_a_file_is_read_in_pieces_and_its_text_comes_in_chunks(sizes: set[int], *, packed: bool) -> None:
+    data = UTF8 * 400_000
+    stored = gzip.compress(data, 1) if packed else data
+    stream = Sizes(stored)
+    chunks = list(text_of(stream, SegmentFile("s.csv", len(stored), "e", 0.0)))
+    assert stream.asked == sizes
+    assert max(map(len, chunks)) <= CHUNK_BYTES + READ_BYTES
+    assert b"".join(chunks) == data
+
+
+@pytest.mark.parametrize(("size_bytes", "chunks"), [(16, [64, 64, 16]), (21, [84, 84, 21])])
+def test_small_pieces_come_together(size_bytes: int, chunks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_text, "CHUNK_BYTES", 64)
+    found = list(decoded([b"x" * size_bytes] * 9, "windows-1252"))
+    assert found == [b"x" * length for length in chunks]
 
 
 @pytest.mark.parametrize("stated", ENCODINGS)
@@ -73,6 +113,11 @@ def test_a_byte_order_mark_says_more_than_what_is_stated(data: bytes, stated: st
         ("Имя;Адрес;e@example.com\n".encode("utf-16-le"), "utf-16le"),
         ("氏名,住所,a@example.com\n田中,東京都,b@example.com\n".encode("utf-16-be"), "utf-16be"),
         ("Ā,Ē,Ī,name,city\n".encode("utf-16-le"), "utf-16le"),
+        ("a,b".encode("utf-16-le"), "utf-16le"),  # three zeros at least
+        ("Ānames,city".encode("utf-16-le"), "utf-16le"),  # at most a tenth of them in the other half
+        ("Āname,city".encode("utf-16-le"), "utf-8"),
+        (b"\0a" * 512 + b"aa" * 1_536 + b"a", "utf-16be"),  # an eighth of 4,096 bytes at least
+        (b"\0a" * 511 + b"aa" * 1_537 + b"\0a" * 2_000, "utf-8"),
         (b"a,\0\0\0\0\0,b\n", "utf-8"),
         (b"a\0b,\x01\n", "utf-8"),
         (b"id,name\n" + b"1,a\0\n" * 99, "utf-8"),
@@ -82,6 +127,8 @@ def test_a_byte_order_mark_says_more_than_what_is_stated(data: bytes, stated: st
 def test_utf_16_without_a_mark_is_told_by_zero_bytes_in_the_same_half(beginning: bytes, expected: str) -> None:
     assert encoding_of(beginning) == (expected, 0)
     assert encoding_of(beginning, "windows-1252") == ("windows-1252", 0)
+    for stated in ("utf-16le", "utf-16be"):
+        assert encoding_of(beginning, stated) == (stated if expected == "utf-8" else expected, 0)
 
 
 def test_stated_utf_16_is_read_where_nothing_else_tells_it() -> None:
@@ -144,6 +191,25 @@ def test_a_stated_encoding_is_decoded(
         ("Shift-JIS", "cp932"),
         ("sjis", "cp932"),
         ("koi8_r", "koi8-r"),
+        ("latin2", "iso8859-2"),
+        ("iso-8859-8", "iso8859-8"),
+        ("latin5", "cp1254"),
+        ("ISO-8859-10", "iso8859-10"),
+        ("thai", "cp874"),
+        ("iso-8859-12", None),
+        ("ISO-8859-13", "iso8859-13"),
+        ("iso-8859-16", "iso8859-16"),
+        ("437", "cp437"),
+        ("IBM852", "cp852"),
+        ("IBM866", "cp866"),
+        ("gb18030-2000", "gb18030"),
+        ("mac_roman", "mac-roman"),
+        ("macintosh", "mac-roman"),
+        ("u8", "utf-8"),
+        ("ks_c_5601-1987", "cp949"),
+        ("korean", "cp949"),
+        ("ujis", "euc-jp"),
+        ("csKOI8R", "koi8-r"),
         ("utf-7", None),
         ("idna", None),
         ("rot13", None),
@@ -192,6 +258,7 @@ def test_half_a_character_costs_its_row_only(encoding: str) -> None:
     lone = codecs.encode("a,b\nc,\ud800\ne,f\n", codec, "surrogatepass")
     assert [not_utf8(row) for row in records(lone, encoding)] == [False, True, False]
     assert [not_utf8(row) for row in records("a,b\nc,d".encode(codec)[:-1], encoding)] == [False, True]
+    assert text("a,b\n".encode(codec) + b"\0", encoding) == b"a,b\n\xff"
 
 
 @given(data=st.binary(max_size=64), encoding=st.sampled_from(sorted(ENCODINGS)), read_bytes=st.integers(1, 8))
@@ -231,6 +298,21 @@ def test_western_text_that_is_not_utf_8_looks_like_windows_1252(
 
 def test_one_wrong_byte_does_not_make_utf_8_another_encoding() -> None:
     assert looks_like("Jürgen, Zoë, Käthe\n".encode() + b"M\xfcller\n") is None
+    assert looks_like("Straße, été, façade\n".encode() + b"M\xfcller\n") is None
+
+
+@pytest.mark.parametrize(
+    ("sample", "expected"),
+    [
+        (b"\xe4 " * 9 + b"\x81", "windows-1252"),  # nine of ten are usual
+        (b"\xe4 " * 8 + b"\x81", None),
+        (b"\xe4\xe4\xe4 \xe4 \xe4 \xe4", "windows-1252"),  # half of them stand alone or in pairs
+        (b"\xe4\xe4\xe4 \xe4 \xe4", None),
+        (b"T\x81r, \x81ber, M\x81ller", None),  # of MS-DOS
+    ],
+)
+def test_most_signs_of_windows_1252_are_usual_and_not_side_by_side(sample: bytes, expected: str | None) -> None:
+    assert looks_like(sample) == expected
 
 
 def test_a_sample_may_end_within_a_character() -> None:
@@ -243,12 +325,19 @@ def test_a_sample_may_end_within_a_character() -> None:
         (gzip.compress(UTF8)[:-9], "gzip_truncated"),
         (gzip.compress(UTF8)[:-4] + b"\1\2\3\4", "gzip_damaged"),
         (gzip.compress(UTF8) + b"garbage", "gzip_damaged"),
+        (gzip.compress(UTF8) + b"XX\0", "gzip_damaged"),
+        (gzip.compress(UTF8) + zlib.compress(UTF8), "gzip_damaged"),
         (gzip.compress(gzip.compress(UTF8)), "gzip_nested"),
     ],
-    ids=["cut", "other checksum", "more behind it", "twice"],
+    ids=["cut", "other checksum", "more behind it", "letters behind it", "zlib behind it", "twice"],
 )
 def test_a_damaged_gzip_file_is_refused(data: bytes, code: str) -> None:
     assert refused(data) == code
+
+
+def test_a_damaged_gzip_file_is_named() -> None:
+    with pytest.raises(Stop, match=r"s\.csv is not a valid gzip file"):
+        text(b"\x1f\x8b" + b"x" * 9)
 
 
 def test_a_gzip_bomb_is_refused_while_it_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
