@@ -85,9 +85,10 @@ class ExportDefinition(Value):
     """Their union is exported, distinct by e-mail address: the first row of an address counts, in this order."""
     files: Literal["all", "newest"] | None = None
     """Which files of a folder are the segment, where their names differ only in a date or time: `newest`, if each of
-    them holds everybody, or `all` together. Without it, such a folder is refused, and of others all files are read."""
+    them holds everybody, or `all` together. Without it, such a folder is refused, and of others all files are read. In
+    a folder without dates in its names, `newest` is the one file that was written last."""
     ignore: tuple[Ignored, ...] = Field(default=(), max_length=20)
-    """Files to leave out, as patterns with `*` and `?` for the name, or for the path below the segment's folder."""
+    """Files to leave out, as patterns with `*` and `?` for the name or the path, in whatever case."""
     complete_when: CompleteWhen | None = None
     """What tells that a segment is complete. Without it, the app's quiet time does."""
     encoding: str | None = Field(default=None, min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.:-]+$")
