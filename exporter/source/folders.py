@@ -164,12 +164,12 @@ def is_named_parquet(path: str) -> bool:
 
 def is_data(path: str) -> bool:
     """Whether a file may be read, by its path; without one of a folder before it that is no companion."""
-    return not _is_companion(path) and _READABLE.fullmatch(path.rsplit("/", 1)[-1]) is not None
+    return not _is_companion(path) and _READABLE.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def is_ignored(folder: str, path: str, ignore: Collection[str]) -> bool:
     """Return whether a path, what of it is below the folder, or its last part fits one of the patterns, in any case."""
-    forms = {form.lower() for form in (path, path.removeprefix(folder), path.rsplit("/", 1)[-1])}
+    forms = {form.lower() for form in (path, path.removeprefix(folder), path.rpartition("/")[2])}
     # Brackets are no signs here: people have them in the names of their files.
     patterns = (pattern.lower().replace("[", "[[]") for pattern in ignore)
     return any(fnmatchcase(form, pattern) for pattern in patterns for form in forms)
@@ -223,7 +223,7 @@ def _check_one_newest(
     folder: str,
     groups: Sequence[Sequence[SegmentFile]],
     dated: Collection[str],
-    series: Mapping[str, Collection[str]],
+    series: Mapping[str, str],
     *,
     unclear: bool,
 ) -> None:
@@ -236,8 +236,8 @@ def _check_one_newest(
             f" and {before.path} is newer cannot be told. Write the year first, or name the older files in ignore of"
             " the export.",
         )
-    read = [series[file.path] for file in groups[0]]
-    other = next((file for group in groups[1:] for file in group if not any(map(series[file.path].__eq__, read))), None)
+    read = {series[file.path] for file in groups[0]}
+    other = next((file for group in groups[1:] for file in group if series[file.path] not in read), None)
     if other:
         raise Stop(
             "files_ambiguous",
@@ -254,10 +254,10 @@ def _check_one_newest(
         )
 
 
-def _series(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+def _series(pairs: Sequence[tuple[str, str]]) -> str:
     """Return what the names of a file's successors have in common: its own without dates, numbers and random ids."""
     (folders, date), (name, _) = pairs
-    return tuple(_NUMBERS.sub("#", text) for text in ((folders,) if date else (name,)))
+    return _NUMBERS.sub("#", folders if date else name)
 
 
 def _stamps(below: str) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -282,8 +282,9 @@ def _stamp(text: str) -> tuple[str, str]:
     def take(match: re.Match[str]) -> str:
         numbers = [number.zfill(2) for number in re.findall(r"\d+", match[0])]
         day_first = len(numbers[0]) == len("31")
-        unclear = "?" if day_first and "." not in match[0][:6] else ""
-        stamps.append(unclear + "".join([*reversed(numbers[:3]), *numbers[3:]] if day_first else numbers))
+        if day_first:
+            numbers[:3] = reversed(numbers[:3])
+        stamps.append("?" * (day_first and "." not in match[0]) + "".join(numbers))
         return "<>"
 
     return _STAMP.sub(take, text), " ".join(stamps)

@@ -112,6 +112,8 @@ def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
         ("Year=2026/Month=09/a.csv", "Year=2026/Month=10/a.csv"),
         ("day=2026-11-26/Seg_20261126_0415.csv", "day=2026-11-26/Seg_20261126_1615.csv"),
         ("Seg_2026-W52.csv", "Seg_2027-W01.csv"),
+        ("2026w47.csv", "2026w48.csv"),
+        ("Seg_05.11.2026 04-15.csv", "Seg_05.11.2026 16-15.csv"),
         # However a date is written, and whatever is written of it.
         ("Seg_2026_11_25.csv", "Seg_2026-11-26.csv"),
         ("Seg_2026-11-25.csv", "Seg_20261126.csv"),
@@ -165,13 +167,16 @@ def test_the_newest_of_one_kind_of_names_is_not_taken_for_all(names: tuple[str, 
 
 @pytest.mark.parametrize(
     "names",
-    [("Seg_1.csv", "Seg_2.csv"), tuple(f"part-{n}-1a2b3c4{n}-0000-4abc-8def-0123456789ab" for n in (1, 2))],
+    [
+        ("Seg_1.csv", "Seg_2.csv"),
+        tuple(f"part-{n}-1a2b3c4{x}-0000-4abc-8def-0123456789{x}b" for n, x in ((1, "d"), (2, "e"))),
+    ],
 )
 def test_without_dates_the_newest_is_the_last_unless_they_look_like_parts(names: tuple[str, str]) -> None:
-    first, second = (SegmentFile(f"list/{name}", 9, "e", at) for name, at in zip(names, (0.0, 300.0), strict=True))
+    first, second = (SegmentFile(f"list/{name}", 9, "e", at) for name, at in zip(names, (900.0, 1200.0), strict=True))
     assert contents("list/", [first, second], which="newest").data == (second,)
     with pytest.raises(Stop, match="written within 300 seconds") as caught:
-        contents("list/", [first, replace(second, modified=299.9)], which="newest")
+        contents("list/", [first, replace(second, modified=1199.9)], which="newest")
     assert caught.value.code == "files_ambiguous"
 
 
@@ -260,6 +265,11 @@ def test_the_folders_of_partitions_are_columns() -> None:
 )
 def test_a_file_belongs_to_the_folder_above_its_partitions(path: str, segment: str | None) -> None:
     assert segment_of(path) == segment
+
+
+def test_what_may_be_read_is_data_by_its_name_unless_it_is_a_companion() -> None:
+    paths = ["a.csv", "b/a", "b.d/a.csv", "b/c/part-0", "a.zip", "b/a.csvx", "_b/a.csv", "b/_SUCCESS"]
+    assert [path for path in paths if folders.is_data(path)] == paths[:4]
 
 
 # What is no plain folder, or not complete.
