@@ -33,7 +33,7 @@ from exporter.runs.run import End, Run, Trigger, scheduled_run_id
 from exporter.tally import count
 from exporter.tally.count import Tally, resends, tally_of
 from exporter.tally.fates import Fate, fates
-from tests.fakes import FakeBlobs, FakeWriter
+from tests.fakes import FakeBlobs
 from tests.ledgers import import_event, lane_event, portion_event
 from tests.simulation import ports
 
@@ -438,19 +438,6 @@ def refusals_of_the_run_before_are_not_named(patch: pytest.MonkeyPatch) -> None:
     """The reject report of a run that resumes another names only whom that run sent itself."""
     original = resume.what_is_left
     everywhere(patch, resume.what_is_left, lambda *arguments: replace(original(*arguments), refused=()))
-
-
-@mistake
-def an_older_list_of_rejects_replaces_a_newer_one(patch: pytest.MonkeyPatch) -> None:
-    """The reject report is written, whoever has written it since the ledgers were read."""
-    original = FakeWriter.commit
-
-    def commit(self: FakeWriter) -> None:
-        if self.extended:
-            self.extended = self.blobs.stored[self.path]
-        original(self)
-
-    patch.setattr(FakeWriter, "commit", commit)
 
 
 @mistake

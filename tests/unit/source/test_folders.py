@@ -114,6 +114,7 @@ def test_only_what_nobody_asked_for_keeps_a_run_from_being_successful() -> None:
         ("Seg_2026-W52.csv", "Seg_2027-W01.csv"),
         ("2026w47.csv", "2026w48.csv"),
         ("Seg_05.11.2026 04-15.csv", "Seg_05.11.2026 16-15.csv"),
+        ("Seg_05.11.2026 16-15.csv", "Seg_06.11.2026 04-15.csv"),
         # However a date is written, and whatever is written of it.
         ("Seg_2026_11_25.csv", "Seg_2026-11-26.csv"),
         ("Seg_2026-11-25.csv", "Seg_20261126.csv"),
@@ -160,7 +161,7 @@ def test_other_names_belong_together_and_the_newest_file_comes_first(names: tupl
     ],
 )
 def test_the_newest_of_one_kind_of_names_is_not_taken_for_all(names: tuple[str, ...]) -> None:
-    with pytest.raises(Stop, match="of every kind of names") as caught:
+    with pytest.raises(Stop, match="below list/ to be of every kind of names") as caught:
         contents("list/", files(*names), which="newest")
     assert caught.value.code == "files_ambiguous"
 
@@ -268,7 +269,7 @@ def test_a_file_belongs_to_the_folder_above_its_partitions(path: str, segment: s
 
 
 def test_what_may_be_read_is_data_by_its_name_unless_it_is_a_companion() -> None:
-    paths = ["a.csv", "b/a", "b.d/a.csv", "b/c/part-0", "a.zip", "b/a.csvx", "_b/a.csv", "b/_SUCCESS"]
+    paths = ["a.csv", "b/a", "b.d/a", "b/c/part-0", "a.zip", "b/a.csvx", "_b/a.csv", "b/_SUCCESS"]
     assert [path for path in paths if folders.is_data(path)] == paths[:4]
 
 
@@ -301,6 +302,9 @@ def test_a_folder_whose_partition_is_a_table_is_refused() -> None:
         with pytest.raises(Stop, match="is a Delta table"):
             folders.check_no_table(folder, roots)
     folders.check_no_table("lake/", roots)
+    folders.check_no_table(
+        "lake/people/", folders.tables(["country=FR/_delta_log/0", "lake/people/a=1/b/_delta_log/0"])
+    )
 
 
 @pytest.mark.parametrize(
