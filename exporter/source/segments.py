@@ -318,7 +318,7 @@ class Segments:
         for number, file in enumerate(contents.data, 1):
             if number % HEARTBEAT_FILES == 0:
                 self._heartbeat()
-            keys = folders.keys_of(file.path.removeprefix(folder)) if layout is Layout.PARTITIONED_FOLDER else ()
+            keys = folders.keys_of(file.path.removeprefix(folder))
             described = _described(self._files, file, keys, reading)
             if described is None:
                 left_out.append(LeftOut(file.path, Why.EMPTY))

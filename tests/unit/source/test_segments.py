@@ -311,7 +311,46 @@ def test_a_segment_has_at_most_2000_columns(landing: Landing) -> None:
     landing.write("people.csv", ",".join(names) + "\n")
     for segment in ("T", "people.csv"):
         error = landing.stop(segment)
-        assert (error.code, "2001 columns; at most 2000" in error.message) == ("too_many_columns", True)
+        assert error.code == "too_many_columns"
+        assert f"{segment} has 2001 columns; at most 2000" in error.message
+
+
+@pytest.mark.parametrize(("files", "signs"), [(255, 0), (256, 1), (511, 1), (512, 2)])
+def test_a_sign_of_life_comes_after_every_256_files(landing: Landing, files: int, signs: int) -> None:
+    for number in range(files):
+        landing.write(f"people/{number}.csv", "Id,EMail\n")
+    seen: list[int] = []
+    Segments(landing.files, "", lambda: seen.append(1)).refresh("people", Reading())
+    assert len(seen) == signs
+
+
+def test_a_sign_of_life_comes_after_every_256_files_of_a_table(landing: Landing) -> None:
+    for files, signs in ((255, 0), (256, 1)):
+        for number in range(files):
+            landing.write(f"{PREFIX}/T/T_{number}.csv", "1,a@example.com\n")
+        landing.model(partitions=[{"location": f"T/T_{number}.csv"} for number in range(files)])
+        seen: list[int] = []
+        Segments(landing.files, "", lambda: seen.append(1)).refresh("T", Reading())  # noqa: B023 - called at once
+        assert len(seen) == signs
+
+
+def test_the_columns_of_a_segment_are_those_of_all_its_files_each_once(landing: Landing) -> None:
+    newest_first = ("Id,EMail,City", "EMail,name,Name", "EMail,name,Name,City", "Id,EMail")
+    for number, header in enumerate(reversed(newest_first)):
+        landing.write(f"people/{number}.csv", f"{header}\n")
+        landing.clock.sleep(1)
+    assert [column.name for column in landing.find("people").columns] == ["Id", "EMail", "City", "name", "Name"]
+
+
+def test_somebody_who_only_looks_sees_everything_where_the_newest_cannot_be_told(landing: Landing) -> None:
+    for name in ("at_20261125", "de_20261125", "de_20261126"):
+        landing.write(f"people/{name}.csv", "Kanal,Wer\na@example.com,\u00dcmit\n".encode("cp1252"))
+    refresh = landing.segments().look("people", ("kanal",))
+    assert len(refresh.partitions) == 3
+    ambiguous, no_newest, encoding = refresh.warnings
+    assert "differ only in a date" in ambiguous
+    assert "every kind of names" in no_newest
+    assert "not UTF-8: 3 (first: people/" in encoding
 
 
 # Plain layouts.
@@ -463,9 +502,11 @@ def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None
         ("people/old/1.csv", Why.SUBFOLDER),
     ]
     zips, old = refresh.warnings
+    assert refresh.files_not_read == 3
     assert "not read: 2, of another format, by its name (first: people/a.csv.zip)" in zips
     assert "not read: 1, in a subfolder" in old
     ignored = landing.find("people", ignore=("*.zip", "old/*"))
+    assert ignored.files_not_read == 0
     assert ignored.warnings == ("Files of people that are left out: 3, left out by ignore (first: people/a.csv.zip).",)
 
 
