@@ -251,8 +251,7 @@ class Oracle:
                 del self.runs[run.run_id]
                 continue
             run.record = orjson.loads(data)
-            if run.record.get("claim"):  # whoever held it then does not come back
-                attempts = run.record["attempts"]
+            if attempts := run.record.get("attempts"):  # whoever planned it then does not come back
                 run.planner, run.deaths = None, attempts["begun"] - attempts["errors"]
             run.ended_at = run.ended_at if run.record.get("end") else None
             run.cancel_acknowledged_at = run.cancel_acknowledged_at if run.record.get("cancel") else None
