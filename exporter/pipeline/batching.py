@@ -16,16 +16,16 @@ from exporter.errors import Stop
 from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
-from exporter.source.readers import Partition, read_rows
+from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
 from exporter.source.rows import Rows, rows_at
-from exporter.source.segments import Refresh
+from exporter.source.segments import HEARTBEAT_FILES, Refresh
 from exporter.tally.rejects import Reject, lines
 
 if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked
     from exporter.contacts.distinct import FirstRows
 
-HEARTBEAT_ROWS, HEARTBEAT_FILES = 65_536, 256  # to open a file takes as long as to read thousands of rows
+HEARTBEAT_ROWS = 65_536  # and `HEARTBEAT_FILES`: to open a file takes as long as to read thousands of rows
 MOST_REJECT_BYTES, MOST_REJECT_RATIO = 64 << 20, 8
 """The most that the reject report may hold: 64 MiB, or eight times the size of the files if that is more.
 
@@ -36,8 +36,6 @@ a million rows of which half are duplicates make 134 MiB. As id, address and fir
 """
 LEAST_LINE_BYTES = 160
 """As how much a line counts at least, since a row takes time however short its line is: 64 MiB are 419,430 rows."""
-ROWS_TOGETHER = 65_536
-"""The most rows that are looked at together: a block of 4 MiB may hold 2 million, at 300 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)

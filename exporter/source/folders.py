@@ -115,10 +115,10 @@ def contents(
 ) -> Contents:
     """Sort the files below `folder` (a path that ends in a slash).
 
-    `ignore` holds patterns as of a shell, for the path below the folder or the name alone.
+    `ignore` holds patterns with `*` and `?`, as `is_ignored` takes them.
 
     Raises `Stop` ("files_ambiguous") where names differ only in a date or time and `which` does not say whether all of
-    them are the segment or the newest.
+    them are the segment or the newest, and where it cannot be told which are the newest.
     """
     files_of_data: list[SegmentFile] = []
     left_out: list[LeftOut] = []
@@ -163,7 +163,7 @@ def is_named_parquet(path: str) -> bool:
 
 
 def is_data(path: str) -> bool:
-    """Whether a file may be read, by its path; without one of a folder before it that is no companion."""
+    """Whether a file may be read, by its path: it is called like data, and neither it nor a folder is a companion."""
     return not _is_companion(path) and _READABLE.fullmatch(path.rpartition("/")[2]) is not None
 
 
@@ -284,7 +284,7 @@ def _stamp(text: str) -> tuple[str, str]:
         day_first = len(numbers[0]) == len("31")
         if day_first:
             numbers[:3] = reversed(numbers[:3])
-        stamps.append("?" * (day_first and "." not in match[0]) + "".join(numbers))
+        stamps.append("?" * (day_first and match[0][2] != ".") + "".join(numbers))
         return "<>"
 
     return _STAMP.sub(take, text), " ".join(stamps)

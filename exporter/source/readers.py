@@ -21,6 +21,7 @@ from exporter.source.rows import Column, Row, Rows
 from exporter.source.text import text_of
 
 ROWS_TOGETHER = 65_536
+"""The most rows that are looked at together: a block of 4 MiB may hold 2 million, at 300 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _completed(rows: Rows, places: Sequence[int | None], constants: Sequence[str
 
 
 def parquet_columns(files: SegmentFiles, file: SegmentFile) -> tuple[Column, ...]:
-    """Return the columns of a Parquet file; one that does not hold single values has the type `nested`."""
+    """Return the columns of a Parquet file; `nested` is one that holds neither single values nor lists of them."""
     from exporter.source.formats import parquet  # noqa: PLC0415 - as above
 
     with contextlib.closing(files.open(file)) as stream:

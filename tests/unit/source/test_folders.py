@@ -181,7 +181,14 @@ def test_without_dates_the_newest_is_the_last_unless_they_look_like_parts(names:
     assert caught.value.code == "files_ambiguous"
 
 
-@pytest.mark.parametrize("names", [("26-11-2026.csv", "27-11-2026.csv"), ("11_26_2026.csv", "01_02_2027.csv")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("26-11-2026.csv", "27-11-2026.csv"),
+        ("11_26_2026.csv", "01_02_2027.csv"),
+        ("26-11-2026 04.15.csv", "27-11-2026 04.15.csv"),
+    ],
+)
 def test_dates_that_begin_with_day_or_month_are_seen_and_not_put_in_order(names: tuple[str, str]) -> None:
     for which, found in ((None, "differ only in a date"), ("newest", "cannot be told")):
         with pytest.raises(Stop, match=found) as caught:
