@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 from bench import peers
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts.matching import FieldMapping, Mapping
+from exporter.contacts.matching import Field, FieldMapping, Mapping
 from exporter.source.files import Listing, SegmentFile
 from exporter.source.readers import Partition
 from exporter.source.rows import Column
@@ -44,7 +44,11 @@ MAPPING = Mapping(
     first_name="FirstName",
     last_name="LastName",
     phone="Telephone",
-    fields=(FieldMapping("City", 1), FieldMapping("LoyaltyTier", 2), FieldMapping("RewardPoints", 3)),
+    fields=(
+        FieldMapping("City", Field(1)),
+        FieldMapping("LoyaltyTier", Field(2)),
+        FieldMapping("RewardPoints", Field(3)),
+    ),
 )
 WANTED = (
     "EMail",
@@ -64,7 +68,7 @@ TASK = peers.Task(
     first_name=COLUMNS.index("FirstName"),
     last_name=COLUMNS.index("LastName"),
     phone=COLUMNS.index("Telephone"),
-    fields=tuple((COLUMNS.index(one.column), one.field_id) for one in MAPPING.fields),
+    fields=tuple((COLUMNS.index(one.column), one.field.id) for one in MAPPING.fields),
     customer_id=COLUMNS.index("CustomerId"),
     previous_customer_id=COLUMNS.index("PreviousCustomerId"),
     prefix=ENVELOPE.prefix,

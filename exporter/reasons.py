@@ -137,6 +137,11 @@ class Reason(StrEnum):
         Group.PROFILE,
         "A value of a multi-value field contains ||, which ActiveCampaign reads as a separator.",
     )
+    VALUE_DOES_NOT_FIT = (
+        "value_does_not_fit",
+        Group.PROFILE,
+        "A value does not fit its field, and the export rejects such rows (onBadValue).",
+    )
     NO_CONSENT = ("no_consent", Group.PROFILE, "The consent column does not hold the value that allows sending.")
     CONTACT_TOO_LARGE = (
         "contact_too_large",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from exporter import log
 from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts.matching import FieldMapping, mapping_of
+from exporter.contacts.matching import mapping_of
 from exporter.delivery.batches import Batch, RequestSize
 from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry
 from exporter.delivery.plan import Plan
@@ -17,6 +17,7 @@ from exporter.pipeline import brakes, finish, preflight, questions
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
+from exporter.pipeline.preflight import Fields
 from exporter.pipeline.resume import what_is_left
 from exporter.pipeline.session import session_of
 from exporter.pipeline.sources import identity, refreshes_of
@@ -30,6 +31,7 @@ from exporter.runs.run import Problem, Run, RunStatus, Trigger, Waiting
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
+from exporter.tally.unfit import sentences
 
 PLANNING_TRIES = 5
 """How many times in a row planning may fail with an unexpected error. A retry comes when the failed planner's claim
@@ -97,12 +99,14 @@ _DIED = Problem(
 
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
     calls = session_of(services, run, fresh=run.waiting is not None)
-    fields = preflight.check(calls, run.export)
+    before = preflight.last_fields(services, _last_success(services, run))
+    fields = preflight.check(calls, run.export, preflight.options_of(before))
     limits = None if run.export.allow_over_contact_limit else questions.account_limits(calls)
     for attempt in (1, 2):
         try:
             refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
-            _guard_unchanged(services, run, refreshes)
+            if tuple(map(FieldEntry.of, fields.mapped)) == before:  # else the same files give other values
+                _guard_unchanged(services, run, refreshes)
             return _read(services, run, refreshes, fields, limits, heartbeat)
         except Changed:
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
@@ -136,7 +140,7 @@ def _read(
     services: Services,
     run: Run,
     refreshes: Sequence[Refresh],
-    fields: tuple[FieldMapping, ...],
+    fields: Fields,
     limits: AccountLimits | None,
     heartbeat: Callable[[], None],
 ) -> Manifest:
@@ -147,7 +151,7 @@ def _read(
     request_envelope = envelope(run.export.list_id, run_automations=run.export.run_automations)
     task = Task(
         refreshes=refreshes,
-        mapping=mapping_of(run.export, fields),
+        mapping=mapping_of(run.export, fields.mapped),
         envelope=request_envelope,
         secret=services.ids.new(),
         size=RequestSize(),
@@ -158,6 +162,7 @@ def _read(
     left = what_is_left(services, run, planned, fingerprint)
     _brake(services, run, planned, limits, left.carried.confirmed if left.carried else 0)
     payload.commit()
+    unfit = writer.unfit.data
     now = services.clock.now()
     manifest = Manifest(
         payload=payload_path,
@@ -165,7 +170,8 @@ def _read(
         fingerprint=fingerprint,
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
-        fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
+        values=paths.values_path(run.run_id, attempt) if unfit else None,
+        fields=tuple(map(FieldEntry.of, fields.mapped)),
         envelope=(
             request_envelope.prefix.decode(),
             request_envelope.contact_tail.decode(),
@@ -179,7 +185,13 @@ def _read(
             rejected_by_reason=planned.rejected_by_reason,
             batches=len(left.batches),
             lanes=lanes_for(len(left.batches), services.settings.lanes),
-            warnings=(*planned.warnings, *stale(refreshes, now)),
+            values=planned.values,
+            warnings=(
+                *planned.warnings,
+                *(problem.message for problem in fields.problems),
+                *sentences(planned.values),
+                *stale(refreshes, now),
+            ),
             files_not_read=sum(refresh.files_not_read for refresh in refreshes),
             carried=left.carried,
             at=now,
@@ -189,6 +201,8 @@ def _read(
     for (body, references), (_, reasons) in zip(copies, left.refused, strict=True):
         writer.add_rejects(contact_rejects(manifest, body, references, reasons))
     rejects.commit()
+    if manifest.values and unfit:
+        services.blobs.create(manifest.values, unfit)
     return _commit(services, run.run_id, manifest)
 
 
@@ -211,6 +225,8 @@ def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
     if kept.payload != manifest.payload:
         services.blobs.delete(manifest.payload)
         services.blobs.delete(manifest.rejects)
+        if manifest.values:
+            services.blobs.delete(manifest.values)
         return kept
     plan = manifest.plan
     log.event("planned", runId=run_id, rows=plan.rows_read, contacts=plan.contacts, batches=plan.batches)

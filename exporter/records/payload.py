@@ -15,6 +15,7 @@ from exporter.errors import Culprit, Stop
 from exporter.ports import BlobWriter
 from exporter.services import Services
 from exporter.tally.rejects import HEADER, Reject, lines
+from exporter.tally.unfit import UnfitReport, UnfitValue
 
 WORKING_COPY_S = 86_400.0
 """A working copy holds personal data and is deleted a day after it was written, whatever the state of its run."""
@@ -31,6 +32,8 @@ class PlanWriter:
 
     def __init__(self, payload: BlobWriter, rejects: BlobWriter) -> None:
         """Write the report's header; the payload has none."""
+        self.unfit = UnfitReport()
+        """What did not fit: bounded, so that it is written at once when everything is read."""
         self._payload, self._rejects = payload, rejects
         self._rejects.write(HEADER)
 
@@ -42,6 +45,10 @@ class PlanWriter:
     def add_rejects(self, rejects: Iterable[Reject]) -> None:
         """Write rows to the report."""
         self._rejects.write(lines(rejects))
+
+    def add_unfit(self, values: Iterable[UnfitValue]) -> None:
+        """Keep values for the report of those that do not fit."""
+        self.unfit.add(values)
 
 
 def read_batch(services: Services, payload: str, batch: BatchEntry) -> tuple[bytes, bytes]:

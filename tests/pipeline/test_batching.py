@@ -30,6 +30,7 @@ from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
 from exporter.source.segments import Reading, Refresh, Segments
 from exporter.tally.rejects import Reject
+from exporter.tally.unfit import UnfitValue
 from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
@@ -72,7 +73,6 @@ PEER = peers.Task(
 CONSENT = "Gold"  # in the column of the tier
 WHY_SET_ASIDE = {
     "no_consent": "no consent",
-    "control_character": "control character",
     "contact_too_large": "too large",
     "wrong_field_count": "invalid",
     "missing_email": "invalid",
@@ -391,6 +391,9 @@ class Counted:
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
         self.rejects += len(rejects)
+
+    def add_unfit(self, values: Sequence[UnfitValue]) -> None:
+        pass
 
 
 def set_aside(data: bytes) -> int:

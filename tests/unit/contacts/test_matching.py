@@ -9,7 +9,7 @@ import pytest
 from pydantic.alias_generators import to_camel, to_snake
 
 from exporter.api.segments import MatchingSuggestion
-from exporter.contacts.matching import MEMBERS, FieldMapping, Mapping, mapping_of, match_columns
+from exporter.contacts.matching import MEMBERS, Field, FieldMapping, Mapping, mapping_of, match_columns
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
 from exporter.source.names import MEMBER_NAMES
@@ -43,7 +43,9 @@ def test_the_exact_spelling_wins() -> None:
 
 
 def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
-    mapping = Mapping("EMail", first_name="First", fields=(FieldMapping("First", 1), FieldMapping("EMail", 2)))
+    mapping = Mapping(
+        "EMail", first_name="First", fields=(FieldMapping("First", Field(1)), FieldMapping("EMail", Field(2)))
+    )
     assert match_columns(mapping, COLUMNS).wanted == ("EMail", "First")
 
 
@@ -53,7 +55,7 @@ def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
         (Mapping("Mail"), "email_column_missing"),
         (Mapping("EMail", phone="Mobile"), "column_missing"),
         (Mapping("EMail", consent=("Newsletter", "Yes")), "column_missing"),
-        (Mapping("EMail", fields=(FieldMapping("Rank", 1),)), "column_missing"),
+        (Mapping("EMail", fields=(FieldMapping("Rank", Field(1)),)), "column_missing"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused_with_the_columns_that_are_there(mapping: Mapping, code: str) -> None:
@@ -89,7 +91,7 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
         segments=("people",),
         data_matching=DataMatching(email="EMail", first_name="First", last_name="Last", phone="Phone"),
     )
-    fields = (FieldMapping("Tier", 7),)
+    fields = (FieldMapping("Tier", Field(7)),)
     expected = Mapping(email="EMail", first_name="First", last_name="Last", phone="Phone", fields=fields)
     assert mapping_of(export, fields) == expected
     asking = export.model_copy(update={"consent_column": ConsentColumn(column="Consent", value="Yes")})
@@ -97,7 +99,7 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
 
 
 def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
-    matched = DataMatching.model_fields.keys() - {"email", "fields"}
+    matched = DataMatching.model_fields.keys() - {"email", "fields", "time_zone", "no_value_texts"}
     assert matched == set(MEMBERS) <= {field.name for field in dataclasses.fields(Mapping)}
     assert {"email", *(to_camel(member) for member in MEMBERS)} == MEMBER_NAMES.keys()
     assert {to_snake(name) for name in MEMBER_NAMES} == MatchingSuggestion.model_fields.keys()
@@ -106,4 +108,4 @@ def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
     mapping = mapping_of(export, ())
     assert [getattr(mapping, member) for member in MEMBERS] == [member.upper() for member in MEMBERS]
     columns = [Column(name, "string") for name in ("E", *(member.upper() for member in MEMBERS))]
-    assert dict(match_columns(mapping, columns).members).keys() == set(MEMBERS)
+    assert {target.member for target in match_columns(mapping, columns).targets} == set(MEMBERS)
