@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -301,6 +302,14 @@ def test_what_the_account_does_not_tell_of_a_field_is_absent(api: Api) -> None:
     fields = api.get("/connections/main/fields").json["value"]
     assert {"id": 6, "title": "City", "type": "text", "tag": "CITY", "options": []} in fields
     assert {"id": 3, "title": "Loyalty tier", "type": "dropdown", "tag": "LOYALTY_TIER"} in fields
+
+
+def test_an_option_is_shown_as_what_is_sent(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    option = {"field": "1", "value": "gold", "label": "Gold tier", "id": "7"}
+    page = {"fields": [{"id": "1", "type": "dropdown"}], "fieldOptions": [option]}
+    api.fakes.activecampaign.before = lambda request: wire.Answer(200, {}, json.dumps(page).encode())
+    assert api.get("/connections/main/fields").json["value"][0]["options"] == ["gold"]
 
 
 def test_the_lists_of_a_field_are_shown_in_order(api: Api) -> None:
