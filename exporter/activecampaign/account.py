@@ -255,6 +255,7 @@ class _Beside:
 
 
 def _order(item: JsonObject) -> int:
+    """Return the place among its like; what has none comes first, as listed."""
     return number(item.get("orderid")) or 0
 
 

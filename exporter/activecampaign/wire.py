@@ -66,7 +66,7 @@ def fields(offset: int = 0) -> Request:
     return Request("GET", "/api/3/fields", _page(offset))
 
 
-def field_options(field_id: int, offset: int = 0) -> Request:
+def field_options(field_id: int, offset: int) -> Request:
     """Ask for a page of the options of one custom field; answers about fields link to it."""
     return Request("GET", f"/api/3/fields/{field_id}/options", _page(offset))
 

@@ -12,6 +12,7 @@ from exporter.activecampaign.wire import Answer, NotSent, Reply, Request
 from exporter.errors import CredentialsRefused, ExporterError, Throttled, Unavailable
 from exporter.pipeline import questions
 from exporter.pipeline.session import Session
+from sandbox.activecampaign import CustomField as HeldField
 from tests.builders import HOST
 from tests.fakes import Fakes, make_fakes
 
@@ -95,6 +96,18 @@ def test_options_are_read_page_after_page(fakes: Fakes, calls: Session) -> None:
     assert offsets == [0, 100]
 
 
+@pytest.mark.parametrize("tell", ["both", "by_field", "by_ids", "nothing"])
+def test_options_are_found_however_the_account_tells_them(fakes: Fakes, calls: Session, tell: str) -> None:
+    texts = tuple(f"Tier {number}" for number in range(150))
+    fakes.account.put_field(HeldField(41, "Tier", "dropdown", texts, lists=(1, 3)))
+    fakes.account.set_switches(fields_tell=tell)
+    tier = next(field for field in questions.all_fields(calls) if field.id == 41)
+    found = questions.field_options(calls, tier)
+    assert found is not None
+    assert tuple(option.value for option in found) == texts
+    assert tier.lists == (None if tell == "nothing" else {1, 3})
+
+
 def test_a_server_that_tells_all_options_whatever_the_offset_is_not_asked_for_ever(
     fakes: Fakes, calls: Session
 ) -> None:
@@ -123,8 +136,17 @@ def test_options_that_the_account_does_not_tell_are_unknown_and_nothing_fails(
     assert questions.field_options(calls, TIER) is None
 
 
+def test_the_size_of_a_list_counts_contacts_of_every_status(fakes: Fakes, calls: Session) -> None:
+    for person in "abc":
+        fakes.account.unsubscribe(f"{person}@example.com", 1)
+    fakes.account.unsubscribe("d@example.com", 2)
+    assert questions.list_size(calls, 1) == 3
+    assert questions.list_size(calls, 2) == 1
+    assert questions.list_size(calls, 3) == 0
+
+
 @pytest.mark.parametrize("total", ["14", 14])
-def test_the_size_of_a_list(fakes: Fakes, calls: Session, total: object) -> None:
+def test_the_size_of_a_list_as_text_or_number(fakes: Fakes, calls: Session, total: object) -> None:
     replying(fakes, "/api/3/contacts", lambda _: json_answer({"contacts": [{}], "meta": {"total": total}}))
     assert questions.list_size(calls, 3) == 14
 

@@ -106,6 +106,13 @@ def test_options_may_stand_beside_the_fields_and_name_theirs(field_id: object) -
     assert options_of(one_field(fieldOptions=beside)) == (GOLD, SILVER)
 
 
+def test_options_without_a_place_come_first_as_they_are_listed() -> None:
+    beside = [{"field": 1, "value": value, "orderid": order} for value, order in (("a", "1"), ("b", None), ("c", "x"))]
+    found = options_of(one_field(fieldOptions=beside))
+    assert found is not None
+    assert [option.value for option in found] == ["b", "c", "a"]
+
+
 def naming(field: dict[str, object], **members: object) -> dict[str, object]:
     return {"fields": [{"id": "1", "type": "dropdown", **field}], **members}
 
