@@ -13,7 +13,6 @@ from exporter.contacts.matching import Mapping, Matched, match_columns
 from exporter.contacts.rules import Notice
 from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.errors import Stop
-from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
@@ -259,4 +258,14 @@ class _Planner:
             rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
             batches=batches,
             warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
+        )
+
+
+def check_contacts(contacts: int, max_contacts: int) -> None:
+    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
+    if contacts > max_contacts:
+        raise Stop(
+            "too_many_contacts",
+            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
+            " export, or split the segments among several exports.",
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import mapping_of
 from exporter.definitions.exports import ExportDefinition
-from exporter.errors import Stop
 from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
@@ -61,30 +59,16 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields), request_envelope, examples)
     slot = read_slot(services, export_id)
-    last = slot.last_success if slot else None
-    binding = None if export.allow_over_contact_limit else limits
-    checks: tuple[Callable[[], None], ...] = (
-        lambda: check_contacts(planned.contacts, export.max_contacts),
-        lambda: check_size(planned.rows_read, last.rows_read if last else None, settings.size_change_factor),
-        lambda: brakes.check_contact_limit(binding, planned.contacts, last.known_to(calls.host) if last else 0),
-    )
+    stops = brakes.problems(calls, export, planned, limits, slot.last_success if slot else None)
     return Preview(
         planned=planned,
         refreshes=refreshes,
         examples=examples.rows,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
-        problems=tuple(problem for check in checks if (problem := _problem(check))),
+        problems=tuple(map(Problem.of, stops)),
         warnings=(*planned.warnings, *stale(refreshes, now)),
     )
-
-
-def _problem(check: Callable[[], None]) -> Problem | None:
-    try:
-        check()
-    except Stop as error:
-        return Problem.of(error)
-    return None
 
 
 class _Examples:

@@ -33,9 +33,9 @@ def make_api(lane_time_budget_s: int = 240) -> Api:
     return api
 
 
-def canceled(api: Api, deliveries: int = 2) -> str:
+def canceled(api: Api, deliveries: int = 2, **options: Any) -> str:
     """Start a run, let it send some of its requests, cancel it, and return it when it is over."""
-    run_id: str = api.post("/exports/newsletter/runs").json["runId"]
+    run_id: str = api.post("/exports/newsletter/runs", options).json["runId"]
     for _ in range(deliveries):
         deliver(api.fakes)
     api.post(f"/runs/{run_id}/cancel")
@@ -177,4 +177,10 @@ def test_a_run_that_failed_before_it_was_planned_is_not_resumed(api: Api) -> Non
 def test_an_account_that_is_nearly_full_of_these_contacts_has_room_for_the_rest(api: Api) -> None:
     run_id = canceled(api)
     api.fakes.account.set_contact_limit(1601)
+    assert resume(api, run_id)["tally"]["confirmed"] == 1600
+
+
+def test_a_run_that_was_forced_is_resumed_without_another_word(api: Api) -> None:
+    write_segment(api.fakes, [*ROWS, *[("b", "Bad", "", "nobody", "")] * 1700])
+    run_id = canceled(api, force=True)
     assert resume(api, run_id)["tally"]["confirmed"] == 1600
