@@ -117,7 +117,9 @@ def test_an_account_without_room_is_a_problem_unless_the_export_allows_it(api: A
     api.fakes.account.set_contact_limit(599)
     assert codes(api) == ["contact_limit"]
     api.put("/exports/newsletter", EXPORT | {"allowOverContactLimit": True}, headers={"If-Match": "*"})
+    api.fakes.activecampaign.requests.clear()
     assert codes(api) == []
+    assert "/api/3/contacts" not in [request.path for request in api.fakes.activecampaign.requests]
 
 
 def test_contacts_that_the_account_has_from_the_last_run_need_no_room(api: Api) -> None:

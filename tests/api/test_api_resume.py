@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.activecampaign.wire import Answer
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, people, read_run, rejects_of, write_segment
 from tests.fakes import make_fakes
@@ -177,6 +178,8 @@ def test_a_run_that_failed_before_it_was_planned_is_not_resumed(api: Api) -> Non
 def test_an_account_that_is_nearly_full_of_these_contacts_has_room_for_the_rest(api: Api) -> None:
     run_id = canceled(api)
     api.fakes.account.set_contact_limit(1601)
+    refused = Answer(403, {}, b"{}")
+    api.fakes.activecampaign.before = lambda request: refused if request.path == "/api/3/contacts" else None
     assert resume(api, run_id)["tally"]["confirmed"] == 1600
 
 

@@ -124,7 +124,7 @@ def room(limit: int | None, contacts: int | None, **numbers: int) -> Numbers:
         (room(51, 41, on_list=30), []),
         (room(51, 41, on_list=29), ["contact_limit"]),
         (room(51, 41, known=30), []),
-        (room(51, 41, known=30, on_list=0), []),
+        (room(51, 41, known=30, on_list=29), []),
         (room(51, 41, known=29), ["contact_limit"]),
         (room(40, 41, on_list=40), []),
         (room(40, 41, on_list=39), ["contact_limit"]),
