@@ -78,6 +78,16 @@ class Task:
     max_contacts: int | None = None
 
 
+def check_contacts(contacts: int, max_contacts: int) -> None:
+    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
+    if contacts > max_contacts:
+        raise Stop(
+            "too_many_contacts",
+            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
+            " export, or split the segments among several exports.",
+        )
+
+
 class Sink(Protocol):
     """Receives what the rows become, in order."""
 
@@ -258,14 +268,4 @@ class _Planner:
             rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
             batches=batches,
             warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
-        )
-
-
-def check_contacts(contacts: int, max_contacts: int) -> None:
-    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
-    if contacts > max_contacts:
-        raise Stop(
-            "too_many_contacts",
-            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
-            " export, or split the segments among several exports.",
         )
