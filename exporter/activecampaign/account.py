@@ -114,12 +114,6 @@ def read_exclusions_page(reply: Reply, offset: int) -> ListingPage[Exclusion] | 
     return _read_page(reply, offset, "exclusions", _exclusion)
 
 
-def read_contacts_total(reply: Reply) -> int | ErrorOutcome | None:
-    """Read the answer to `contacts_of_list`: how many contacts there are, or None if it does not say."""
-    body = body_of(reply)
-    return number(object_of(body.get("meta")).get("total")) if isinstance(body, dict) else body
-
-
 def read_account(reply: Reply) -> AccountLimits | ErrorOutcome:
     """Read the answer to `account_limits`; only administrators' keys may ask."""
     body = body_of(reply)

@@ -74,14 +74,6 @@ def account_limits() -> Request:
     return Request("GET", "/api/3/settings/account")
 
 
-def contacts_of_list(list_id: int) -> Request:
-    """Ask for one contact of a list, in whatever status: the answer says how many there are.
-
-    https://developers.activecampaign.com/reference/list-all-contacts
-    """
-    return Request("GET", "/api/3/contacts", (("listid", str(list_id)), ("status", "-1"), ("limit", "1")))
-
-
 def exclusions(offset: int = 0) -> Request:
     """Ask for a page of the e-mail exclusion list."""
     return Request("GET", "/api/3/lists/exclusions", _page(offset))

@@ -15,7 +15,7 @@ confirm      ask for the outcomes of imports
 finish       end the run: tally, reject report, report
 sweep        every minute: restart what has stopped, delete what has expired
 session      calls to an ActiveCampaign account, each in its turn
-questions    what is asked of an account: limits, lists and their sizes, fields, exclusions
+questions    what is asked of an account: limits, lists, fields, exclusions
 
 Each step gathers what it needs, lets pure rules decide, and applies the decision. A step may be called at any time, any
 number of times, by several workers at once: the records say what is left to do.

@@ -23,21 +23,6 @@ def account_limits(session: Session) -> account.AccountLimits | None:
         raise
 
 
-def list_size(session: Session, list_id: int) -> int | None:
-    """Return how many contacts a list has, in whatever status; None if the answer does not say or the key may not ask.
-
-    It is an upper bound: ActiveCampaign ignores a filter that it does not know, and then counts everybody.
-    """
-    try:
-        return ask(
-            session, wire.contacts_of_list(list_id), account.read_contacts_total, "the number of the list's contacts"
-        )
-    except Stop as error:
-        if error.code in ("permission_refused", "not_found"):
-            return None
-        raise
-
-
 def ask[T](
     session: Session,
     request: wire.Request,

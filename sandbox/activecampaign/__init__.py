@@ -26,8 +26,6 @@ General
 - REC: X-Request-Id on every answer; members and types of users, lists and fields.
 - DOC https://developers.activecampaign.com/reference/retrieve-account-information: settings/account,
   administrators only.
-- DOC https://developers.activecampaign.com/reference/list-all-contacts: contacts by list and status, -1 for any. REC:
-  the total is text.
 - DOC: a list that the key may not see gets 403, one that is not there 404; their bodies.
 
 POST import/bulk_import, https://developers.activecampaign.com/reference/bulk-import-contacts

@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -114,20 +114,6 @@ def _get_field(state: State, request: Request, field_id: int) -> Answer:
     if found is None:
         return as_json(404, {"message": f"No Result found for Field with id {field_id}"})
     return as_json(200, {"field": shapes.custom_field(found, request.base)})
-
-
-def _get_contacts(state: State, request: Request) -> Answer:
-    list_id, status = request.query.get("listid"), request.query.get("status", "-1")
-
-    def matches(statuses: Mapping[int, int]) -> bool:
-        if list_id is None:
-            return True
-        at = statuses.get(int(list_id))
-        return at is not None and status in ("-1", str(at))
-
-    found = [each for each in state.audience.contacts() if matches(each.statuses())]
-    shown = [shapes.contact(each, request.base)["contact"] for each in request.page(found)]
-    return as_json(200, {"scoreValues": [], "contacts": shown, "meta": {"total": str(len(found))}})
 
 
 def _get_account(state: State, request: Request) -> Answer:
@@ -281,7 +267,6 @@ _ROUTES: Final[tuple[tuple[str, str, Callable[..., Answer]], ...]] = (
     ("GET", r"fields", _get_fields),
     ("GET", r"fields/(\d+)", _get_field),
     ("GET", r"settings/account", _get_account),
-    ("GET", r"contacts", _get_contacts),
     ("POST", r"import/bulk_import", _post_import),
     ("GET", r"import/bulk_import", _get_imports),
     ("GET", r"import/info", _get_import_info),

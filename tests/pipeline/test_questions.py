@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.activecampaign.wire import Answer, NotSent, Reply, Request
+from exporter.activecampaign.wire import NotSent, Reply, Request
 from exporter.pipeline import questions
 from exporter.pipeline.session import Session
-from tests.builders import HOST, make_export, people, run_export, write_segment
+from tests.builders import HOST
 from tests.fakes import Fakes, make_fakes
 
 
@@ -46,30 +46,3 @@ def test_nothing_waits_for_exclusions_that_cannot_be_read(fakes: Fakes, calls: S
 
     fakes.activecampaign.before = no_second_page
     assert questions.exclusions(calls) == ()
-
-
-def test_a_list_is_counted_with_one_small_question(fakes: Fakes, calls: Session) -> None:
-    write_segment(fakes, people(3))
-    run_export(fakes, make_export(fakes))
-    fakes.activecampaign.requests.clear()
-    assert (questions.list_size(calls, 1), questions.list_size(calls, 2)) == (3, 0)
-    assert [request.query for request in fakes.activecampaign.requests] == [
-        (("listid", number), ("status", "-1"), ("limit", "1")) for number in ("1", "2")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "size"),
-    [
-        (200, b'{"contacts": [], "meta": {"total": "40"}}', 40),
-        (200, b'{"contacts": [], "meta": {"total": 40}}', 40),
-        (200, b'{"contacts": []}', None),
-        (403, b"{}", None),
-        (404, b"{}", None),
-    ],
-)
-def test_a_list_that_cannot_be_counted_is_not_waited_for(
-    fakes: Fakes, calls: Session, status: int, body: bytes, size: int | None
-) -> None:
-    fakes.activecampaign.before = lambda request: Answer(status, {}, body) if "contacts" in request.path else None
-    assert questions.list_size(calls, 1) == size
