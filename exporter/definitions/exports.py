@@ -114,6 +114,19 @@ class CompleteWhen(Value):
         return self
 
 
+class Guards(Value):
+    """What a run of this export may come to without being held before anything is sent."""
+
+    may_be_empty: bool = False
+    """Let a run succeed whose segments are empty, or hold nobody who can be sent."""
+    size_factor: float | None = Field(default=None, ge=1, le=1_000_000)
+    """How many times more or fewer rows than in the last successful run are plausible. Without it, the app's setting
+    `SIZE_CHANGE_FACTOR` counts. Not compared if that run read fewer than 100 rows; `force` passes it."""
+    max_reject_share: float = Field(default=0.5, ge=0, le=1)
+    """The share of the rows that may be rejected; with `1`, all of them may be. Duplicates and rows without consent are
+    not counted as rejected, and fewer than 20 rejected rows hold no run; `force` passes it."""
+
+
 Ignored = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -152,6 +165,8 @@ class ExportDefinition(Value):
     """A run with more contacts than this fails before anything is sent."""
     allow_over_contact_limit: bool = False
     """Run even if the account could exceed the contact limit of its plan."""
+    guards: Guards = Guards()
+    """What a run may come to without being held."""
     skip_unchanged: bool = True
     """Skip a scheduled run, or one of run all, if the segments have not changed since the last run that ended
     `successful` or `completedWithWarnings`."""

@@ -17,7 +17,6 @@ from exporter.contacts.values import Flaw
 from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.delivery.plan import ValueCount
 from exporter.errors import Stop
-from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
@@ -83,6 +82,16 @@ class Task:
     secret: str
     size: RequestSize
     max_contacts: int | None = None
+
+
+def check_contacts(contacts: int, max_contacts: int) -> None:
+    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
+    if contacts > max_contacts:
+        raise Stop(
+            "too_many_contacts",
+            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
+            " export, or split the segments among several exports.",
+        )
 
 
 class Sink(Protocol):

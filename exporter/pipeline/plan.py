@@ -14,12 +14,12 @@ from exporter.delivery.plan import Plan
 from exporter.delivery.waits import plan_wait_s
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.pipeline import brakes, finish, preflight, questions
-from exporter.pipeline.batching import Planned, Task, plan_batches
+from exporter.pipeline.batching import Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
 from exporter.pipeline.preflight import Fields
 from exporter.pipeline.resume import what_is_left
-from exporter.pipeline.session import session_of
+from exporter.pipeline.session import Session, session_of
 from exporter.pipeline.sources import identity, refreshes_of
 from exporter.ports import Changed
 from exporter.records import paths, store
@@ -107,7 +107,7 @@ def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) 
             refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
             if tuple(map(FieldEntry.of, fields.mapped)) == before:  # else the same files give other values
                 _guard_unchanged(services, run, refreshes)
-            return _read(services, run, refreshes, fields, limits, heartbeat)
+            return _read(calls, run, refreshes, fields, limits, heartbeat)
         except Changed:
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
     raise NotReady(
@@ -137,13 +137,14 @@ def _last_success(services: Services, run: Run) -> LastSuccess | None:
 
 
 def _read(
-    services: Services,
+    calls: Session,
     run: Run,
     refreshes: Sequence[Refresh],
     fields: Fields,
     limits: AccountLimits | None,
     heartbeat: Callable[[], None],
 ) -> Manifest:
+    services = calls.services
     attempt = services.ids.new()
     payload_path, rejects_path = paths.payload_path(run.run_id, attempt), paths.rejects_path(run.run_id, attempt)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
@@ -160,7 +161,11 @@ def _read(
     planned = plan_batches(task, services.segments, writer, heartbeat)
     fingerprint = identity(run.host, run.export, refreshes)
     left = what_is_left(services, run, planned, fingerprint)
-    _brake(services, run, planned, limits, left.carried.confirmed if left.carried else 0)
+    # Whoever resumes a run sends what it planned: its size was plausible, or forced.
+    force, carried = run.force or run.resumes is not None, left.carried.confirmed if left.carried else 0
+    last = _last_success(services, run)
+    for problem in brakes.problems(calls, run.export, planned, limits, last, carried=carried, force=force):
+        raise problem
     payload.commit()
     unfit = writer.unfit.data
     now = services.clock.now()
@@ -204,19 +209,6 @@ def _read(
     if manifest.values and unfit:
         services.blobs.create(manifest.values, unfit)
     return _commit(services, run.run_id, manifest)
-
-
-def _brake(services: Services, run: Run, planned: Planned, limits: AccountLimits | None, carried: int) -> None:
-    """Stop the run if what was read is implausible or does not fit into the account.
-
-    Raises `Stop` ("contact_limit", "segment_empty", "size_changed").
-    """
-    last = _last_success(services, run)
-    known = max(last.known_to(run.host) if last else 0, carried)
-    brakes.check_contact_limit(limits, planned.contacts, known)
-    if not run.force:
-        factor = services.settings.size_change_factor
-        brakes.check_size(planned.rows_read, last.rows_read if last else None, factor)
 
 
 def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:

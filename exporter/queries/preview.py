@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.activecampaign.account import AccountLimits
@@ -12,10 +12,9 @@ from exporter.contacts.values import KINDS, Flaw, Kind
 from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.manifest import FieldEntry
 from exporter.delivery.plan import ValueCount
-from exporter.errors import Culprit, Stop
+from exporter.errors import Culprit
 from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
@@ -70,19 +69,14 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     examples = _Examples()
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields.mapped), request_envelope, examples)
-    binding = None if export.allow_over_contact_limit else limits
-    checks: tuple[Callable[[], None], ...] = (
-        lambda: check_contacts(planned.contacts, export.max_contacts),
-        lambda: check_size(planned.rows_read, last.rows_read if last else None, settings.size_change_factor),
-        lambda: brakes.check_contact_limit(binding, planned.contacts, last.known_to(calls.host) if last else 0),
-    )
+    stops = brakes.problems(calls, export, planned, limits, last)
     return Preview(
         planned=planned,
         refreshes=refreshes,
         examples=examples.rows,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
-        problems=tuple(problem for check in checks if (problem := _problem(check))),
+        problems=tuple(map(Problem.of, stops)),
         unfit=examples.unfit,
         value_problems=(*fields.problems, *_gone(planned.values)),
         warnings=(
@@ -117,14 +111,6 @@ def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iter
                 f" written as the field {count.title} ({count.type}) takes them, and those that do not fit are left"
                 " out."
             )
-
-
-def _problem(check: Callable[[], None]) -> Problem | None:
-    try:
-        check()
-    except Stop as error:
-        return Problem.of(error)
-    return None
 
 
 class _Examples:

@@ -36,6 +36,14 @@ definitions = st.fixed_dictionaries(
         "consentColumn": st.fixed_dictionaries({"column": columns, "value": texts}),
         "maxContacts": st.integers(1, 1_000_000),
         "allowOverContactLimit": st.booleans(),
+        "guards": st.fixed_dictionaries(
+            {},
+            optional={
+                "mayBeEmpty": st.booleans(),
+                "sizeFactor": st.none() | st.floats(1, 1_000_000),
+                "maxRejectShare": st.floats(0, 1),
+            },
+        ),
         "skipUnchanged": st.booleans(),
     },
 )
