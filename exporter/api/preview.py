@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from exporter.api import connections
 from exporter.api.access import Context
@@ -45,8 +45,8 @@ class ReasonExamples(Value):
 class UnfitExample(RowPlace):
     """A value that does not fit."""
 
-    value: str
-    """Its shape: of a word, at most the first character is shown."""
+    value: str | None = None
+    """Its shape: of a word, at most the first character is shown. Absent where the deployment hides the column."""
     did_you_mean: str | None = None
     """The option of the field that looks most like it."""
 
@@ -148,7 +148,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             contact_room=ContactRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
             if found.limits
             else None,
-            values=tuple(_values(count, found.unfit) for count in planned.values),
+            values=tuple(_values(count, found.unfit, context.services.settings.hides) for count in planned.values),
             problems=(
                 *(PreviewProblem(**problem.model_dump(), stops_run=True) for problem in found.problems),
                 *(PreviewProblem(**problem.model_dump(), stops_run=False) for problem in found.value_problems),
@@ -158,7 +158,9 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
     )
 
 
-def _values(count: ValueCount, unfit: Mapping[tuple[str, Flaw], Sequence[UnfitValue]]) -> ValuesView:
+def _values(
+    count: ValueCount, unfit: Mapping[tuple[str, Flaw], Sequence[UnfitValue]], hides: Callable[[str], bool]
+) -> ValuesView:
     return ValuesView(
         **count.model_dump(),
         keep=count.empty + sum(count.unfit.values()),
@@ -167,12 +169,15 @@ def _values(count: ValueCount, unfit: Mapping[tuple[str, Flaw], Sequence[UnfitVa
                 reason=flaw.value,
                 explanation=flaw.explanation,
                 contacts=count.unfit.get(flaw.value, 0),
-                examples=tuple(
-                    UnfitExample(file=one.path, row=one.row, value=masked(cut(one.value)), did_you_mean=one.nearest)
-                    for one in examples
-                ),
+                examples=tuple(_example(one, hidden=hides(column)) for one in examples),
             )
             for (column, flaw), examples in unfit.items()
             if column == count.column
         ),
     )
+
+
+def _example(one: UnfitValue, *, hidden: bool) -> UnfitExample:
+    if hidden:
+        return UnfitExample(file=one.path, row=one.row)
+    return UnfitExample(file=one.path, row=one.row, value=masked(cut(one.value)), did_you_mean=one.nearest)

@@ -148,7 +148,7 @@ def _read(
     attempt = services.ids.new()
     payload_path, rejects_path = paths.payload_path(run.run_id, attempt), paths.rejects_path(run.run_id, attempt)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
-    writer = PlanWriter(payload, rejects)
+    writer = PlanWriter(payload, rejects, services.settings.hides)
     request_envelope = envelope(run.export.list_id, run_automations=run.export.run_automations)
     task = Task(
         refreshes=refreshes,

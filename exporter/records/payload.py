@@ -7,7 +7,7 @@ all files of the run, from 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
 
 from exporter.delivery.manifest import BatchEntry
@@ -30,9 +30,11 @@ READ_TOGETHER = 32
 class PlanWriter:
     """A `batching.Sink` that writes payload and reject report. Each becomes visible only when it is committed."""
 
-    def __init__(self, payload: BlobWriter, rejects: BlobWriter) -> None:
-        """Write the report's header; the payload has none."""
-        self.unfit = UnfitReport()
+    def __init__(
+        self, payload: BlobWriter, rejects: BlobWriter, hides: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Write the report's header; the payload has none. `hides`: whether a column's values are not to be shown."""
+        self.unfit = UnfitReport(hides)
         """What did not fit: bounded, so that it is written at once when everything is read."""
         self._payload, self._rejects = payload, rejects
         self._rejects.write(HEADER)

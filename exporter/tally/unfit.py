@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from exporter.contacts.matching import Target
@@ -18,9 +18,8 @@ from exporter.tally.rejects import BYTE_ORDER_MARK, line
 
 MAX_TOLD = 1_000
 """So many values of each column and reason are listed: enough to see what is wrong with all of them."""
-HEADER = BYTE_ORDER_MARK + line(
-    ("file", "row", "customerId", "email", "column", "field", "reason", "value", "didYouMean", "explanation")
-)
+COLUMNS = ("file", "row", "customerId", "email", "column", "field", "reason", "value", "didYouMean", "explanation")
+HEADER = BYTE_ORDER_MARK + line(COLUMNS)
 _NEAR = 0.6  # of difflib's measure, which is 1 for equal texts
 
 
@@ -60,16 +59,17 @@ class UnfitValue(NamedTuple):
 
 
 class UnfitReport:
-    """Lists values up to `MAX_TOLD` for each column and reason."""
+    """Lists values up to `MAX_TOLD` for each column and reason; of hidden columns, everything but the value."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, hides: Callable[[str], bool] = lambda _: False) -> None:
+        """`hides`: whether the values of the column with this name are not to be shown."""
+        self._hides = hides
         self._told: Counter[tuple[str, Flaw]] = Counter()
         self._lines: list[bytes] = []
 
     def add(self, values: Iterable[UnfitValue]) -> None:
         """Add values."""
-        self._lines += (_line(value) for value in self._wanted(values))
+        self._lines += (_line(value, hidden=self._hides(value.target.column)) for value in self._wanted(values))
 
     def _wanted(self, values: Iterable[UnfitValue]) -> Iterator[UnfitValue]:
         for value in values:
@@ -84,7 +84,7 @@ class UnfitReport:
         return HEADER + b"".join(self._lines) if self._lines else None
 
 
-def _line(value: UnfitValue) -> bytes:
+def _line(value: UnfitValue, *, hidden: bool) -> bytes:
     field, member = value.target.field, value.target.member
     return line(
         (
@@ -95,8 +95,8 @@ def _line(value: UnfitValue) -> bytes:
             value.target.column,
             field.title or str(field.id) if field else str(member),
             value.flaw.value,
-            value.value,
-            value.nearest or "",
+            "" if hidden else value.value,
+            "" if hidden else value.nearest or "",
             value.flaw.explanation,
         )
     )

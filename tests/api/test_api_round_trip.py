@@ -133,7 +133,12 @@ def test_an_edited_export_keeps_all_that_was_not_edited(api: Api) -> None:
     matching = {**EXPORT["dataMatching"], "fields": [{"column": "LastName", "field": "6"}]}  # type: ignore[dict-item]
     saved = put_back(api, "/exports/newsletter", {"dataMatching": matching})
     defaults = {"separator": ";", "yes": [], "onBadValue": "leaveOut"}
-    assert saved.json["dataMatching"] == matching | {"fields": [one | defaults for one in matching["fields"]]}
+    assert saved.json["dataMatching"] == {
+        "timeZone": "UTC",
+        "noValueTexts": True,
+        **matching,
+        "fields": [one | defaults for one in matching["fields"]],
+    }
     assert (saved.json["scheduled"], saved.json["state"]) == (True, "active")
 
 

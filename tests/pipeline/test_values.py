@@ -1,4 +1,4 @@
-"""Values on the whole way: from a segment into a contact; and what does not fit, into the run, its report and a list."""
+"""Values on their whole way: from a segment into a contact; what does not fit, into the run, its report and a list."""
 
 from __future__ import annotations
 

@@ -60,11 +60,11 @@ def test_so_many_values_of_each_column_and_reason_are_listed() -> None:
 
 def test_a_sentence_says_how_many_and_why() -> None:
     counts = (
-        ValueCount(column="Tier", field_id=3, title="Loyalty", type="dropdown", fit=5, unfit={"not_an_option": 2}),
+        ValueCount(column="Tier", field_id=3, title="Rank", type="dropdown", fit=5, unfit={"not_an_option": 2}),
         ValueCount(column="Mobile", member="phone", fit=7),
         ValueCount(column="Tel", member="phone", unfit={"damaged_phone": 1, "x": 2}),
     )
     assert sentences(counts) == (
-        "2 of 7 values of the column Tier do not fit the field Loyalty (dropdown) and were left out (not_an_option: 2).",
+        "2 of 7 values of the column Tier do not fit the field Rank (dropdown) and were left out (not_an_option: 2).",
         "3 of 3 values of the column Tel do not fit phone and were left out (damaged_phone: 1, x: 2).",
     )
