@@ -15,6 +15,9 @@ personal data, never a secret) and what to do. `code` is stable and listed in do
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+from exporter.sentences import Parameter, Parameters, sentence
 
 
 class Culprit(StrEnum):
@@ -37,6 +40,8 @@ class ExporterError(Exception):
         self.code = code
         self.message = message
         self.culprit = culprit
+        self.parameters: Parameters = {}
+        """What the sentence is made from; empty where `message` was written out."""
 
 
 class Wait(ExporterError):
@@ -73,3 +78,10 @@ class Stop(ExporterError):
         """Blame the user by default: most often the configuration has to change."""
         super().__init__(code, message, culprit)
         self.hint = hint
+
+    @classmethod
+    def of(cls, code: str, **parameters: Parameter) -> Self:
+        """Return the failure whose sentence `sentences` makes from the code and these parameters."""
+        error = cls(code, sentence(code, parameters))
+        error.parameters = parameters
+        return error

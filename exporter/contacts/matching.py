@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exporter.contacts.texts import plain
+from exporter.contacts.texts import Notice, plain
 from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Kind, Rule, fit
 from exporter.definitions.exports import DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
@@ -65,6 +65,11 @@ class Target:
     rule: Rule
     member: str | None = None
     field: Field | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the title of the custom field, or the member."""
+        return (self.field.title or str(self.field.id)) if self.field else str(self.member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +194,7 @@ def field_mapping(matching: DataMatching, match: FieldMatch, found: Field, forme
     if found.options and kind in {Kind.OPTION, Kind.OPTIONS}:
         choices = Choices(found.options, match.yes, tuple(former))
         if match.yes and choices.yes is None:
-            raise Stop(
-                "yes_without_option",
-                f"Expected the field {found.title} to have one option, or one that is called Yes or is named in yes;"
-                f" it has: {', '.join(found.options[:20])}. Name one of them in yes.",
-            )
+            raise Stop.of("yes_without_option", field=found.title, options=", ".join(found.options[:20]))
     rule = Rule(
         kind=kind,
         choices=choices,
@@ -207,11 +208,12 @@ def field_mapping(matching: DataMatching, match: FieldMatch, found: Field, forme
     if match.when_empty is not None:
         fitted = fit(match.when_empty.text, rule)
         if fitted.text is None:
-            flaw = fitted.flaw.explanation if fitted.flaw else "It means that there is no value."
-            raise Stop(
+            raise Stop.of(
                 "when_empty_does_not_fit",
-                f"Expected whenEmpty of the column {match.column} to fit the field {found.title} ({found.type})."
-                f" {flaw} Correct it.",
+                column=match.column,
+                field=found.title,
+                type=found.type,
+                reason=fitted.flaw.value if fitted.flaw else Notice.NO_VALUE.value,
             )
         rule = replace(rule, when_empty=fitted.text)
     return FieldMapping(match.column, found, rule)

@@ -50,6 +50,8 @@ class Plan(Value):
     """Files beside those of the segments that nobody asked to leave out; a warning names the first."""
     values: tuple[ValueCount, ...] = ()
     """How the values of each matched column fit; empty in runs of former releases."""
+    notices: dict[str, int] = Field(default_factory=dict)
+    """Contacts with a value that was cleaned, by what was done."""
     carried: Carried | None = None
     """In a run that resumes another: the contacts that are not sent again."""
     at: Time

@@ -66,6 +66,7 @@ class Planned:
     rejected_by_reason: dict[str, int]
     batches: tuple[Batch, ...]
     values: tuple[ValueCount, ...]
+    notices: dict[str, int]
     warnings: tuple[str, ...]
 
 
@@ -87,11 +88,7 @@ class Task:
 def check_contacts(contacts: int, max_contacts: int) -> None:
     """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
     if contacts > max_contacts:
-        raise Stop(
-            "too_many_contacts",
-            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
-            " export, or split the segments among several exports.",
-        )
+        raise Stop.of("too_many_contacts", contacts=contacts, maxContacts=max_contacts)
 
 
 class Sink(Protocol):
@@ -327,5 +324,9 @@ class _Planner:
             rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
             batches=batches,
             values=tuple(values.count(self._contacts) for values in self._values),
-            warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
+            notices={notice.value: count for notice, count in sorted(self._notices.items())},
+            warnings=(
+                *self._warnings,
+                *(f"{count} {notice.words}." for notice, count in sorted(self._notices.items())),
+            ),
         )

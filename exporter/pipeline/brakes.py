@@ -101,12 +101,12 @@ def judge(numbers: Numbers, export: ExportDefinition, size_factor: float, *, for
     if force:
         return
     if not rows_read and not guards.may_be_empty:
-        yield _segment_empty()
+        yield Stop.of("segment_empty")
     if rejected >= LEAST_REJECTED and rejected / rows_read > guards.max_reject_share:
         yield _too_many_rows_rejected(numbers, rejected, guards.max_reject_share)
     last, factor = numbers.last_rows_read or 0, guards.size_factor or size_factor
     if rows_read and last >= LEAST_ROWS and not last / factor <= rows_read <= last * factor:
-        yield _size_changed(rows_read, last, factor)
+        yield Stop.of("size_changed", rowsRead=rows_read, lastRowsRead=last, factor=factor)
 
 
 def _contact_limit(numbers: Numbers) -> Stop:
@@ -115,51 +115,31 @@ def _contact_limit(numbers: Numbers) -> Stop:
     Over the limit, campaigns may stop, and ActiveCampaign's pages disagree on whether contacts are still added.
     https://help.activecampaign.com/hc/en-us/articles/115000364264-What-happens-when-I-reach-my-contact-limit
     """
-    limits = numbers.limits
-    on_list = "" if numbers.on_list is None else f", {numbers.on_list} of them on the list already"
-    return Stop(
+    return Stop.of(
         "contact_limit",
-        f"Expected room for up to {numbers.new} new contacts; the account has {limits.contacts} of at most"
-        f" {limits.contact_limit} contacts{on_list}. Nothing was sent. Raise the limit of the account's plan, remove"
-        " contacts, or set allowOverContactLimit of the export.",
+        newContacts=numbers.new,
+        accountContacts=numbers.limits.contacts or 0,
+        contactLimit=numbers.limits.contact_limit or 0,
+        known=numbers.contacts - numbers.new,
     )
 
 
 def _no_contact(numbers: Numbers) -> Stop:
     reason, count = _most_frequent(numbers.rejected_by_reason)
-    return Stop(
-        "no_contact",
-        f"Expected contacts, found none in {numbers.rows_read} rows: most often, they are rejected as {reason}"
-        f" ({count}). Nothing was sent. Check the data matching and the consentColumn of the export, and its segments."
-        " If nobody has to be sent, set guards.mayBeEmpty of the export.",
-    )
-
-
-def _segment_empty() -> Stop:
-    return Stop(
-        "segment_empty",
-        "Expected rows, found none: the segment is empty. Nothing was sent, and nobody was removed from the list."
-        " Check the segment. To let an empty run succeed, start it with force, or set guards.mayBeEmpty of the export.",
-    )
+    return Stop.of("no_contact", rowsRead=numbers.rows_read, reason=reason, count=count)
 
 
 def _too_many_rows_rejected(numbers: Numbers, rejected: int, max_share: float) -> Stop:
     reason, count = _most_frequent(_faults(numbers))
-    return Stop(
+    return Stop.of(
         "too_many_rows_rejected",
-        f"Expected at most {max_share:.1%} of the {numbers.rows_read} rows to be rejected, found {rejected}"
-        f" ({rejected / numbers.rows_read:.1%}), most often as {reason} ({count}, {count / numbers.rows_read:.1%})."
-        " Nothing was sent. Check the data matching of the export, and its segments. If this is intended, start the run"
-        " with force, or raise guards.maxRejectShare of the export.",
-    )
-
-
-def _size_changed(rows_read: int, last_rows_read: int, factor: float) -> Stop:
-    return Stop(
-        "size_changed",
-        f"Expected at most {factor:g} times more or fewer rows than the {last_rows_read} of the last successful run,"
-        f" found {rows_read}. Nothing was sent. If this is intended, start the run with force, or raise"
-        " guards.sizeFactor of the export.",
+        rowsRead=numbers.rows_read,
+        rejected=rejected,
+        rejectShare=rejected / numbers.rows_read,
+        maxRejectShare=max_share,
+        reason=reason,
+        count=count,
+        countShare=count / numbers.rows_read,
     )
 
 

@@ -191,9 +191,10 @@ def _read(
             batches=len(left.batches),
             lanes=lanes_for(len(left.batches), services.settings.lanes),
             values=planned.values,
+            notices=planned.notices,
             warnings=(
                 *planned.warnings,
-                *(problem.message for problem in fields.problems),
+                *(noticed.words for noticed in fields.noticed),
                 *sentences(planned.values),
                 *stale(refreshes, now),
             ),

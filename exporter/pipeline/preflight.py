@@ -17,7 +17,7 @@ from exporter.pipeline.questions import account_limits, all_fields, ask, ask_pag
 from exporter.pipeline.session import Session
 from exporter.records.runs import read_manifest
 from exporter.records.slots import LastSuccess
-from exporter.runs.run import Problem
+from exporter.sentences import Parameters, sentence
 from exporter.services import Services
 
 type Options = Mapping[int, tuple[str, ...]]
@@ -25,11 +25,25 @@ type Options = Mapping[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that a person should know and that stops no run; `sentences` has the sentence."""
+
+    code: str
+    culprit: Culprit
+    parameters: Parameters
+
+    @property
+    def words(self) -> str:
+        """The sentence, where the situation does not matter."""
+        return sentence(self.code, self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
 class Fields:
-    """The matched custom fields. `problems` stop no run; they are why ActiveCampaign may not show some values."""
+    """The matched custom fields. `noticed`: why ActiveCampaign may not show some values, which stops no run."""
 
     mapped: tuple[FieldMapping, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    noticed: tuple[Noticed, ...] = ()
 
 
 def check(session: Session, export: ExportDefinition, former: Options = MappingProxyType({})) -> Fields:
@@ -61,12 +75,8 @@ def check(session: Session, export: ExportDefinition, former: Options = MappingP
         field_mapping(matching, match, Field(field.id, field.title, field.type, texts), former.get(field.id, ()))
         for match, field, texts in zip(matching.fields, found, options, strict=True)
     )
-    problems = (
-        problem
-        for field, texts in zip(found, options, strict=True)
-        if (problem := _field_problem(field, texts, export.list_id))
-    )
-    return Fields(mapped, tuple(problems))
+    noticed = (_noticed(field, texts, export.list_id) for field, texts in zip(found, options, strict=True))
+    return Fields(mapped, tuple(filter(None, noticed)))
 
 
 def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | None:
@@ -76,29 +86,14 @@ def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | 
     return tuple(option.value for option in field_options(session, field) or ()) or None
 
 
-def _field_problem(field: account.CustomField, options: tuple[str, ...] | None, list_id: int) -> Problem | None:
+def _noticed(field: account.CustomField, options: tuple[str, ...] | None, list_id: int) -> Noticed | None:
     if field.lists is not None and not field.lists & {0, list_id}:
-        return Problem(
-            code="field_not_related",
-            message=f"Expected the custom field {field.title} to be related to list {list_id}; it is not, so"
-            " ActiveCampaign does not show its values for people who are on no other list. Add the list to the field in"
-            " ActiveCampaign (Contacts, Manage fields).",
-            culprit=Culprit.USER,
-        )
+        return Noticed("field_not_related", Culprit.USER, {"field": field.title, "listId": list_id})
+    about = {"field": field.title, "type": field.type}
     if field.type not in KINDS:
-        return Problem(
-            code="field_type_unknown",
-            message=f"The custom field {field.title} has a type that is not known here ({field.type}): its values are"
-            " sent as they are. Look at some of them in ActiveCampaign.",
-            culprit=Culprit.EXTERNAL,
-        )
+        return Noticed("field_type_unknown", Culprit.EXTERNAL, about)
     if field.type in account.WITH_OPTIONS and options is None:
-        return Problem(
-            code="field_options_unknown",
-            message=f"ActiveCampaign names no options of the custom field {field.title} ({field.type}): its values are"
-            " sent as they are. Look at some of them in ActiveCampaign.",
-            culprit=Culprit.EXTERNAL,
-        )
+        return Noticed("field_options_unknown", Culprit.EXTERNAL, about)
     return None
 
 

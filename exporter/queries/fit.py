@@ -15,6 +15,7 @@ from exporter.errors import Stop
 from exporter.ports import Changed
 from exporter.queries.reading import source_changing
 from exporter.reasons import Reason
+from exporter.sentences import sentence
 from exporter.services import Services
 from exporter.source.files import SegmentFiles
 from exporter.source.readers import read_rows
@@ -60,12 +61,18 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[s
             f" {reasons.total()} rows has one ({counts}). {cure}",
         )
     return tuple(
-        f"Of {values} values in the first rows of the column {target.column}, {sum(flaws.values())} do not fit"
-        f" {target.field.title or target.field.id if target.field else target.member}"
-        f" ({', '.join(f'{flaw.value}: {count}' for flaw, count in flaws.most_common())}). Preview the export to see"
-        " which."
+        sentence(
+            "column_fits_seldom",
+            {
+                "column": target.column,
+                "field": target.name,
+                "values": values,
+                "unfit": flaws.total(),
+                "reasons": ", ".join(f"{flaw.value}: {count}" for flaw, count in flaws.most_common()),
+            },
+        )
         for target, (values, flaws) in zip(matched.targets, unfit, strict=True)
-        if 2 * sum(flaws.values()) > values
+        if 2 * flaws.total() > values
     )
 
 

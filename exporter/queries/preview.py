@@ -15,11 +15,13 @@ from exporter.delivery.plan import ValueCount
 from exporter.errors import Culprit
 from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
+from exporter.pipeline.preflight import Noticed
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
 from exporter.records.slots import read_slot
 from exporter.runs.run import Problem
+from exporter.sentences import Parameters, Situation, sentence
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import Reject
@@ -76,9 +78,12 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
         examples=examples.rows,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
-        problems=tuple(map(Problem.of, stops)),
+        problems=tuple(Problem.of(stop, Situation.PREVIEW) for stop in stops),
         unfit=examples.unfit,
-        value_problems=(*fields.problems, *_gone(planned.values)),
+        value_problems=tuple(
+            Problem.said(one.code, one.culprit, Situation.PREVIEW, **one.parameters)
+            for one in (*fields.noticed, *_gone(planned.values))
+        ),
         warnings=(
             *planned.warnings,
             *sentences(planned.values),
@@ -88,17 +93,12 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     )
 
 
-def _gone(counts: Sequence[ValueCount]) -> Iterator[Problem]:
+def _gone(counts: Sequence[ValueCount]) -> Iterator[Noticed]:
     """Yield a problem for each field whose options of the last run are missed by somebody."""
     for count in counts:
         if people := count.unfit.get(Flaw.OPTION_GONE.value):
-            yield Problem(
-                code="options_changed",
-                message=f"{people} people have a value of {count.column} that was an option of the field {count.title}"
-                " at the last run and is none any more: it was renamed or removed in ActiveCampaign. Name the option as"
-                " before, or correct the values; until then, they are left out.",
-                culprit=Culprit.USER,
-            )
+            about: Parameters = {"people": people, "column": count.column, "field": str(count.title)}
+            yield Noticed("options_changed", Culprit.USER, about)
 
 
 def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iterator[str]:
@@ -106,11 +106,8 @@ def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iter
     untyped = {entry.field_id for entry in before if entry.type is None}
     for count in counts:
         if count.field_id in untyped and count.type and KINDS.get(count.type, Kind.TEXT) is not Kind.TEXT:
-            yield (
-                f"So far, the values of the column {count.column} were sent as they are. From the next run on, they are"
-                f" written as the field {count.title} ({count.type}) takes them, and those that do not fit are left"
-                " out."
-            )
+            about = {"column": count.column, "field": str(count.title), "type": count.type}
+            yield sentence("values_change", about)
 
 
 class _Examples:

@@ -18,6 +18,7 @@ from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.plan import Plan
 from exporter.errors import Culprit, ExporterError
 from exporter.model import Record, Time, Value
+from exporter.sentences import Parameter, Situation, sentence
 from exporter.tally.count import Tally
 
 RUN_ID = re.compile(r"[a-z0-9](-?[a-z0-9]){0,62}\.[0-9]{8}T[0-9]{6}Z\.[0-9a-f]{32}")
@@ -68,11 +69,23 @@ class Problem(Value):
     code: str
     message: str
     culprit: Culprit
+    situation: Situation | None = None
+    """When the sentence is read; absent where it is the same in every situation."""
+    params: dict[str, str | int | float] | None = None
+    """What the sentence is made from: numbers, and names of segments, columns, fields and reasons."""
 
     @classmethod
-    def of(cls, error: ExporterError) -> Problem:
+    def of(cls, error: ExporterError, situation: Situation = Situation.ENDED) -> Problem:
         """Return the problem for an error."""
-        return cls(code=error.code, message=error.message, culprit=error.culprit)
+        if not error.parameters:
+            return cls(code=error.code, message=error.message, culprit=error.culprit)
+        return cls.said(error.code, error.culprit, situation, **error.parameters)
+
+    @classmethod
+    def said(cls, code: str, culprit: Culprit, situation: Situation, **params: Parameter) -> Problem:
+        """Return the problem whose sentence `sentences` makes from the code, the situation and these parameters."""
+        message = sentence(code, params, situation)
+        return cls(code=code, message=message, culprit=culprit, situation=situation, params=params)
 
 
 class Waiting(Problem):

@@ -14,6 +14,7 @@ from exporter.contacts.matching import Target
 from exporter.contacts.texts import folded
 from exporter.contacts.values import Flaw
 from exporter.delivery.plan import ValueCount
+from exporter.sentences import sentence
 from exporter.tally.rejects import BYTE_ORDER_MARK, line
 
 MAX_TOLD = 1_000
@@ -30,11 +31,15 @@ def sentences(counts: Iterable[ValueCount]) -> tuple[str, ...]:
 
 def _sentence(count: ValueCount) -> str:
     unfit = sum(count.unfit.values())
-    goal = f"the field {count.title} ({count.type})" if count.title else f"{count.member or count.field_id}"
-    reasons = ", ".join(f"{reason}: {number}" for reason, number in count.unfit.items())
-    return (
-        f"{unfit} of {unfit + count.fit} values of the column {count.column} do not fit {goal} and were left out"
-        f" ({reasons})."
+    return sentence(
+        "values_do_not_fit",
+        {
+            "column": count.column,
+            "field": f"the field {count.title} ({count.type})" if count.title else f"{count.member or count.field_id}",
+            "unfit": unfit,
+            "values": unfit + count.fit,
+            "reasons": ", ".join(f"{reason}: {number}" for reason, number in count.unfit.items()),
+        },
     )
 
 
@@ -85,7 +90,6 @@ class UnfitReport:
 
 
 def _line(value: UnfitValue, *, hidden: bool) -> bytes:
-    field, member = value.target.field, value.target.member
     return line(
         (
             value.path,
@@ -93,7 +97,7 @@ def _line(value: UnfitValue, *, hidden: bool) -> bytes:
             value.customer_id,
             value.email,
             value.target.column,
-            field.title or str(field.id) if field else str(member),
+            value.target.name,
             value.flaw.value,
             "" if hidden else value.value,
             "" if hidden else value.nearest or "",

@@ -46,6 +46,7 @@ cancelRun         401     403      403     ok           ok     ok
 resumeRun         401     403      403     ok           ok     ok
 lookUpInRun       401     403      403     ok           ok     ok
 getRejects        401     403      403     ok           ok     ok
+getValues         401     403      403     ok           ok     ok
 listAuditEntries  401     403      403     403          ok     ok
 getHealth         ok      ok       ok      ok           ok     ok
 getOpenApi        401     403      ok      ok           ok     ok
@@ -106,6 +107,7 @@ def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: 
     if result == "ok":
         assert answer.status in route.statuses or answer.code in {
             "rejects_not_found",
+            "values_not_found",
             "run_not_planned",
             "run_is_going",
         }, answer.json

@@ -138,7 +138,9 @@ def test_people_on_the_list_need_no_room_whoever_put_them_there(api: Api) -> Non
     write_segment(api.fakes, people(602))
     (problem,) = api.post("/exports/other/preview").json["problems"]
     assert problem["code"] == "contact_limit"
-    assert "up to 2 new contacts; the account has 600 of at most 600 contacts, 600 of them" in problem["message"]
+    assert "up to 2 new contacts; the account has 600 of at most 600 contacts, and 600 of" in problem["message"]
+    assert "A run would send nothing." in problem["message"]
+    assert (problem["situation"], problem["params"]["newContacts"]) == ("preview", 2)
 
 
 def test_a_run_without_room_in_the_account_sends_nothing(api: Api) -> None:

@@ -107,7 +107,9 @@ def test_an_option_that_is_gone_since_the_last_run_is_a_problem_with_the_number_
     api.fakes.account.put_field(CustomField(31, "Tier", "dropdown", ("Bronze", "Silver")))
     (problem,) = preview(api)["problems"]
     assert (problem["code"], problem["stopsRun"]) == ("options_changed", False)
-    assert problem["message"].startswith("30 people have a value of Tier that was an option of the field Tier")
+    assert problem["message"].startswith(
+        "30 people have a value of the column Tier that was an option of the field Tier"
+    )
 
 
 def test_saving_warns_of_a_column_that_fits_in_under_half_of_its_rows(api: Api) -> None:

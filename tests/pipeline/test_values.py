@@ -118,8 +118,8 @@ def test_what_does_not_fit_is_counted_by_column_and_reason(fakes: Fakes) -> None
     }
     assert run.plan
     warnings = "\n".join(run.plan.warnings)
-    assert "1 of 2 values of the column Tier do not fit the field Tier (dropdown) and were left out" in warnings
-    assert "1 of 2 values of the column Telephone do not fit phone and were left out (damaged_phone: 1)." in warnings
+    assert "1 of 2 values of the column Tier do not fit the field Tier (dropdown) (not_an_option: 1)." in warnings
+    assert "1 of 2 values of the column Telephone do not fit phone (damaged_phone: 1)." in warnings
     assert "1 contacts hold a text that means no value" in warnings
     report = orjson.loads(fakes.blobs.stored[f"records/runs/{run.run_id}/report.json"].data)
     assert {one["column"]: one["unfit"] for one in report["values"]}["Born"] == {"date_order_unknown": 1}
@@ -170,8 +170,8 @@ def test_a_text_may_be_sent_where_a_column_is_empty(fakes: Fakes) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "told"),
     [
-        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "when_empty_does_not_fit", "none of the field's options"),
-        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "when_empty_does_not_fit", "means that there is no value"),
+        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "when_empty_does_not_fit", "(not_an_option)"),
+        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "when_empty_does_not_fit", "(no_value)"),
         ({"Tier": {"yes": ("1",)}}, "yes_without_option", "it has: Bronze, Silver, Gold"),
     ],
 )
