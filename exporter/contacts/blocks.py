@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.contacts.matching import Matched
+from exporter.contacts.matching import BLANKS, Matched
 from exporter.contacts.rules import SEPARATOR, Contact, Notice, contact_of
 from exporter.reasons import Reason
 from exporter.source.formats.text_columns import bounds, content, lengths
@@ -130,8 +130,7 @@ def _plain_contacts(
     plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
     plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
     if matched.consent is not None:
-        position, value = matched.consent
-        plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
+        plain &= agreeing(rows, matched.consent)
     if matched.previous_customer_id is not None:
         plain &= _flags(rows.column(matched.previous_customer_id).is_null())
     shown = {*matched.sent, matched.customer_id} - {None}
@@ -147,6 +146,16 @@ def _plain_contacts(
     texts = _text_column(rows, matched, contact_tail)
     plain &= lengths(texts) <= max_text_bytes + len(",")
     return plain, (pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
+
+
+def agreeing(rows: pa.RecordBatch, consent: tuple[int, str, bool]) -> Flags:
+    """Return the rows that say yes beyond doubt; of the others, `rules.agrees` tells."""
+    position, value, holds = consent
+    column = rows.column(position)
+    if holds:
+        return _flags(pc.equal(pc.ascii_lower(column), value) if value else column.is_null())
+    other = pc.not_equal(pc.ascii_lower(pc.utf8_trim(column, BLANKS)), value)
+    return _flags(pc.fill_null(pc.and_(pc.string_is_ascii(column), other), value != ""))
 
 
 def _flags(values: pa.BooleanArray) -> Flags:

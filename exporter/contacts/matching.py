@@ -24,11 +24,24 @@ class FieldMapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """Which columns fill which members of a contact (data matching).
+class Consent:
+    """When a row says yes: its column holds the value, or (`holds` is False) anything else.
 
-    `consent` is a column and the value that it must hold. The columns of customer ids only label rows in reports; a
-    segment may lack them.
+    Case and surrounding blanks are ignored; an empty text stands for an empty cell.
+    """
+
+    column: str
+    value: str
+    holds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Which columns fill which members of a contact (data matching), and which row of an address counts.
+
+    Of several rows with one address, the one with the largest value in the column `winner` counts, else the first;
+    `fill_empty`: what it lacks comes from the others. The columns of customer ids only label rows in reports; a segment
+    may lack them.
     """
 
     email: str
@@ -36,7 +49,9 @@ class Mapping:
     last_name: str | None = None
     phone: str | None = None
     fields: tuple[FieldMapping, ...] = ()
-    consent: tuple[str, str] | None = None
+    consent: Consent | None = None
+    winner: str | None = None
+    fill_empty: bool = False
     customer_id: str | None = "CustomerId"
     previous_customer_id: str | None = "PreviousCustomerId"
 
@@ -47,14 +62,16 @@ class Matched:
 
     `wanted` are the names of the columns to read, as the segment spells them; the other members refer to positions in a
     row of those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent`
-    is (position, value in lower case), `sent` are the positions of everything that is sent besides the address.
+    is (position, value in lower case, whether the column has to hold it), `sent` are the positions of everything that
+    is sent besides the address.
     """
 
     wanted: tuple[str, ...]
     email: int
     members: tuple[tuple[str, int], ...]
     fields: tuple[tuple[int, int, bool], ...]
-    consent: tuple[int, str] | None
+    consent: tuple[int, str, bool] | None
+    winner: int | None
     customer_id: int | None
     previous_customer_id: int | None
     phone: int | None
@@ -78,11 +95,13 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     named = ((member, getattr(mapping, member)) for member in MEMBERS)
     members = tuple((member, wanted.position(name)) for member, name in named if name is not None)
     fields = tuple((wanted.position(field.column), field.field_id, field.multiple) for field in mapping.fields)
+    consent = mapping.consent
     return Matched(
         email=email,
         members=members,
         fields=fields,
-        consent=mapping.consent and (wanted.position(mapping.consent[0]), plain(mapping.consent[1])),
+        consent=None if consent is None else (wanted.position(consent.column), plain(consent.value), consent.holds),
+        winner=None if mapping.winner is None else wanted.position(mapping.winner),
         customer_id=wanted.find(mapping.customer_id),
         previous_customer_id=wanted.find(mapping.previous_customer_id),
         phone=dict(members).get("phone"),
@@ -160,5 +179,7 @@ def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Ma
         email=matching.email,
         **{member: getattr(matching, member) for member in MEMBERS},
         fields=fields,
-        consent=(consent.column, consent.value) if consent else None,
+        consent=Consent(consent.column, consent.value or "", consent.condition != "isNot") if consent else None,
+        winner=matching.winner.column if matching.winner else None,
+        fill_empty=matching.fill_empty,
     )

@@ -41,13 +41,21 @@ class Contact:
     notices: tuple[Notice, ...]
 
 
+def agrees(row: Sequence[str], matched: Matched) -> bool:
+    """Return whether a row that holds the wanted columns says yes; where nobody asks, it does."""
+    if matched.consent is None:
+        return True
+    position, value, holds = matched.consent
+    return (plain(row[position]) == value) is holds
+
+
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     """Return the contact of a row that holds the wanted columns, or why it cannot be sent.
 
     The address is trimmed; every other value is passed on unchanged. Empty and blank values are left out, since an
     empty text might erase what ActiveCampaign has.
     """
-    if matched.consent is not None and plain(row[matched.consent[0]]) != matched.consent[1]:
+    if not agrees(row, matched):
         return Reason.NO_CONSENT
     email = row[matched.email].strip(BLANKS)
     if (flaw := email_flaw(email)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.contacts.matching import FieldMapping, Mapping, Matched, match_columns
+from exporter.contacts.matching import Consent, FieldMapping, Mapping, Matched, match_columns
 from exporter.contacts.rules import Contact, contact_of
 from exporter.reasons import Reason
 from exporter.source.rows import Column
@@ -14,7 +14,7 @@ MAPPING = Mapping(
     last_name="Last",
     phone="Phone",
     fields=(FieldMapping("Tier", 7), FieldMapping("Tags", 8, multiple=True)),
-    consent=("Consent", "Yes"),
+    consent=Consent("Consent", "Yes"),
 )
 ROW = {"Id": "1", "EMail": "a@example.com", "First": "Ada", "Consent": "Yes"}
 
