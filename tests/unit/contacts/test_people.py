@@ -47,7 +47,7 @@ PEOPLE = st.fixed_dictionaries(
         "First": st.sampled_from(["", "", "Ada", "Bob", " ", "a\x01"]),
         "Last": st.sampled_from(["", "L", '"', "NULL"]),
         "Tags": st.sampled_from(["", "a;b", ";", "||"]),
-        "Consent": st.sampled_from(["yes", " Yes", "YES", "no", "NO\u00a0", "", " ", "\u212a", "k", "\u00e9"]),
+        "Consent": st.sampled_from(["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"]),
     }
 )
 AGREED = PEOPLE.map(lambda person: person | {"Consent": "yes"})
@@ -161,6 +161,14 @@ def test_a_row_that_says_no_holds_back_its_address_wherever_it_stands(
 ) -> None:
     mapping = replace(MAPPING, consent=consent)
     assert ends(rows, mapping, read) == in_plain_python(rows, mapping)
+
+
+@pytest.mark.parametrize("consent", [one for one in CONSENTS if one])
+@pytest.mark.parametrize("cell", ["yes", " Yes", "no", " NO", "no\u00a0", "", " ", "\u212a", "k", "\u00e9"])
+def test_columns_agree_as_rows_do(cell: str, consent: Consent) -> None:
+    rows = [person("a@x.org"), person("b@x.org", Consent=cell), person("b@x.org", Consent="yes")]
+    mapping = replace(MAPPING, consent=consent)
+    assert ends(rows, mapping) == ends(rows, mapping, Read(careful=True)) == in_plain_python(rows, mapping)
 
 
 @given(st.lists(AGREED, max_size=14), READS)
