@@ -15,8 +15,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.contacts.matching import BLANKS, Matched
-from exporter.contacts.rules import SEPARATOR, Contact, Notice, contact_of
+from exporter.contacts.matching import Matched
+from exporter.contacts.rules import SEPARATOR, Contact, Notice, agrees, contact_of
 from exporter.reasons import Reason
 from exporter.source.formats.text_columns import bounds, content, lengths
 from exporter.source.rows import Rows, rows_at
@@ -149,13 +149,11 @@ def _plain_contacts(
 
 
 def agreeing(rows: pa.RecordBatch, consent: tuple[int, str, bool]) -> Flags:
-    """Return the rows that say yes beyond doubt; of the others, `rules.agrees` tells."""
-    position, value, holds = consent
-    column = rows.column(position)
-    if holds:
-        return _flags(pc.equal(pc.ascii_lower(column), value) if value else column.is_null())
-    other = pc.not_equal(pc.ascii_lower(pc.utf8_trim(column, BLANKS)), value)
-    return _flags(pc.fill_null(pc.and_(pc.string_is_ascii(column), other), value != ""))
+    """Return the rows that say yes; each value of the consent column is looked at once."""
+    coded = rows.column(consent[0]).dictionary_encode(null_encoding="encode")
+    yes = np.array([agrees(text or "", consent) for text in coded.dictionary.to_pylist()], np.bool_)
+    flags: Flags = yes[coded.indices.to_numpy()]
+    return flags
 
 
 def _flags(values: pa.BooleanArray) -> Flags:

@@ -32,6 +32,7 @@ from exporter.source.rows import Column, Row, Rows, rows_at
 MOST_FILLED, MOST_FILLED_CHARACTERS = 200_000, 64 << 20
 """The most values, and characters of theirs, that are filled in: they are kept while the segments are read again."""
 _NOBODY = 0
+_PARTS = 16  # of the addresses, which are compared one part after the other, to save memory
 _ADDRESS = match_columns(Mapping("", customer_id=None, previous_customer_id=None), [Column("", "string")])
 """For rows that hold nothing but an address."""
 _ROOM_BYTES = 1_000  # more than an address takes
@@ -58,10 +59,12 @@ class People:
         self.warnings: tuple[str, ...] = ()
         self._contact_tail, self._max_text_bytes = contact_tail, max_text_bytes
         self._first_rows = FirstRows(secret)
+        self._refusing_numbers: list[RowNumbers] = []  # of rows that say no and have an address
+        # By row number, of which there is no 0, block by block, as arrays that grow would take twice the memory:
+        self._first_blocks = [np.zeros(1, np.uint32)]  # the first row with its address; 0: cannot be sent, says nothing
+        self._rank_blocks = [np.zeros(1, RANK)]
         # By row number:
         self._refusing = np.zeros(1, np.bool_)  # says no
-        self._first = np.zeros(1, np.uint32)  # the first row with its address; 0: cannot be sent
-        self._ranks = np.zeros(1, RANK)
         self._counting: npt.NDArray[np.uint32] | None = None
         self._several = np.zeros(1, np.bool_)  # one of several that can be sent and share an address without a no
         self._lacking = np.zeros(1, np.uint64)  # which of the values to send are empty in a row that counts, as bits
@@ -79,6 +82,7 @@ class People:
             self._compare()
         elif self._asks:
             yield self._see_refusals
+            self._refusing = _flags(self._refusing_numbers)
         if self._fills and self._several.any():
             self._lacking = np.zeros(len(self._several), np.uint64)
             yield self._see_what_is_lacking
@@ -118,7 +122,7 @@ class People:
     def _refuse(
         self, rows: Rows, matched: Matched, first_row: int, positions: Positions
     ) -> tuple[Positions, Positions]:
-        """Remember rows that say no; return those that have an address, and the first row with it."""
+        """Remember rows that say no; return the positions of those that have an address, and the first row with it."""
         self.counts[Reason.NO_CONSENT] += len(positions)
         if not len(positions):
             return positions, positions
@@ -128,32 +132,32 @@ class People:
         else:
             emails = rows.select([matched.email]).take(pa.array(positions))
         checked = check(emails, _ADDRESS, b"", _ROOM_BYTES, first_row)
-        numbers = positions[checked.positions] + first_row
-        self._refusing = _grown(self._refusing, first_row + len(rows))
-        self._refusing[numbers] = True
-        return numbers, self._first_rows.add(checked.addresses, numbers)
+        addressed = positions[checked.positions]
+        self._refusing_numbers.append(addressed + first_row)
+        return addressed, self._first_rows.add(checked.addresses, addressed + first_row)
 
     def _see(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Remember which rows can be sent or say no, and what is compared."""
         checked = self._check(rows, matched, first_row)
         numbers = checked.positions + first_row
-        first = self._first_rows.add(checked.addresses, numbers)
-        self._first = _grown(self._first, first_row + len(rows))
-        self._first[numbers] = first
-        if matched.winner is not None:
-            self._ranks = _grown(self._ranks, first_row + len(rows))
-            self._ranks[numbers] = _ranks(rows, matched.winner, checked.positions)
+        first = np.zeros(len(rows), np.uint32)
+        first[checked.positions] = self._first_rows.add(checked.addresses, numbers)
+        self.counts[Reason.DUPLICATE_EMAIL] += int(np.count_nonzero(first[checked.positions] != numbers))
         saying_no = [position for position, reason in checked.refused.items() if reason is Reason.NO_CONSENT]
-        numbers_of_no, first_of_no = self._refuse(rows, matched, first_row, np.array(saying_no, np.int64))
-        self._first = _grown(self._first, first_row + len(rows))
-        self._first[numbers_of_no] = first_of_no
-        self.counts[Reason.DUPLICATE_EMAIL] += int(np.count_nonzero(first != numbers))
+        addressed, first_of_addressed = self._refuse(rows, matched, first_row, np.array(saying_no, np.int64))
+        first[addressed] = first_of_addressed
+        self._first_blocks.append(first)
+        if matched.winner is not None:
+            ranks = np.zeros(len(rows), RANK)
+            ranks[checked.positions] = _ranks(rows, matched.winner, checked.positions)
+            self._rank_blocks.append(ranks)
         self.counts.update(reason for reason in checked.refused.values() if reason is not Reason.NO_CONSENT)
 
     def _compare(self) -> None:
         """Find out which row counts for each address."""
         self._first_rows = FirstRows("", 2)  # its memory is needed here
-        first = self._first
+        first = _joined(self._first_blocks)
+        self._refusing = _flags(self._refusing_numbers)
         refusing = np.flatnonzero(self._refusing)
         refused_by = np.zeros_like(first)  # by the first row with an address
         refused_by[first[refusing[::-1]]] = refusing[::-1]  # the first that says no is assigned last
@@ -164,14 +168,16 @@ class People:
         self._several[again] = self._several[first[again]] = True
         several = np.flatnonzero(self._several)
         if self._winner is not None and len(several):
-            ranks = self._ranks[several]
-            order = np.lexsort((-several, ranks["rest"], ranks["value"], ranks["kind"], first[several]))
-            ordered = several[order]
-            last = np.flatnonzero(np.diff(first[ordered].astype(np.int64), append=-1))  # of each address: the largest
-            counting[ordered] = np.repeat(ordered[last], np.diff(last, prepend=-1))
-            self._warn(int(np.count_nonzero(ranks["kind"] == NEITHER)), len(several))
+            ranks = _joined(self._rank_blocks)
+            for part in range(_PARTS):
+                chosen = several[first[several] % _PARTS == part]
+                values = ranks[chosen]
+                order = np.lexsort((-chosen, values["rest"], values["value"], values["kind"], first[chosen]))
+                ordered = chosen[order]
+                largest = np.flatnonzero(np.diff(first[ordered].astype(np.int64), append=-1))  # the last of an address
+                counting[ordered] = np.repeat(ordered[largest], np.diff(largest, prepend=-1))
+            self._warn(int(np.count_nonzero(ranks["kind"][several] == NEITHER)), len(several))
         self._counting = counting
-        self._first, self._ranks = np.zeros(1, np.uint32), np.zeros(1, RANK)
 
     def _warn(self, neither: int, count: int) -> None:
         if neither:
@@ -233,25 +239,35 @@ class People:
         return (_with_cells(rows, cells) if cells else rows), [number - first_row for number in numbers]
 
 
-def _grown[T: np.generic](values: npt.NDArray[T], length: int) -> npt.NDArray[T]:
-    """Return values by row number, with zeros for more rows."""
-    while len(values) < length:
-        values = np.append(values, np.zeros_like(values))
-    return values
+def _joined[T: np.generic](blocks: list[npt.NDArray[T]]) -> npt.NDArray[T]:
+    """Return the blocks as one array; the list is empty then, so that each is there twice for a moment only."""
+    whole = np.empty(sum(map(len, blocks)), blocks[0].dtype)
+    end = len(whole)
+    while blocks:
+        block = blocks.pop()
+        whole[end - len(block) : end] = block
+        end -= len(block)
+    return whole
+
+
+def _flags(numbers: list[RowNumbers]) -> Flags:
+    """Return flags by row number, which are set at these."""
+    flags = np.zeros(1 + max((int(some[-1]) for some in numbers if len(some)), default=0), np.bool_)
+    for some in numbers:
+        flags[some] = True
+    return flags
 
 
 def _saying_no(rows: Rows, matched: Matched) -> Positions:
     """Return the positions of rows that say no."""
-    if matched.consent is None:
+    consent = matched.consent
+    if consent is None:
         return np.zeros(0, np.int64)
-    doubtful = range(len(rows)) if isinstance(rows, list) else np.flatnonzero(~agreeing(rows, matched.consent)).tolist()
-    found = rows_at(rows, doubtful, range(len(matched.wanted)))
-    saying_no = (
-        position
-        for position, row in zip(doubtful, found, strict=True)
-        if not isinstance(row, Reason) and not agrees(row, matched)
-    )
-    return np.fromiter(saying_no, np.int64)
+    if not isinstance(rows, list):
+        return np.flatnonzero(~agreeing(rows, consent))
+    cells = (row if isinstance(row, Reason) else row[consent[0]] for row in rows)
+    no = (at for at, cell in enumerate(cells) if not isinstance(cell, Reason) and not agrees(cell, consent))
+    return np.fromiter(no, np.int64)
 
 
 def _ranks(rows: Rows, column: int, positions: Positions) -> Ranks:

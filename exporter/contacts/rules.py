@@ -41,12 +41,10 @@ class Contact:
     notices: tuple[Notice, ...]
 
 
-def agrees(row: Sequence[str], matched: Matched) -> bool:
-    """Return whether a row that holds the wanted columns says yes; where nobody asks, it does."""
-    if matched.consent is None:
-        return True
-    position, value, holds = matched.consent
-    return (plain(row[position]) == value) is holds
+def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
+    """Return whether a cell of the consent column says yes; `consent` is that of `Matched`."""
+    _, value, holds = consent
+    return (plain(cell) == value) is holds
 
 
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
@@ -55,7 +53,7 @@ def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     The address is trimmed; every other value is passed on unchanged. Empty and blank values are left out, since an
     empty text might erase what ActiveCampaign has.
     """
-    if not agrees(row, matched):
+    if matched.consent is not None and not agrees(row[matched.consent[0]], matched.consent):
         return Reason.NO_CONSENT
     email = row[matched.email].strip(BLANKS)
     if (flaw := email_flaw(email)) is not None:
