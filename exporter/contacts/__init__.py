@@ -7,4 +7,6 @@ addresses    which e-mail addresses ActiveCampaign would refuse
 rules        the rules, for one row
 blocks       the same rules for whole blocks of rows, with Arrow
 distinct     one contact per address, for a million addresses in little memory
+ranks        dates and numbers in a column, compared
+people       what all rows with one address say together: consent, which row counts, what it gets from the others
 """

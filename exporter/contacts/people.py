@@ -278,7 +278,7 @@ def _ranks(rows: Rows, column: int, positions: Positions) -> Ranks:
 
 
 def _present(row: tuple[str, ...], matched: Matched) -> int:
-    """Return which of the values to send the contact of a row has, as bits in the order of `matched.sent`.
+    """Return which of the values to send the contact of a row has, as bits in the order of `Matched.sent`.
 
     The contact tells, since the rules leave out more than empty texts.
     """

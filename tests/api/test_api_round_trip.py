@@ -103,7 +103,7 @@ def test_an_edited_export_keeps_all_that_was_not_edited(api: Api) -> None:
     api.post("/exports/newsletter/activate")
     matching = {**EXPORT["dataMatching"], "fields": [{"column": "LastName", "field": "6"}]}  # type: ignore[dict-item]
     saved = put_back(api, "/exports/newsletter", {"dataMatching": matching})
-    assert saved.json["dataMatching"] == matching
+    assert saved.json["dataMatching"] == matching | {"fillEmpty": False}
     assert (saved.json["scheduled"], saved.json["state"]) == (True, "active")
 
 
