@@ -7,6 +7,7 @@ and a dictionary, in an order of steps that is easy to check by reading.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import idna
 import orjson
 
 ADDRESS = re.compile(
@@ -22,8 +24,14 @@ ADDRESS = re.compile(
     r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
     re.ASCII | re.IGNORECASE,
 )
-CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 BLANK = " \t\r\n\u00a0"
+LINE_BREAK = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+UNSEEN = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+NOTHING = {
+    *(r"null", r"(null)", r"<null>", r"[null]", r"\n", r"none", r"nan", r"nat", r"<na>", r"n/a", r"undefined"),
+    *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!"),
+}
+DAMAGED = re.compile(r"-\d+([.,]\d+)?|\d+([.,]\d+)?[eE]\+?\d+")
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,44 @@ class Task:
 Sink = Any  # anything with write(bytes)
 
 
+def address_in(text: str) -> str:
+    """Return the address in a cell: alone, after `mailto:`, or in angle brackets after a name."""
+    found = UNSEEN.sub("", LINE_BREAK.sub("\n", text.strip(BLANK)))
+    found = found.replace("\u200c", "").replace("\u200d", "").strip(BLANK)
+    if found.lower() in NOTHING:
+        return ""
+    if found.endswith(">") and found.count("<") == found.count(">") == 1:
+        found = found[found.index("<") + 1 : -1].strip(BLANK)
+    if found.lower().startswith("mailto:"):
+        found = found[len("mailto:") :].partition("?")[0].strip(BLANK)
+    if found.endswith((";", ",", ".")):
+        found = found[:-1].rstrip(BLANK)
+    local, _, domain = found.rpartition("@")
+    if local.isascii() and not domain.isascii():
+        with contextlib.suppress(idna.IDNAError):
+            return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    return found
+
+
+def cleaned(text: str) -> str:
+    """Return a text without what nobody sees, and empty if it means that there is no value."""
+    found = UNSEEN.sub("", LINE_BREAK.sub("\n", text))
+    return "" if found.strip(BLANK).lower() in NOTHING else found
+
+
 def contact(task: Task, email: str, row: Any) -> bytes:
     """Return the JSON of a contact; `row` is indexed by position."""
     found: dict[str, Any] = {"email": email}
     for member in ("first_name", "last_name", "phone"):
-        if row[getattr(task, member)].strip(BLANK):
-            found[member] = row[getattr(task, member)]
-    fields = [{"id": number, "value": row[at]} for at, number in task.fields if row[at].strip(BLANK)]
+        if value := cleaned(row[getattr(task, member)]).strip(BLANK):
+            found[member] = value
+    phone = found.get("phone", "")
+    if DAMAGED.fullmatch(phone):
+        del found["phone"]
+    elif re.fullmatch(r"\+?\d+\.0", phone):
+        found["phone"] = phone[:-2]
+    values = [(number, cleaned(row[at])) for at, number in task.fields]
+    fields = [{"id": number, "value": value} for number, value in values if value.strip(BLANK)]
     if fields:
         found["fields"] = fields
     return orjson.dumps(found)[:-1] + task.contact_tail
@@ -83,20 +122,17 @@ def rows_with_csv(file: BinaryIO) -> Iterator[list[str]]:
 
 def with_csv(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> list[str]:
     """The standard library's csv module and orjson, row by row."""
-    sent = [task.first_name, task.last_name, task.phone, *(at for at, _ in task.fields)]
 
     def contacts() -> Iterator[tuple[bytes, bytes]]:
         seen: dict[int, int] = {}
         lines = csv.writer(out := io.StringIO(newline=""))
         for number, row in enumerate(rows_with_csv(file), 1):
             whole = len(row) == task.columns
-            email = row[task.email].strip(BLANK) if whole else ""
+            email = address_in(row[task.email]) if whole else ""
             if whole and task.consent and row[task.consent[0]].strip(BLANK).lower() != task.consent[1]:
                 lines.writerow((number, row[task.customer_id], email, "no consent"))
             elif not whole or not ADDRESS.fullmatch(email):
                 lines.writerow((number, row[task.customer_id] if whole else "", email, "invalid"))
-            elif any(CONTROL.search(row[at]) for at in sent):
-                lines.writerow((number, row[task.customer_id], email, "control character"))
             elif len(text := contact(task, email, row)) > task.room_bytes:
                 lines.writerow((number, row[task.customer_id], email, "too large"))
             elif (first := seen.setdefault(hash(email.lower()), number)) != number:
@@ -169,10 +205,8 @@ def with_pandas(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> lis
         ):
             number = chunk.index + 1
             whole = chunk[task.columns - 1].notna()
-            email = chunk[task.email].fillna("").str.strip(BLANK)
+            email = chunk[task.email].fillna("").map(address_in)
             good = whole & email.str.fullmatch(ADDRESS)
-            for at in sent:
-                good &= ~chunk[at].fillna("").str.contains(CONTROL)
             first = [
                 seen.setdefault(hash(one), at) if ok else at
                 for one, at, ok in zip(email.str.lower(), number, good, strict=True)

@@ -9,9 +9,11 @@ from pydantic_core import PydanticUndefined
 
 from docs import events, members, privacy
 from docs.tables import table
+from exporter.contacts.values import Flaw
 from exporter.reasons import Group, Reason
 from exporter.runs.run import STEPS, RunStatus
 from exporter.settings import Settings
+from exporter.tally import unfit
 from exporter.tally.rejects import COLUMNS
 
 DOCS = Path(__file__).parent
@@ -67,6 +69,21 @@ IN_REPORT = {
 }
 
 
+UNFIT = """## Values that do not fit
+
+The list of [values that do not fit](values.md) their fields, `GET /api/runs/{runId}/values`, is a file of the same
+kind. These values cost no row, unless the export says so (`value_does_not_fit`)."""
+IN_LIST = {
+    **{name: IN_REPORT[name] for name in ("file", "row", "customerId", "email")},
+    "column": "the column of the segment",
+    "field": "the title of the custom field, or the member of the contact",
+    "reason": "the code",
+    "value": "the value as the file has it; empty for columns that the deployment hides",
+    "didYouMean": "the option of the field that looks most like it, if one does",
+    "explanation": "the sentence below",
+}
+
+
 def reasons_page() -> str:
     """Return docs/reference/reject-reasons.md."""
     columns = table(["column", "holds"], [[f"`{name}`", IN_REPORT[name]] for name in COLUMNS])
@@ -74,6 +91,9 @@ def reasons_page() -> str:
     for group in Group:
         reasons = [[f"`{reason}`", reason.explanation] for reason in Reason if reason.group is group]
         parts += [f"## {group.heading}", table(["code", "explanation"], reasons)]
+    flaws = table(["code", "explanation"], [[f"`{flaw.value}`", flaw.explanation] for flaw in Flaw])
+    listed = table(["column", "holds"], [[f"`{name}`", IN_LIST[name]] for name in unfit.COLUMNS])
+    parts += [UNFIT, listed, flaws]
     return "\n\n".join(parts) + "\n"
 
 

@@ -131,11 +131,20 @@ class Reason(StrEnum):
         Group.PROFILE,
         "The e-mail address is longer than 254 characters, or longer than 64 before the @.",
     )
-    CONTROL_CHARACTER = ("control_character", Group.PROFILE, "A mapped column contains a control character.")
+    CONTROL_CHARACTER = (
+        "control_character",
+        Group.PROFILE,
+        "A mapped column contains a control character. Only former releases rejected this; they are dropped now.",
+    )
     SEPARATOR_IN_VALUE = (
         "separator_in_value",
         Group.PROFILE,
-        "A value of a multi-value field contains ||, which ActiveCampaign reads as a separator.",
+        "A value of a multi-value field contains ||. Only former releases rejected this; the value is left out now.",
+    )
+    VALUE_DOES_NOT_FIT = (
+        "value_does_not_fit",
+        Group.PROFILE,
+        "A value does not fit its field, and the export rejects such rows (onBadValue).",
     )
     NO_CONSENT = ("no_consent", Group.PROFILE, "The consent column does not allow sending.")
     CONTACT_TOO_LARGE = (

@@ -213,7 +213,8 @@ class Settings(BaseModel):
         ge=1.1,
         le=1_000_000,
         description="How many times larger or smaller than last time a segment may be before its run is held until"
-        " started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake.",
+        " started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake. Fewer"
+        " than 100 rows last time are not compared; an export's guards.sizeFactor comes first.",
     )
 
     threads: int = Field(

@@ -140,7 +140,7 @@ def run_export(fakes: Fakes, export: Export, **options: Any) -> Run:
 
 def rejects_of(fakes: Fakes, run_id: str) -> list[dict[str, str]]:
     """Return the reject report of a run."""
-    (path,) = fakes.blobs.names(f"rejects/{run_id}/")
+    (path,) = (path for path in fakes.blobs.names(f"rejects/{run_id}/") if not path.endswith(".values.csv"))
     return list(csv.DictReader(io.StringIO(fakes.blobs.stored[path].data.decode("utf-8-sig"))))
 
 

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import strategies as st
 
 from exporter.activecampaign.bodies import Envelope, envelope
-from exporter.contacts.matching import FieldMapping, Mapping
+from exporter.contacts.matching import Field, FieldMapping, Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.pipeline.batching import Planned, Task, plan_batches
 from exporter.records.payload import PlanWriter
@@ -20,7 +20,11 @@ from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "Telephone", "Tier")
 MAPPING = Mapping(
-    email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone", fields=(FieldMapping("Tier", 7),)
+    email="EMail",
+    first_name="FirstName",
+    last_name="LastName",
+    phone="Telephone",
+    fields=(FieldMapping("Tier", Field(7)),),
 )
 AROUND = envelope(1, run_automations=False)
 ROOMY = RequestSize()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from exporter.activecampaign.answers import UNEXPECTED, body_of, number, object_of
+from exporter.activecampaign.answers import UNEXPECTED, JsonObject, body_of, items, number, object_of
 from exporter.activecampaign.bodies import address_key
 from exporter.activecampaign.outcomes import ErrorOutcome, KeyRefused, NoAnswer
 from exporter.activecampaign.wire import PAGE, Reply
@@ -28,6 +29,20 @@ class ContactList:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldOption:
+    """A choice that a custom field offers: `value` is what is sent, `label` what people see."""
+
+    value: str
+    label: str
+
+
+MULTIPLE: Final = frozenset({"checkbox", "listbox", "multiselect"})
+"""The types of fields that hold several values."""
+WITH_OPTIONS: Final = MULTIPLE | {"dropdown", "radio"}
+"""The types of fields that take only what is among their options."""
+
+
+@dataclass(frozen=True, slots=True)
 class CustomField:
     """A custom field of contacts.
 
@@ -39,11 +54,16 @@ class CustomField:
     type: str
     tag: str
     """The personalization tag, without percent signs; may be empty."""
+    options: tuple[FieldOption, ...] | None = ()
+    """Its options, in their order; None: the answer does not tell all of them."""
+    lists: frozenset[int] | None = None
+    """The ids of the lists that it is related to, 0 for all lists; None: unknown. A contact that is on none of them
+    loses the value without a word."""
 
     @property
     def multiple(self) -> bool:
         """Whether it holds several values, written `||a||b||`."""
-        return self.type in {"checkbox", "listbox", "multiselect"}
+        return self.type in MULTIPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +125,45 @@ def read_lists_page(reply: Reply, offset: int) -> ListingPage[ContactList] | Err
 
 
 def read_fields_page(reply: Reply, offset: int) -> ListingPage[CustomField] | ErrorOutcome:
-    """Read the answer to `fields(offset)`."""
-    return _read_page(reply, offset, "fields", _custom_field)
+    """Read the answer to `fields(offset)`: the fields, with the options and relations that stand beside them.
+
+    A field without any relation gets an empty `lists`; what that means, only all pages together tell
+    (`with_known_lists`).
+    """
+    body = body_of(reply)
+    if not isinstance(body, dict):
+        return body
+    options, relations = _Beside.of(body.get("fieldoptions")), _Beside.of(body.get("fieldrels"))
+    return _page_of(body, offset, "fields", lambda value: _custom_field(value, options, relations))
+
+
+def read_field_options_page(reply: Reply, offset: int, field_id: int) -> ListingPage[FieldOption] | ErrorOutcome:
+    """Read the answer to `field_options(field_id, offset)`; an option of another field makes it unexpected."""
+
+    def read(value: object) -> FieldOption | None:
+        of_field = number(object_of(value).get("field"))
+        return _field_option(value) if of_field in (None, field_id) else None
+
+    return _read_page(reply, offset, "fieldoptions", read)
+
+
+def with_known_lists(fields: Iterable[CustomField]) -> list[CustomField]:
+    """Return all fields of an account, their lists unknown if no field at all names a relation.
+
+    Recorded answers name none for any field, although a field always has some.
+    """
+    fields = list(fields)
+    told = any(each.lists != frozenset() for each in fields)
+    return fields if told else [replace(each, lists=None) for each in fields]
+
+
+def read_contact_count(reply: Reply) -> int | ErrorOutcome:
+    """Read how many contacts the answer to `contacts_of_list` is about: its `meta.total`, text or number."""
+    body = body_of(reply)
+    if not isinstance(body, dict):
+        return body
+    total = number(object_of(body.get("meta")).get("total"))
+    return NoAnswer(UNEXPECTED) if total is None or total < 0 or "contacts" not in body else total
 
 
 def read_exclusions_page(reply: Reply, offset: int) -> ListingPage[Exclusion] | ErrorOutcome:
@@ -137,17 +194,69 @@ def _contact_list(value: object) -> ContactList | None:
     return ContactList(list_id, str(item.get("name", "")), str(channel).lower() if channel else None)
 
 
-def _custom_field(value: object) -> CustomField | None:
+def _custom_field(value: object, options: _Beside, relations: _Beside) -> CustomField | None:
     item = object_of(value)
     field_id = number(item.get("id"))
     if field_id is None:
         return None
+    kind = str(item.get("type", "")).lower()
+    found = options.of_field(field_id, item.get("options"), _field_option)
+    lists = relations.of_field(field_id, item.get("relations"), lambda each: number(object_of(each).get("relid")))
     return CustomField(
         field_id,
         str(item.get("title", "")),
-        str(item.get("type", "")).lower(),
+        kind,
         str(item.get("perstag") or "").strip("%"),
+        None if kind in WITH_OPTIONS and not found else found,
+        None if lists is None else frozenset(lists),
     )
+
+
+def _field_option(value: object) -> FieldOption | None:
+    item = object_of(value)
+    text, label = _scalar(item.get("value")), _scalar(item.get("label"))
+    return None if text is None else FieldOption(text, text if label is None else label)
+
+
+def _scalar(value: object) -> str | None:
+    """Return a text or a number as text; None for anything else."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What stands beside the fields of a page: options, or relations.
+
+    Sources show two shapes: each of these names its field (`field`), or the field names their ids.
+    """
+
+    by_field: dict[int, list[JsonObject]]
+    by_id: dict[int, JsonObject]
+
+    @classmethod
+    def of(cls, value: object) -> _Beside:
+        """Sort a list of the answer; what has neither of the two numbers belongs to nobody."""
+        beside = cls({}, {})
+        for each in map(object_of, items(value)):
+            field_id, own_id = number(each.get("field")), number(each.get("id"))
+            if field_id is not None:
+                beside.by_field.setdefault(field_id, []).append(each)
+            elif own_id is not None:
+                beside.by_id[own_id] = each
+        return beside
+
+    def of_field[T](self, field_id: int, named: object, read: Callable[[object], T | None]) -> tuple[T, ...] | None:
+        """Return what belongs to a field, in order; None if something that does is missing or cannot be read."""
+        ids = dict.fromkeys(each for each in map(number, items(named)) if each is not None)
+        own = [*self.by_field.get(field_id, ()), *(self.by_id[each] for each in ids if each in self.by_id)]
+        found = tuple(item for item in map(read, sorted(own, key=_order)) if item is not None)
+        complete = len(found) == len(own) and ids.keys() <= {number(each.get("id")) for each in own}
+        return found if complete else None
+
+
+def _order(item: JsonObject) -> int:
+    """Return the place among its like; what has none comes first, as listed."""
+    return number(item.get("orderid")) or 0
 
 
 def _exclusion(value: object) -> Exclusion | None:
@@ -159,17 +268,21 @@ def _exclusion(value: object) -> Exclusion | None:
 def _read_page[Item](
     reply: Reply, offset: int, name: str, read: Callable[[object], Item | None]
 ) -> ListingPage[Item] | ErrorOutcome:
-    """Read a page of a listing. `meta.total` is text or a number; without it, a full page means that there is more."""
     body = body_of(reply)
-    if not isinstance(body, dict):
-        return body
+    return _page_of(body, offset, name, read) if isinstance(body, dict) else body
+
+
+def _page_of[Item](
+    body: JsonObject, offset: int, name: str, read: Callable[[object], Item | None]
+) -> ListingPage[Item] | NoAnswer:
+    """Read a page of a listing. `meta.total` is text or a number; without it, a full page means that there is more."""
     values = body.get(name)
     if not isinstance(values, list):
         return NoAnswer(UNEXPECTED)
-    items = tuple(item for item in map(read, values) if item is not None)
-    if len(items) < len(values):
+    found = tuple(item for item in map(read, values) if item is not None)
+    if len(found) < len(values):
         return NoAnswer(UNEXPECTED)
-    end = offset + len(items)
+    end = offset + len(found)
     total = number(object_of(body.get("meta")).get("total"))
-    more = bool(items) and (len(items) >= PAGE if total is None else end < total)
-    return ListingPage(items, end if more else None)
+    more = bool(found) and (len(found) >= PAGE if total is None else end < total)
+    return ListingPage(found, end if more else None)

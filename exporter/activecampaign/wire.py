@@ -66,6 +66,19 @@ def fields(offset: int = 0) -> Request:
     return Request("GET", "/api/3/fields", _page(offset))
 
 
+def field_options(field_id: int, offset: int) -> Request:
+    """Ask for a page of the options of one custom field; answers about fields link to it."""
+    return Request("GET", f"/api/3/fields/{field_id}/options", _page(offset))
+
+
+def contacts_of_list(list_id: int) -> Request:
+    """Ask for one contact of a list, of whatever status: the answer tells how many there are.
+
+    https://developers.activecampaign.com/reference/list-all-contacts
+    """
+    return Request("GET", "/api/3/contacts", (("listid", str(list_id)), ("status", "-1"), ("limit", "1")))
+
+
 def account_limits() -> Request:
     """Ask for the contact limit.
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from exporter import log
 from exporter.activecampaign import hosts
+from exporter.activecampaign.account import CustomField
 from exporter.api import resources
 from exporter.api.access import Context, Role
 from exporter.api.http import Json, Refusal, unfit
@@ -98,6 +99,12 @@ class FieldView(Value):
     type: str
     tag: str
     """The personalization tag, without percent signs; may be empty."""
+    options: tuple[str, ...] | None = None
+    """The texts that it takes, if its type has options; empty for other types. Absent if ActiveCampaign does not tell
+    all of them beside its fields."""
+    lists: tuple[int, ...] | None = None
+    """The ids of the lists that it is related to; 0 stands for all lists. A contact that is on none of them loses the
+    value without a word. Absent if ActiveCampaign does not tell."""
 
 
 def list_all(context: Context, query: PageQuery) -> Json[Page[ConnectionView]]:
@@ -238,7 +245,18 @@ def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
 def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
     """List the account's custom fields, to match columns to them."""
     all_fields = questions.all_fields(account_calls(context, find(context, connection_id)))
-    return Json(Page(value=tuple(FieldView(id=x.id, title=x.title, type=x.type, tag=x.tag) for x in all_fields)))
+    return Json(Page(value=tuple(map(_field_view, all_fields))))
+
+
+def _field_view(of: CustomField) -> FieldView:
+    return FieldView(
+        id=of.id,
+        title=of.title,
+        type=of.type,
+        tag=of.tag,
+        options=None if of.options is None else tuple(option.value for option in of.options),
+        lists=None if of.lists is None else tuple(sorted(of.lists)),
+    )
 
 
 def find(context: Context, connection_id: str) -> Connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from pydantic import Field
@@ -61,6 +63,8 @@ class ExportView(History, ExportDefinition):
     schedule passes over it until an administrator saves or activates it, or shares the connection again."""
     last_run: LastRun | None = None
     """Its newest run. It changes independently, so it is ignored when sent back."""
+    warnings: tuple[str, ...] | None = None
+    """What was noticed when it was checked, in the answer that says that it was saved; ignored when sent back."""
 
 
 class SaveQuery(Value):
@@ -111,18 +115,21 @@ def put(
     resources.check_read_only(body, ExportDefinition, shown)
     if body.connection_id is not None:
         connections.find(context, body.connection_id)
-    if query.validated:
-        check(context, body)
+    warnings = check(context, body) if query.validated else ()
     now = context.services.clock.now()
     definition = body.model_dump(include=set(ExportDefinition.model_fields))
     export = Export(id=export_id, **definition, **resources.next_history(existing, context.caller, now))
     resources.save(context.services.blobs, paths.export_path(export_id), export, existing)
     log.event("export_saved", exportId=export_id)
-    return _answer(context, export, 200 if existing else 201)
+    answer = _answer(context, export, 200 if existing else 201)
+    return replace(answer, value=answer.value.model_copy(update={"warnings": warnings or None}))
 
 
-def check(context: Context, export: ExportDefinition) -> None:
-    """Check that the export's list and fields exist, and that each of its segments has its columns and addresses."""
+def check(context: Context, export: ExportDefinition) -> tuple[str, ...]:
+    """Check that the export's list and fields exist, and that each of its segments has its columns and addresses.
+
+    Returns what does not keep it from being saved, but a person should know.
+    """
     if export.connection_id is None:
         raise Refusal(
             422,
@@ -134,8 +141,9 @@ def check(context: Context, export: ExportDefinition) -> None:
     fields = preflight.check(connections.account_calls(context, connection), export)
     with one_of_few_listers():
         refreshes = refreshes_now(context.services, export, settled=False)
-    for refresh in refreshes:
-        check_fit(context.services, refresh, mapping_of(export, fields))
+    mapping = mapping_of(export, fields.mapped)
+    noticed = [check_fit(context.services, refresh, mapping) for refresh in refreshes]
+    return (*(problem.message for problem in fields.problems), *chain.from_iterable(noticed))
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:

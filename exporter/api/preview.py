@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 from exporter.api import connections
 from exporter.api.access import Context
 from exporter.api.exports import check_usable, find, no_connection
 from exporter.api.http import Json
+from exporter.contacts.facts import cut, masked
+from exporter.contacts.values import Flaw
+from exporter.delivery.plan import ValueCount
 from exporter.model import Time, Value
 from exporter.queries import preview
 from exporter.runs.run import Problem
+from exporter.tally.unfit import UnfitValue
 
 
 class SegmentRead(Value):
@@ -36,6 +42,41 @@ class ReasonExamples(Value):
     rows: tuple[RowPlace, ...]
 
 
+class UnfitExample(RowPlace):
+    """A value that does not fit."""
+
+    value: str | None = None
+    """Its shape: of a word, at most the first character is shown. Absent where the deployment hides the column."""
+    did_you_mean: str | None = None
+    """The option of the field that looks most like it."""
+
+
+class UnfitView(Value):
+    """Values of a column that do not fit, for one reason."""
+
+    reason: str
+    explanation: str
+    contacts: int
+    """Rows that are rejected for such a value are not among them."""
+    examples: tuple[UnfitExample, ...]
+
+
+class ValuesView(ValueCount):
+    """How the values of a column fit what they fill."""
+
+    keep: int
+    """Contacts for which nothing is sent, so that those who are in ActiveCampaign keep the value that they have."""
+    examples: tuple[UnfitView, ...]
+    """By reason, what does not fit."""
+
+
+class PreviewProblem(Problem):
+    """Something that needs a person."""
+
+    stops_run: bool
+    """Whether a run would end before anything is sent."""
+
+
 class ContactRoom(Value):
     """How many contacts the ActiveCampaign account's plan allows, and how many it has."""
 
@@ -59,8 +100,10 @@ class PreviewView(Value):
     """At the rate limit, if nothing else is sent to the account."""
     contact_room: ContactRoom | None = None
     """Absent if the API key is not an administrator's: the contact limit cannot be checked then."""
-    problems: tuple[Problem, ...]
-    """What would stop a run before anything is sent."""
+    values: tuple[ValuesView, ...]
+    """How the values of each matched column fit."""
+    problems: tuple[PreviewProblem, ...]
+    """What would stop a run before anything is sent, and what keeps values from being seen in ActiveCampaign."""
     warnings: tuple[str, ...]
 
 
@@ -105,7 +148,36 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             contact_room=ContactRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
             if found.limits
             else None,
-            problems=found.problems,
+            values=tuple(_values(count, found.unfit, context.services.settings.hides) for count in planned.values),
+            problems=(
+                *(PreviewProblem(**problem.model_dump(), stops_run=True) for problem in found.problems),
+                *(PreviewProblem(**problem.model_dump(), stops_run=False) for problem in found.value_problems),
+            ),
             warnings=found.warnings,
         )
     )
+
+
+def _values(
+    count: ValueCount, unfit: Mapping[tuple[str, Flaw], Sequence[UnfitValue]], hides: Callable[[str], bool]
+) -> ValuesView:
+    return ValuesView(
+        **count.model_dump(),
+        keep=count.empty + sum(count.unfit.values()),
+        examples=tuple(
+            UnfitView(
+                reason=flaw.value,
+                explanation=flaw.explanation,
+                contacts=count.unfit.get(flaw.value, 0),
+                examples=tuple(_example(one, hidden=hides(column)) for one in examples),
+            )
+            for (column, flaw), examples in unfit.items()
+            if column == count.column
+        ),
+    )
+
+
+def _example(one: UnfitValue, *, hidden: bool) -> UnfitExample:
+    if hidden:
+        return UnfitExample(file=one.path, row=one.row)
+    return UnfitExample(file=one.path, row=one.row, value=masked(cut(one.value)), did_you_mean=one.nearest)

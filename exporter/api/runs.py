@@ -88,6 +88,8 @@ class RunSummary(Value):
     cancel: Cancel | None = None
     problem: Problem | None = None
     rejects_url: str | None = None
+    values_url: str | None = None
+    """Where values did not fit their fields: the list of them."""
 
 
 class RunView(RunSummary):
@@ -229,7 +231,26 @@ def rejects(context: Context, run_id: str) -> Response:
     pieces = context.services.blobs.stream(manifest.rejects) if manifest else None
     if pieces is None:
         raise Refusal(404, "rejects_not_found", _no_rejects(context, run))
-    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{run_id}.csv"'}
+    return _csv(context, f"{run_id}.csv", pieces)
+
+
+def values(context: Context, run_id: str) -> Response:
+    """Return the values that do not fit their fields, unmasked, as CSV: the first 1,000 of each column and reason.
+
+    They were left out, or are why their rows were rejected (`onBadValue`). `didYouMean` is the option of the field that
+    looks most like the value. `GET /runs/{runId}` has the counts of all.
+    """
+    run = find_usable_run(context, run_id)
+    manifest = read_manifest(context.services, run_id) if run.plan else None
+    pieces = context.services.blobs.stream(manifest.values) if manifest and manifest.values else None
+    if pieces is None:
+        why = _no_rejects(context, run) if manifest is None or manifest.values else "All values fit their fields."
+        raise Refusal(404, "values_not_found", why)
+    return _csv(context, f"{run_id}.values.csv", pieces)
+
+
+def _csv(context: Context, name: str, pieces: Iterator[bytes]) -> Response:
+    headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
     if "gzip" in context.request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
         pieces = _gzip(pieces)
@@ -239,11 +260,11 @@ def rejects(context: Context, run_id: str) -> Response:
 def _no_rejects(context: Context, run: Run) -> str:
     if run.plan:
         days = context.services.settings.rejects_retention_days
-        return f"The reject report has been deleted: it holds addresses, so it is kept for only {days} days."
+        return f"The report has been deleted: it holds addresses, so it is kept for only {days} days."
     if run.end is None:
-        return "There is no reject report yet: the run has not read its segments. Try again once its status is running."
+        return "There is no report yet: the run has not read its segments. Try again once its status is running."
     why = f" {run.end.problem.message}" if run.end.problem else ""
-    return f"There is no reject report: the run ended before any contact was sent ({run.status}).{why}"
+    return f"There is no report: the run ended before any contact was sent ({run.status}).{why}"
 
 
 def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -287,6 +308,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "cancel": run.cancel,
         "problem": run.end.problem if run.end else run.stop,
         "rejects_url": f"/api/runs/{run.run_id}/rejects" if run.plan else None,
+        "values_url": f"/api/runs/{run.run_id}/values" if run.plan and any(v.unfit for v in run.plan.values) else None,
     }
     if run.end:
         shown["ended_utc"] = run.end.at

@@ -1,9 +1,10 @@
-"""Which e-mail addresses ActiveCampaign would refuse."""
+"""E-mail addresses: what is cleaned in them, and which ones ActiveCampaign would refuse."""
 
 from __future__ import annotations
 
 import re
 
+from exporter.contacts.texts import BLANKS, Notice, cleaned, means_no_value, without_joiners
 from exporter.reasons import Reason
 
 # At least as strict as ActiveCampaign: its documentation refuses "(),:;<>@[\] before the @, and its import refuses an
@@ -11,6 +12,52 @@ from exporter.reasons import Reason
 _LOCAL_CHARACTERS = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]*")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 _ADDRESS_CHARACTERS, _LOCAL_PART_CHARACTERS = 254, 64  # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
+_NAMED = re.compile(r"[^<>]*<([^<>]*)>")  # Ada Lovelace <ada@example.com>
+_MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE)
+_TRAILING = (";", ",", ".")  # of a list, or a sentence
+
+
+def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> str:
+    """Return the address that a cell holds, as it is sent, or what the cell holds if that is none.
+
+    A domain beyond ASCII comes in its ASCII form, if it is valid: https://www.rfc-editor.org/rfc/rfc5891. What was
+    cleaned is added to `notices`. `no_values`: whether a text such as NULL means that there is none.
+    """
+    bare = text.strip(BLANKS)
+    if no_values and means_no_value(bare):
+        return ""
+    seen: set[Notice] = set()
+    address = without_joiners(cleaned(bare, seen)).strip(BLANKS)
+    if len(address) < len(bare):
+        seen.add(Notice.INVISIBLE)
+    before = address
+    if found := _NAMED.fullmatch(address) or _MAILTO.fullmatch(address):
+        address = found[1].strip(BLANKS)
+        if found := _MAILTO.fullmatch(address):
+            address = found[1].strip(BLANKS)
+    if address.endswith(_TRAILING):
+        address = address[:-1].rstrip(BLANKS)
+    if address != before:
+        seen.add(Notice.ADDRESS_CLEANED)
+    if not address.isascii() and (ascii_form := _with_ascii_domain(address)):
+        address = ascii_form
+        seen.add(Notice.PUNYCODE)
+    if email_flaw(address) is None:
+        notices |= seen
+    return address
+
+
+def _with_ascii_domain(address: str) -> str | None:
+    """Return an address with its domain in ASCII; None if the domain is not valid, or not what is beyond ASCII."""
+    import idna  # noqa: PLC0415 - its tables take 10 ms to load, and few segments have such domains
+
+    local, _, domain = address.rpartition("@")
+    if not local.isascii() or domain.isascii():
+        return None
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return None
 
 
 def email_flaw(address: str) -> Reason | None:

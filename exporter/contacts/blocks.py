@@ -15,8 +15,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.contacts.fitting import fit_column
 from exporter.contacts.matching import Matched
-from exporter.contacts.rules import SEPARATOR, Contact, Notice, agrees, contact_of
+from exporter.contacts.rules import Contact, Unfit, agrees, contact_of
+from exporter.contacts.texts import NO_VALUE_TEXTS, Notice
+from exporter.contacts.values import Kind
 from exporter.reasons import Reason
 from exporter.source.formats.text_columns import bounds, content, lengths
 from exporter.source.rows import Rows, rows_at
@@ -42,14 +45,17 @@ class Contacts:
 class Checked:
     """A checked block of rows: which are contacts, and why the other rows are not.
 
-    `positions` are those of the contacts in the block, `addresses` are their addresses in lower case; `refused` and
-    `notices` are by position.
+    `positions` are those of the contacts in the block, `addresses` are their addresses in lower case; `refused`,
+    `notices` and `unfit` are by position. `filled` tells for each target of the mapping which of the contacts have a
+    value for it.
     """
 
     positions: Positions
     addresses: pa.StringArray
     refused: dict[int, Reason]
     notices: dict[int, tuple[Notice, ...]]
+    unfit: dict[int, tuple[Unfit, ...]]
+    filled: Flags
     _contacts: Contacts
     _places: Positions
 
@@ -66,10 +72,12 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
     """
     if isinstance(rows, list):
         plain, columns = np.zeros(len(rows), np.bool_), _columns([], [], [])
+        filled = np.zeros((len(matched.targets), len(rows)), np.bool_)
     else:
-        plain, columns = _plain_contacts(rows, matched, contact_tail.decode(), max_text_bytes, first_row)
+        plain, filled, columns = _plain_contacts(rows, matched, contact_tail.decode(), max_text_bytes, first_row)
     contacts: dict[int, Contact] = {}
     refused: dict[int, Reason] = {}
+    unfit: dict[int, tuple[Unfit, ...]] = {}
     references = []
     doubtful = np.flatnonzero(~plain).tolist()
     for position, row in zip(doubtful, rows_at(rows, doubtful, range(len(matched.wanted))), strict=True):
@@ -79,6 +87,11 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
         contact = contact_of(row, matched)
         if isinstance(contact, Reason):
             refused[position] = contact
+            continue
+        if contact.unfit:
+            unfit[position] = contact.unfit
+        if contact.rejected:
+            refused[position] = Reason.VALUE_DOES_NOT_FIT
         elif len(contact.text) + len(contact_tail) > max_text_bytes:
             refused[position] = Reason.CONTACT_TOO_LARGE
         else:
@@ -93,6 +106,7 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
     places = np.where(plain, np.arange(len(plain)), -1)
     places[list(contacts)] = len(columns[0]) + np.arange(len(contacts))
     if contacts:
+        filled[:, list(contacts)] = np.array([contact.filled for contact in contacts.values()], np.bool_).T
         columns = tuple(pa.concat_arrays(pair) for pair in zip(columns, unplain, strict=True))
     addresses, texts, references = columns
     positions = np.flatnonzero(places >= 0)
@@ -101,6 +115,8 @@ def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int
         addresses=addresses.take(pa.array(places[positions])),
         refused=refused,
         notices={position: contact.notices for position, contact in contacts.items() if contact.notices},
+        unfit=unfit,
+        filled=filled[:, positions],
         _contacts=Contacts(texts, references),
         _places=places[positions],
     )
@@ -124,8 +140,8 @@ def _reference(number: int, row: Sequence[str], matched: Matched) -> bytes:
 
 def _plain_contacts(
     rows: pa.RecordBatch, matched: Matched, contact_tail: str, max_text_bytes: int, first_row: int
-) -> tuple[Flags, _AddressesTextsReferences]:
-    """Return which rows are plain and, for every row, its contact if it is plain."""
+) -> tuple[Flags, Flags, _AddressesTextsReferences]:
+    """Return which rows are plain, which targets have values, and, for every row, its contact if it is plain."""
     email = rows.column(matched.email)
     plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
     plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
@@ -133,19 +149,31 @@ def _plain_contacts(
         plain &= agreeing(rows, matched.consent)
     if matched.previous_customer_id is not None:
         plain &= _flags(rows.column(matched.previous_customer_id).is_null())
-    shown = {*matched.sent, matched.customer_id} - {None}
-    if shown:
-        plain &= ~_Bytes([rows.column(position) for position in shown]).odd()
-    if matched.phone is not None:
-        phone = _Bytes([rows.column(matched.phone)])
-        plain &= ~(phone.holding(b"eE") | phone.beginning_with(b"-"))
-    for position, _, multiple in matched.fields:
-        if multiple:
-            values = _Bytes([rows.column(position)])
-            plain &= ~(values.holding(b";|") | values.ending_with(b" "))
-    texts = _text_column(rows, matched, contact_tail)
-    plain &= lengths(texts) <= max_text_bytes + len(",")
-    return plain, (pc.ascii_lower(email), texts, _reference_column(rows, matched, first_row))
+    columns: list[pa.StringArray] = []
+    texts: list[pa.StringArray] = [] if matched.customer_id is None else [rows.column(matched.customer_id)]
+    for target in matched.targets:
+        column = rows.column(target.position)
+        if target.rule.kind in _TEXTS:
+            texts.append(column)
+            if target.rule.kind is Kind.PHONE:
+                phone = _Bytes([column])
+                plain &= ~(phone.holding(b"eE") | phone.beginning_with(b"-") | phone.ending_with(b"0", after=b"."))
+            if target.rule.when_empty is not None:
+                plain &= ~_flags(column.is_null())
+        else:
+            column, certain = fit_column(column, target.rule)
+            plain &= certain
+        columns.append(column)
+    if texts:
+        plain &= ~_Bytes(texts).odd()
+    written = _text_column(email, matched, columns, contact_tail)
+    plain &= lengths(written) <= max_text_bytes + len(",")
+    filled = np.array([_flags(column.is_valid()) for column in columns], np.bool_).reshape(len(columns), len(plain))
+    return plain, filled, (pc.ascii_lower(email), written, _reference_column(rows, matched, first_row))
+
+
+_TEXTS = frozenset((Kind.TEXT, Kind.NAME, Kind.PHONE))
+"""What takes any text, so that the bytes of all such columns are tested together."""
 
 
 def agreeing(rows: pa.RecordBatch, consent: tuple[int, str, bool]) -> Flags:
@@ -196,19 +224,38 @@ class _Bytes:
         """Return the rows in which a value begins with one of these bytes."""
         return self._rows(self._filled[_one_of(self._text[self._starts[self._filled]], values)])
 
-    def ending_with(self, values: bytes) -> Flags:
-        """Return the rows in which a value ends with one of these bytes."""
-        return self._rows(self._filled[_one_of(self._text[self._ends[self._filled] - 1], values)])
+    def ending_with(self, values: bytes, after: bytes = b"") -> Flags:
+        """Return the rows in which a value ends with one of these bytes, right after one of `after`, if given."""
+        found = _one_of(self._text[self._ends[self._filled] - 1], values)
+        if after:
+            longer = self._ends[self._filled] - self._starts[self._filled] > 1
+            found &= longer & _one_of(self._text[np.maximum(self._ends[self._filled] - 2, 0)], after)
+        return self._rows(self._filled[found])
 
     def odd(self) -> Flags:
-        """Return the rows that need a closer look: escapes, control characters, blank values, names of nulls."""
-        # 0xC2 begins the control characters beyond ASCII and the no-break space.
-        marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2')
+        """Return the rows that need a closer look: escapes, what is cleaned, outer blanks, texts that mean no value."""
+        # 0xC2 begins control characters and the no-break space, 0xE2 and 0xEF begin what has no width.
+        marks = (self._text < ord(" ")) | _one_of(self._text, b'"\\\x7f\xc2\xe2\xef')
+        outer = self.beginning_with(b" ") | self.ending_with(b" ")
+        return self._rows_of_bytes(marks) | outer | self._rows(self._no_values())
+
+    def _no_values(self) -> Positions:
+        """Return the values that mean no value."""
         sizes = self._ends - self._starts
-        short = np.flatnonzero((sizes == len("nan")) | (sizes == len("null")))
-        first, second = (self._text[self._starts[short] + place] | 0x20 for place in (0, 1))  # in lower case
-        nulls = short[_one_of(first, b"n#") & _one_of(second, b"ua/n")]
-        return self._rows_of_bytes(marks) | self.beginning_with(b" ") | self._rows(nulls)
+        short = np.flatnonzero((sizes >= _SHORTEST_NO_VALUE) & (sizes <= _LONGEST_NO_VALUE))
+        for place, values in enumerate(_NO_VALUE_BEGINNINGS):
+            short = short[_one_of(self._text[self._starts[short] + place], values)]
+        texts = (self._text[self._starts[value] : self._ends[value]].tobytes().lower() for value in short.tolist())
+        return short[np.fromiter((text in _NO_VALUES for text in texts), np.bool_, len(short))]
+
+
+_NO_VALUES = frozenset(text.encode() for text in NO_VALUE_TEXTS)
+_SHORTEST_NO_VALUE, _LONGEST_NO_VALUE = min(map(len, _NO_VALUES)), max(map(len, _NO_VALUES))
+_NO_VALUE_BEGINNINGS = tuple(
+    "".join({case for text in NO_VALUE_TEXTS for case in (text[place], text[place].upper())}).encode()
+    for place in (0, 1)
+)
+"""The first and second bytes of such texts: with the right length, few other values have both."""
 
 
 def _one_of(data: npt.NDArray[np.uint8], values: bytes) -> Flags:
@@ -218,15 +265,17 @@ def _one_of(data: npt.NDArray[np.uint8], values: bytes) -> Flags:
     return flags
 
 
-def _text_column(rows: pa.RecordBatch, matched: Matched, contact_tail: str) -> pa.StringArray:
-    """Return the text of each contact, as `contact_of` makes it from a plain row."""
-    pieces: list[Piece] = ['{"email":"', rows.column(matched.email), '"']
-    for member, position in matched.members:
-        pieces += _optional(f',"{member}":"', rows.column(position), '"')
+def _text_column(
+    email: pa.StringArray, matched: Matched, columns: Sequence[pa.StringArray], contact_tail: str
+) -> pa.StringArray:
+    """Return the text of each contact, as `contact_of` makes it from a plain row; `columns` are what is sent."""
+    pieces: list[Piece] = ['{"email":"', email, '"']
     fields = []
-    for position, field_id, multiple in matched.fields:
-        edge = SEPARATOR if multiple else ""
-        fields.append(_optional(f',{{"id":{field_id},"value":"{edge}', rows.column(position), f'{edge}"}}'))
+    for target, column in zip(matched.targets, columns, strict=True):
+        if target.member:
+            pieces += _optional(f',"{target.member}":"', column, '"')
+        elif target.field:
+            fields.append(_optional(f',{{"id":{target.field.id},"value":"', column, '"}'))
     return _joined([*pieces, *_field_list(fields), contact_tail + ","])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.contacts.addresses import email_flaw
-from exporter.contacts.matching import BLANKS
+from exporter.contacts.texts import BLANKS
 from exporter.reasons import Reason
 from exporter.source.rows import Rows, rows_at
 
@@ -90,11 +90,12 @@ class _Column:
         self._distinct = list(dict.fromkeys([*self._distinct, *filled]))[:MAX_DISTINCT]
 
     def facts(self) -> ColumnFacts:
-        examples = tuple(map(_cut, self._distinct[:MAX_EXAMPLES]))
+        examples = tuple(map(cut, self._distinct[:MAX_EXAMPLES]))
         return ColumnFacts(self._name, self._filled, self._addresses, len(self._distinct), examples)
 
 
-def _cut(value: str) -> str:
+def cut(value: str) -> str:
+    """Return a value as an example shows it: of a long one, the beginning."""
     return value if len(value) <= MAX_EXAMPLE_CHARACTERS else f"{value[: MAX_EXAMPLE_CHARACTERS - 1]}…"
 
 

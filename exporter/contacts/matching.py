@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from exporter.definitions.exports import ExportDefinition
+from exporter.contacts.texts import plain
+from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Kind, Rule, fit
+from exporter.definitions.exports import DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
 from exporter.source.rows import Column
 
 MEMBERS = ("first_name", "last_name", "phone")
 """The members of a contact besides its address, as the data matching and ActiveCampaign's bulk import name them."""
-BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the account says of a custom field; `options` is None where it has none, or nobody knows them."""
+
+    id: int
+    title: str = ""
+    type: str = "text"
+    options: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """A column that fills a custom field; `multiple`: the field takes several values, joined by `;` in the file."""
+    """A column that fills a custom field, and what its values have to become."""
 
     column: str
-    field_id: int
-    multiple: bool = False
+    field: Field
+    rule: Rule = ANY_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Mapping:
 
     Of several rows with one address, the one with the largest value in the column `winner` counts, else the first;
     `fill_empty`: what it lacks comes from the others. The columns of customer ids only label rows in reports; a segment
-    may lack them.
+    may lack them. `no_values`: whether texts such as NULL mean that there is no value.
     """
 
     email: str
@@ -54,6 +65,21 @@ class Mapping:
     fill_empty: bool = False
     customer_id: str | None = "CustomerId"
     previous_customer_id: str | None = "PreviousCustomerId"
+    no_values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where values of a column go: a member of the contact, or a custom field; `position`: the column's.
+
+    `column` is its name as the mapping has it.
+    """
+
+    column: str
+    position: int
+    rule: Rule
+    member: str | None = None
+    field: Field | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +87,18 @@ class Matched:
     """A mapping resolved against the columns of a segment.
 
     `wanted` are the names of the columns to read, as the segment spells them; the other members refer to positions in a
-    row of those. `members` are (member of a contact, position), `fields` are (position, field id, multiple), `consent`
-    is (position, value in lower case, whether the column has to hold it), `sent` are the positions of everything that
-    is sent besides the address.
+    row of those. `targets` is everything that is sent besides the address: members of the contact before custom fields.
+    `consent` is (position, value in lower case, whether the column has to hold it).
     """
 
     wanted: tuple[str, ...]
     email: int
-    members: tuple[tuple[str, int], ...]
-    fields: tuple[tuple[int, int, bool], ...]
+    targets: tuple[Target, ...]
     consent: tuple[int, str, bool] | None
     winner: int | None
     customer_id: int | None
     previous_customer_id: int | None
-    phone: int | None
-    sent: tuple[int, ...]
+    no_values: bool
     warnings: tuple[str, ...]
 
     @property
@@ -93,22 +116,28 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     wanted = _Wanted([column.name for column in columns])
     email = wanted.position(mapping.email, code="email_column_missing")
     named = ((member, getattr(mapping, member)) for member in MEMBERS)
-    members = tuple((member, wanted.position(name)) for member, name in named if name is not None)
-    fields = tuple((wanted.position(field.column), field.field_id, field.multiple) for field in mapping.fields)
+    members = [
+        Target(name, wanted.position(name), _member_rule(member, mapping), member=member)
+        for member, name in named
+        if name is not None
+    ]
+    fields = [Target(f.column, wanted.position(f.column), f.rule, field=f.field) for f in mapping.fields]
     consent = mapping.consent
     return Matched(
         email=email,
-        members=members,
-        fields=fields,
+        targets=(*members, *fields),
         consent=None if consent is None else (wanted.position(consent.column), plain(consent.value), consent.holds),
         winner=None if mapping.winner is None else wanted.position(mapping.winner),
         customer_id=wanted.find(mapping.customer_id),
         previous_customer_id=wanted.find(mapping.previous_customer_id),
-        phone=dict(members).get("phone"),
-        sent=(*(position for _, position in members), *(position for position, _, _ in fields)),
+        no_values=mapping.no_values,
         wanted=tuple(columns[place].name for place in wanted.places),
         warnings=tuple(dict.fromkeys(wanted.warnings)),
     )
+
+
+def _member_rule(member: str, mapping: Mapping) -> Rule:
+    return Rule(Kind.PHONE if member == "phone" else Kind.NAME, no_values=mapping.no_values)
 
 
 def find_columns(names: Sequence[str], columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -167,9 +196,43 @@ def _listing(names: Sequence[str]) -> str:
     return f"Its columns are: {', '.join(names[:limit])}{more}."
 
 
-def plain(text: str) -> str:
-    """Return a text trimmed and in lower case."""
-    return text.strip(BLANKS).lower()
+def field_mapping(matching: DataMatching, match: FieldMatch, found: Field, former: Sequence[str] = ()) -> FieldMapping:
+    """Return how a column fills a custom field of the account.
+
+    `former`: the options that the field had at the last run. Raises `Stop` ("yes_without_option",
+    "when_empty_does_not_fit").
+    """
+    kind = KINDS.get(found.type, Kind.TEXT)
+    choices = None
+    if found.options and kind in {Kind.OPTION, Kind.OPTIONS}:
+        choices = Choices(found.options, match.yes, tuple(former))
+        if match.yes and choices.yes is None:
+            raise Stop(
+                "yes_without_option",
+                f"Expected the field {found.title} to have one option, or one that is called Yes or is named in yes;"
+                f" it has: {', '.join(found.options[:20])}. Name one of them in yes.",
+            )
+    rule = Rule(
+        kind=kind,
+        choices=choices,
+        date_order=match.date_order,
+        zone=matching.time_zone,
+        separator=match.separator,
+        decimal_mark=match.decimal_mark,
+        no_values=matching.no_value_texts,
+        reject_row=match.on_bad_value == "rejectRow",
+    )
+    if match.when_empty is not None:
+        fitted = fit(match.when_empty.text, rule)
+        if fitted.text is None:
+            flaw = fitted.flaw.explanation if fitted.flaw else "It means that there is no value."
+            raise Stop(
+                "when_empty_does_not_fit",
+                f"Expected whenEmpty of the column {match.column} to fit the field {found.title} ({found.type})."
+                f" {flaw} Correct it.",
+            )
+        rule = replace(rule, when_empty=fitted.text)
+    return FieldMapping(match.column, found, rule)
 
 
 def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Mapping:
@@ -182,4 +245,5 @@ def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Ma
         consent=Consent(consent.column, consent.value or "", consent.condition != "isNot") if consent else None,
         winner=matching.winner.column if matching.winner else None,
         fill_empty=matching.fill_empty,
+        no_values=matching.no_value_texts,
     )

@@ -10,13 +10,11 @@ Rows are referred to by their running number, from 1, in the order of reading, w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -188,17 +186,26 @@ class People:
             self.warnings = (warning,)
 
     def _see_what_is_lacking(self, rows: Rows, matched: Matched, first_row: int) -> None:
+        """Remember what the rows that count have no value for; the rules leave out more than empty texts."""
+        matched = _as_it_is(matched)
         for number, _, row in self._rows_of_several(rows, first_row, matched, counting=True):
-            self._lacking[number] = ~np.uint64(_present(row, matched))
+            contact = contact_of(row, matched)
+            if isinstance(contact, Contact):
+                unfit = {unfit.target for unfit in contact.unfit}  # what does not fit is told, not replaced
+                self._lacking[number] = _bits(at not in unfit and not one for at, one in enumerate(contact.filled))
 
     def _see_what_is_there(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Keep what a row that counts lacks, from the first other one that has it."""
+        matched = _as_it_is(matched)
         for _, counting, row in self._rows_of_several(rows, first_row, matched, counting=False):
-            wanted = int(self._lacking[counting]) & _present(row, matched)
+            contact = contact_of(row, matched)
+            if not isinstance(contact, Contact):
+                continue
+            wanted = int(self._lacking[counting]) & _bits(contact.filled)
             if not wanted:
                 continue
             self._lacking[counting] ^= np.uint64(wanted)
-            values = {at: row[column] for at, column in enumerate(matched.sent) if wanted >> at & 1}
+            values = {at: row[target.position] for at, target in enumerate(matched.targets) if wanted >> at & 1}
             self._filled.setdefault(counting, {}).update(values)
             self._filled_count += len(values)
             self._filled_characters += sum(map(len, values.values()))
@@ -235,7 +242,7 @@ class People:
         cells: dict[int, dict[int, str]] = {}  # by column and position
         for number in numbers:
             for at, value in self._filled[number].items():
-                cells.setdefault(matched.sent[at], {})[number - first_row] = value
+                cells.setdefault(matched.targets[at].position, {})[number - first_row] = value
         return (_with_cells(rows, cells) if cells else rows), [number - first_row for number in numbers]
 
 
@@ -277,19 +284,17 @@ def _ranks(rows: Rows, column: int, positions: Positions) -> Ranks:
     return ranks_of(rows.column(column).take(pa.array(positions)))
 
 
-def _present(row: tuple[str, ...], matched: Matched) -> int:
-    """Return which of the values to send the contact of a row has, as bits in the order of `Matched.sent`.
+def _bits(flags: Iterable[bool]) -> int:
+    """Return flags, by target of the mapping, as bits."""
+    return sum(1 << at for at, flag in enumerate(flags) if flag)
 
-    The contact tells, since the rules leave out more than empty texts.
-    """
-    contact = contact_of(row, matched)
-    if not isinstance(contact, Contact):
-        return 0
-    members: dict[str, Any] = orjson.loads(contact.text + b"}")
-    fields = {field["id"] for field in members.get("fields", ())}
-    present = [member in members for member, _ in matched.members]
-    present += [field_id in fields for _, field_id, _ in matched.fields]
-    return sum(1 << at for at, one in enumerate(present) if one)
+
+def _as_it_is(matched: Matched) -> Matched:
+    """Return the same without what is sent where a column holds nothing."""
+    return replace(
+        matched,
+        targets=tuple(replace(target, rule=replace(target.rule, when_empty=None)) for target in matched.targets),
+    )
 
 
 def _with_cells(rows: Rows, cells: dict[int, dict[int, str]]) -> Rows:

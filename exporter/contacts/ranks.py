@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exporter.contacts.matching import BLANKS
+from exporter.contacts.texts import BLANKS
 
 RANK = np.dtype([("kind", "u1"), ("value", "f8"), ("rest", "f4")])
 """Compared from left to right. `rest` is what the value has beyond a double, in units of its last place."""

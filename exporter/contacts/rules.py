@@ -5,40 +5,41 @@ What ActiveCampaign accepts: https://developers.activecampaign.com/reference/bul
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import orjson
 
-from exporter.contacts.addresses import email_flaw
-from exporter.contacts.matching import BLANKS, Matched, plain
+from exporter.contacts.addresses import address_of, email_flaw
+from exporter.contacts.matching import Matched
+from exporter.contacts.texts import Notice, plain
+from exporter.contacts.values import Flaw, fit
 from exporter.reasons import Reason
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
-_SOURCE_SEPARATOR = ";"  # how Customer Insights joins several values, as in its _Alternate columns
-SEPARATOR = "||"  # how ActiveCampaign joins them; it is also before the first and after the last
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A value that does not fit: `target` is the number of its target in the mapping, from 0."""
 
-class Notice(StrEnum):
-    """Something odd in a value that is sent unchanged."""
-
-    NULL_TEXT = "contacts hold the text NULL, N/A or NaN in a mapped column; values are sent unchanged"
-    DAMAGED_PHONE = "contacts have a phone number that a spreadsheet seems to have damaged; values are sent unchanged"
-
-
-_NULL_TEXTS = {"null", "nan", "n/a", "#n/a"}
+    target: int
+    flaw: Flaw
+    value: str = field(repr=False)  # personal data
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact: its address in lower case, and its JSON object without the closing brace."""
+    """A contact: its address in lower case, and its JSON object without the closing brace.
+
+    `filled` tells for each target of the mapping whether the contact has a value for it; `unfit` are the values that
+    were left out. `rejected`: one of these must not be left out, so the row cannot be sent.
+    """
 
     key: str
     text: bytes
-    notices: tuple[Notice, ...]
+    filled: tuple[bool, ...]
+    notices: tuple[Notice, ...] = ()
+    unfit: tuple[Unfit, ...] = ()
+    rejected: bool = False
 
 
 def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
@@ -50,43 +51,32 @@ def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     """Return the contact of a row that holds the wanted columns, or why it cannot be sent.
 
-    The address is trimmed; every other value is passed on unchanged. Empty and blank values are left out, since an
-    empty text might erase what ActiveCampaign has.
+    Values are cleaned (`texts`) and made to fit their fields (`values`). Empty values, and those that do not fit, are
+    left out, since an empty text might erase what ActiveCampaign has.
     """
     if matched.consent is not None and not agrees(row[matched.consent[0]], matched.consent):
         return Reason.NO_CONSENT
-    email = row[matched.email].strip(BLANKS)
+    notices: set[Notice] = set()
+    email = address_of(row[matched.email], notices, no_values=matched.no_values)
     if (flaw := email_flaw(email)) is not None:
         return flaw
-    sent = [row[position] for position in matched.sent]
-    if any(map(_CONTROL.search, sent)):
-        return Reason.CONTROL_CHARACTER
     contact: dict[str, object] = {"email": email}
-    for member, position in matched.members:
-        if row[position].strip(BLANKS):
-            contact[member] = row[position]
-    fields = []
-    for position, field_id, multiple in matched.fields:
-        value = _several(row[position]) if multiple else row[position]
-        if value is None:
-            return Reason.SEPARATOR_IN_VALUE
-        if value.strip(BLANKS):
-            fields.append({"id": field_id, "value": value})
+    fields: list[dict[str, object]] = []
+    filled: list[bool] = []
+    unfit: list[Unfit] = []
+    rejected = False
+    for number, target in enumerate(matched.targets):
+        fitted = fit(row[target.position], target.rule)
+        notices |= fitted.notices
+        filled.append(fitted.text is not None)
+        if fitted.flaw:
+            unfit.append(Unfit(number, fitted.flaw, row[target.position]))
+            rejected |= target.rule.reject_row
+        elif fitted.text is not None and target.member:
+            contact[target.member] = fitted.text
+        elif fitted.text is not None and target.field:
+            fields.append({"id": target.field.id, "value": fitted.text})
     if fields:
         contact["fields"] = fields
-    return Contact(email.lower(), orjson.dumps(contact)[:-1], tuple(_notices(row, matched, sent)))
-
-
-def _several(value: str) -> str | None:
-    """Return several values as ActiveCampaign writes them; None when one of them would be read as two."""
-    values = [part for text in value.split(_SOURCE_SEPARATOR) if (part := text.strip(BLANKS))]
-    if any(SEPARATOR in f"|{part}|" for part in values):
-        return None
-    return SEPARATOR.join(["", *values, ""]) if values else ""
-
-
-def _notices(row: Sequence[str], matched: Matched, sent: Sequence[str]) -> Iterator[Notice]:
-    if any(value.lower() in _NULL_TEXTS for value in sent):
-        yield Notice.NULL_TEXT
-    if matched.phone is not None and _DAMAGED_PHONE.fullmatch(row[matched.phone]):
-        yield Notice.DAMAGED_PHONE
+    text = orjson.dumps(contact)[:-1]
+    return Contact(email.lower(), text, tuple(filled), tuple(sorted(notices)), tuple(unfit), rejected)

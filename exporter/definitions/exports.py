@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -20,13 +21,51 @@ def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
     return segments
 
 
+class WhenEmpty(Value):
+    """What is sent where a column holds nothing."""
+
+    text: CellText
+    """A value that fits the field, such as one of its options."""
+
+
+def _separator(text: str) -> str:
+    if any(character.isalnum() for character in text) and text != "json":
+        raise ValueError("expected punctuation, a blank or json")
+    return text
+
+
 class FieldMatch(Value):
-    """Another column and the custom field that it fills."""
+    """Another column and the custom field that it fills.
+
+    ActiveCampaign knows the field's type and options; the further members say what nobody can know from a value alone.
+    """
 
     column: CellText
     """The column's name in the segment."""
     field: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_%]+$")
     """The field's numeric id or its personalization tag; percent signs around it are ignored."""
+    date_order: Literal["dmy", "mdy"] | None = None
+    """For dates such as `5/3/1980`: whether the day (`dmy`) or the month (`mdy`) comes first. Without it, such dates do
+    not fit. Dates that begin with the year, or name the month in English, need none."""
+    decimal_mark: Literal[".", ","] | None = None
+    """For numbers such as `1,234`: what stands before the decimals. Without it, a number that may be read in two ways
+    does not fit."""
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=4), AfterValidator(_separator)] = ";"
+    """For fields of several values: what stands between them, or `json` for lists such as `["Coffee", "Tea"]`. Values
+    that are written as in ActiveCampaign, `||Coffee||Tea||`, are understood anyway."""
+    yes: tuple[CellText, ...] = Field(default=(), max_length=20)
+    """For fields with options: the values that mean yes, such as `true` or `1`, whatever their case. They become the
+    field's only option, or the one that is called Yes or is named here. Values such as `false` then mean no."""
+    on_bad_value: Literal["leaveOut", "rejectRow"] = "leaveOut"
+    """What a value costs that does not fit the field: `leaveOut`, this one value; `rejectRow`, the row."""
+    when_empty: WhenEmpty | None = None
+    """What is sent where the column holds nothing. Without it, what is in ActiveCampaign stays."""
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("expected the name of a time zone, such as Europe/Amsterdam, Asia/Jakarta or UTC")
+    return name
 
 
 class Winner(Value):
@@ -56,6 +95,12 @@ class DataMatching(Value):
     fill_empty: bool = False
     """Whether names, phone and fields that are empty in the row that is sent come from the other rows with its address:
     from the first of them that can be sent and has a value."""
+    time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] = "UTC"
+    """The zone of times that name none, as in the IANA time zone database: `Europe/Amsterdam`. A time with a zone of
+    its own keeps it, and gives the day as it is written."""
+    no_value_texts: bool = True
+    """Whether texts such as `NULL`, `\\N`, `N/A`, `None` or `#REF!` mean that there is no value. Turn it off for people
+    who are called Null."""
 
 
 class ConsentColumn(Value):
@@ -94,6 +139,19 @@ class CompleteWhen(Value):
         if (self.marker is None) is (self.minutes is None):
             raise ValueError("give either marker or minutes")
         return self
+
+
+class Guards(Value):
+    """What a run of this export may come to without being held before anything is sent."""
+
+    may_be_empty: bool = False
+    """Let a run succeed whose segments are empty, or hold nobody who can be sent."""
+    size_factor: float | None = Field(default=None, ge=1, le=1_000_000)
+    """How many times more or fewer rows than in the last successful run are plausible. Without it, the app's setting
+    `SIZE_CHANGE_FACTOR` counts. Not compared if that run read fewer than 100 rows; `force` passes it."""
+    max_reject_share: float = Field(default=0.5, ge=0, le=1)
+    """The share of the rows that may be rejected; with `1`, all of them may be. Duplicates and rows without consent are
+    not counted as rejected, and fewer than 20 rejected rows hold no run; `force` passes it."""
 
 
 Ignored = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -135,6 +193,8 @@ class ExportDefinition(Value):
     """A run with more contacts than this fails before anything is sent."""
     allow_over_contact_limit: bool = False
     """Run even if the account could exceed the contact limit of its plan."""
+    guards: Guards = Guards()
+    """What a run may come to without being held."""
     skip_unchanged: bool = True
     """Skip a scheduled run, or one of run all, if the segments have not changed since the last run that ended
     `successful` or `completedWithWarnings`."""

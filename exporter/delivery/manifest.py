@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Self
 
 from exporter.activecampaign.bodies import Envelope
-from exporter.contacts.matching import FieldMapping
+from exporter.contacts.matching import Field, FieldMapping, field_mapping
+from exporter.contacts.values import Kind
+from exporter.definitions.exports import DataMatching
 from exporter.delivery.plan import Plan
 from exporter.model import Record, Time, Value
 
@@ -42,7 +45,30 @@ class FieldEntry(Value):
 
     column: str
     field_id: int
-    multiple: bool
+    multiple: bool = False
+    """Whether it takes several values; former releases read this."""
+    title: str = ""
+    type: str | None = None
+    """None in runs of former releases, which sent values as they were."""
+    options: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, mapped: FieldMapping) -> Self:
+        """Return the entry for a column and its field."""
+        multiple = mapped.rule.kind is Kind.OPTIONS
+        return cls(
+            column=mapped.column,
+            field_id=mapped.field.id,
+            multiple=multiple,
+            title=mapped.field.title,
+            type=mapped.field.type,
+            options=mapped.field.options,
+        )
+
+    @property
+    def found(self) -> Field:
+        """The field as it was found."""
+        return Field(self.field_id, self.title, self.type or ("listbox" if self.multiple else "text"), self.options)
 
 
 class Manifest(Record):
@@ -50,6 +76,8 @@ class Manifest(Record):
 
     payload: str
     rejects: str
+    values: str | None = None
+    """Values that did not fit their fields; None where all did, or in runs of former releases."""
     fingerprint: str
     refreshed_utc: Time
     sources: tuple[SourceEntry, ...]
@@ -63,10 +91,10 @@ class Manifest(Record):
         """What surrounds the contacts in a body."""
         return Envelope(*(text.encode() for text in self.envelope))
 
-    @property
-    def mapped_fields(self) -> tuple[FieldMapping, ...]:
-        """The custom fields of the mapping; the rest of it is in the run's copy of the export."""
-        return tuple(FieldMapping(f.column, f.field_id, f.multiple) for f in self.fields)
+    def mapped_fields(self, matching: DataMatching) -> tuple[FieldMapping, ...]:
+        """Return the custom fields of the mapping; the rest of it is in `matching`, the run's copy of the export."""
+        pairs = zip(matching.fields, self.fields, strict=True)
+        return tuple(field_mapping(matching, match, entry.found) for match, entry in pairs)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Return the file and the row within it (from 1 on) of the run's row number `row` (from 1 on)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from exporter.model import Time, Value
 
 
@@ -12,6 +14,26 @@ class Carried(Value):
     confirmed: int
     rejected_by_active_campaign: int
     reasons: dict[str, int]
+
+
+class ValueCount(Value):
+    """How the values of a column fit the member or the custom field that they fill, over the contacts of a run."""
+
+    column: str
+    member: str | None = None
+    """`firstName`, `lastName` or `phone`; absent for a custom field."""
+    field_id: int | None = None
+    title: str | None = None
+    """The title of the custom field."""
+    type: str | None = None
+    """The type of the custom field, such as `date` or `dropdown`."""
+    fit: int = 0
+    """Contacts for which something is sent."""
+    empty: int = 0
+    """Contacts without a value, for which nothing is sent: what is in ActiveCampaign stays."""
+    unfit: dict[str, int] = Field(default_factory=dict)
+    """Contacts whose value does not fit and is left out, by reason. Rows that are rejected for such a value count as
+    rejected instead."""
 
 
 class Plan(Value):
@@ -26,6 +48,8 @@ class Plan(Value):
     warnings: tuple[str, ...] = ()
     files_not_read: int = 0
     """Files beside those of the segments that nobody asked to leave out; a warning names the first."""
+    values: tuple[ValueCount, ...] = ()
+    """How the values of each matched column fit; empty in runs of former releases."""
     carried: Carried | None = None
     """In a run that resumes another: the contacts that are not sent again."""
     at: Time

@@ -8,21 +8,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic.alias_generators import to_camel
+
 from exporter.activecampaign.bodies import Envelope
-from exporter.contacts.matching import Mapping, Matched, match_columns
-from exporter.contacts.rules import Notice
+from exporter.contacts.matching import Mapping, Matched, Target, match_columns
+from exporter.contacts.texts import Notice
+from exporter.contacts.values import Flaw
 from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
+from exporter.delivery.plan import ValueCount
 from exporter.errors import Stop
-from exporter.pipeline.brakes import check_contacts
 from exporter.reasons import Reason
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
 from exporter.source.rows import Rows, rows_at
 from exporter.source.segments import HEARTBEAT_FILES, Refresh
 from exporter.tally.rejects import Reject, lines
+from exporter.tally.unfit import UnfitValue
 
 if TYPE_CHECKING:
-    from exporter.contacts.blocks import Checked
+    from exporter.contacts.blocks import Checked, Flags
     from exporter.contacts.people import People
 
 HEARTBEAT_ROWS = 65_536  # and `HEARTBEAT_FILES`: to open a file takes as long as to read thousands of rows
@@ -61,6 +65,7 @@ class Planned:
     duplicates: int
     rejected_by_reason: dict[str, int]
     batches: tuple[Batch, ...]
+    values: tuple[ValueCount, ...]
     warnings: tuple[str, ...]
 
 
@@ -79,6 +84,16 @@ class Task:
     max_contacts: int | None = None
 
 
+def check_contacts(contacts: int, max_contacts: int) -> None:
+    """Refuse more contacts than the export allows. Raises `Stop` ("too_many_contacts")."""
+    if contacts > max_contacts:
+        raise Stop(
+            "too_many_contacts",
+            f"Expected at most {max_contacts} contacts, found {contacts} in the segments. Raise maxContacts of the"
+            " export, or split the segments among several exports.",
+        )
+
+
 class Sink(Protocol):
     """Receives what the rows become, in order."""
 
@@ -87,6 +102,9 @@ class Sink(Protocol):
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
         """Receive rows that are in no batch."""
+
+    def add_unfit(self, values: Sequence[UnfitValue]) -> None:
+        """Receive values that do not fit their fields: left out, or the reason why their rows are rejected."""
 
 
 def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callable[[], None]) -> Planned:
@@ -204,6 +222,29 @@ class _Places:
         return self.files[source].path, row - self.starts[source]
 
 
+class _Values:
+    """How the values of a target fit, so far."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.fit = 0
+        self.unfit: Counter[Flaw] = Counter()
+
+    def count(self, contacts: int) -> ValueCount:
+        """Return the count, of so many contacts in all."""
+        field, member = self.target.field, self.target.member
+        return ValueCount(
+            column=self.target.column,
+            member=to_camel(member) if member else None,
+            field_id=field.id if field else None,
+            title=field.title if field else None,
+            type=field.type if field else None,
+            fit=self.fit,
+            empty=contacts - self.fit - self.unfit.total(),
+            unfit={flaw.value: count for flaw, count in sorted(self.unfit.items(), key=lambda item: item[0].value)},
+        )
+
+
 class _Planner:
     """The state of planning while rows come in."""
 
@@ -222,6 +263,7 @@ class _Planner:
         self._reject_bytes = 0
         self._counts: Counter[Reason] = Counter()
         self._notices: Counter[Notice] = Counter()
+        self._values: list[_Values] = []
         self._warnings: dict[str, None] = {}
 
     def warn(self, *warnings: str) -> None:
@@ -254,8 +296,34 @@ class _Planner:
             self._cutter.add(Block.of(checked.contacts(~again)))
         for position, notices in checked.notices.items():
             self._notices.update(notices if position not in others else ())
+        self._count_values(checked, ~again, matched)
+        self._tell_unfit(rows, checked, others, matched)
         self._set_aside(rows, matched, checked.refused, others)
         self.rows_read += len(rows)
+
+    def _count_values(self, checked: Checked, sent: Flags, matched: Matched) -> None:
+        """Count the values of the contacts that are sent."""
+        if not self._values:
+            self._values = [_Values(target) for target in matched.targets]
+        for values, filled in zip(self._values, checked.filled, strict=True):
+            values.fit += int((filled & sent).sum())
+
+    def _tell_unfit(self, rows: Rows, checked: Checked, others: dict[int, int], matched: Matched) -> None:
+        """Count and pass on the values that do not fit, of all rows on which no other row decides."""
+        positions = sorted(checked.unfit.keys() - others.keys())
+        if not positions:
+            return
+        labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
+        told = []
+        for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
+            email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
+            path, number = self._read.of(self.rows_read + 1 + position)
+            for unfit in checked.unfit[position]:
+                target = matched.targets[unfit.target]
+                if position not in checked.refused:
+                    self._values[unfit.target].unfit[unfit.flaw] += 1
+                told.append(UnfitValue(path, number, customer_id, email, target, unfit.flaw, unfit.value))
+        self._sink.add_unfit(told)
 
     def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], others: dict[int, int]) -> None:
         """Report rows of a block by position: the reason why each was refused, or the other row that decides on it."""
@@ -302,6 +370,7 @@ class _Planner:
             duplicates=duplicates,
             rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
             batches=batches,
+            values=tuple(values.count(self._contacts) for values in self._values),
             warnings=(*self._warnings, *(f"{count} {notice}." for notice, count in sorted(self._notices.items()))),
         )
 

@@ -197,6 +197,7 @@ def _report(run: Run, end: End, tally: Tally, manifest: Manifest | None) -> Repo
         tally=tally,
         explanations={code: BY_CODE[code].explanation for code in tally.reasons},
         sources=manifest.sources if manifest else (),
+        values=run.plan.values if run.plan else (),
         warnings=run.plan.warnings if run.plan else (),
         resends=end.resends,
     )

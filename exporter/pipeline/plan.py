@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from exporter import log
 from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts.matching import FieldMapping, mapping_of
+from exporter.contacts.matching import mapping_of
 from exporter.delivery.batches import Batch, RequestSize
 from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry
 from exporter.delivery.plan import Plan
 from exporter.delivery.waits import plan_wait_s
 from exporter.errors import Culprit, NotReady, Stop, Wait
 from exporter.pipeline import brakes, finish, preflight, questions
-from exporter.pipeline.batching import Planned, Task, plan_batches
+from exporter.pipeline.batching import Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
+from exporter.pipeline.preflight import Fields
 from exporter.pipeline.resume import what_is_left
-from exporter.pipeline.session import session_of
+from exporter.pipeline.session import Session, session_of
 from exporter.pipeline.sources import identity, refreshes_of
 from exporter.ports import Changed
 from exporter.records import paths, store
@@ -30,6 +31,7 @@ from exporter.runs.run import Problem, Run, RunStatus, Trigger, Waiting
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
+from exporter.tally.unfit import sentences
 
 PLANNING_TRIES = 5
 """How many times in a row planning may fail with an unexpected error. A retry comes when the failed planner's claim
@@ -97,13 +99,15 @@ _DIED = Problem(
 
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
     calls = session_of(services, run, fresh=run.waiting is not None)
-    fields = preflight.check(calls, run.export)
+    before = preflight.last_fields(services, _last_success(services, run))
+    fields = preflight.check(calls, run.export, preflight.options_of(before))
     limits = None if run.export.allow_over_contact_limit else questions.account_limits(calls)
     for attempt in (1, 2):
         try:
             refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
-            _guard_unchanged(services, run, refreshes)
-            return _read(services, run, refreshes, fields, limits, heartbeat)
+            if tuple(map(FieldEntry.of, fields.mapped)) == before:  # else the same files give other values
+                _guard_unchanged(services, run, refreshes)
+            return _read(calls, run, refreshes, fields, limits, heartbeat)
         except Changed:
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
     raise NotReady(
@@ -133,21 +137,22 @@ def _last_success(services: Services, run: Run) -> LastSuccess | None:
 
 
 def _read(
-    services: Services,
+    calls: Session,
     run: Run,
     refreshes: Sequence[Refresh],
-    fields: tuple[FieldMapping, ...],
+    fields: Fields,
     limits: AccountLimits | None,
     heartbeat: Callable[[], None],
 ) -> Manifest:
+    services = calls.services
     attempt = services.ids.new()
     payload_path, rejects_path = paths.payload_path(run.run_id, attempt), paths.rejects_path(run.run_id, attempt)
     payload, rejects = services.blobs.writer(payload_path), services.blobs.writer(rejects_path)
-    writer = PlanWriter(payload, rejects)
+    writer = PlanWriter(payload, rejects, services.settings.hides)
     request_envelope = envelope(run.export.list_id, run_automations=run.export.run_automations)
     task = Task(
         refreshes=refreshes,
-        mapping=mapping_of(run.export, fields),
+        mapping=mapping_of(run.export, fields.mapped),
         envelope=request_envelope,
         secret=services.ids.new(),
         size=RequestSize(),
@@ -156,8 +161,13 @@ def _read(
     planned = plan_batches(task, services.segments, writer, heartbeat)
     fingerprint = identity(run.host, run.export, refreshes)
     left = what_is_left(services, run, planned, fingerprint)
-    _brake(services, run, planned, limits, left.carried.confirmed if left.carried else 0)
+    # Whoever resumes a run sends what it planned: its size was plausible, or forced.
+    force, carried = run.force or run.resumes is not None, left.carried.confirmed if left.carried else 0
+    last = _last_success(services, run)
+    for problem in brakes.problems(calls, run.export, planned, limits, last, carried=carried, force=force):
+        raise problem
     payload.commit()
+    unfit = writer.unfit.data
     now = services.clock.now()
     manifest = Manifest(
         payload=payload_path,
@@ -165,7 +175,8 @@ def _read(
         fingerprint=fingerprint,
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
-        fields=tuple(FieldEntry(column=f.column, field_id=f.field_id, multiple=f.multiple) for f in fields),
+        values=paths.values_path(run.run_id, attempt) if unfit else None,
+        fields=tuple(map(FieldEntry.of, fields.mapped)),
         envelope=(
             request_envelope.prefix.decode(),
             request_envelope.contact_tail.decode(),
@@ -179,7 +190,13 @@ def _read(
             rejected_by_reason=planned.rejected_by_reason,
             batches=len(left.batches),
             lanes=lanes_for(len(left.batches), services.settings.lanes),
-            warnings=(*planned.warnings, *stale(refreshes, now)),
+            values=planned.values,
+            warnings=(
+                *planned.warnings,
+                *(problem.message for problem in fields.problems),
+                *sentences(planned.values),
+                *stale(refreshes, now),
+            ),
             files_not_read=sum(refresh.files_not_read for refresh in refreshes),
             carried=left.carried,
             at=now,
@@ -189,20 +206,9 @@ def _read(
     for (body, references), (_, reasons) in zip(copies, left.refused, strict=True):
         writer.add_rejects(contact_rejects(manifest, body, references, reasons))
     rejects.commit()
+    if manifest.values and unfit:
+        services.blobs.create(manifest.values, unfit)
     return _commit(services, run.run_id, manifest)
-
-
-def _brake(services: Services, run: Run, planned: Planned, limits: AccountLimits | None, carried: int) -> None:
-    """Stop the run if what was read is implausible or does not fit into the account.
-
-    Raises `Stop` ("contact_limit", "segment_empty", "size_changed").
-    """
-    last = _last_success(services, run)
-    known = max(last.known_to(run.host) if last else 0, carried)
-    brakes.check_contact_limit(limits, planned.contacts, known)
-    if not run.force:
-        factor = services.settings.size_change_factor
-        brakes.check_size(planned.rows_read, last.rows_read if last else None, factor)
 
 
 def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
@@ -211,6 +217,8 @@ def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
     if kept.payload != manifest.payload:
         services.blobs.delete(manifest.payload)
         services.blobs.delete(manifest.rejects)
+        if manifest.values:
+            services.blobs.delete(manifest.values)
         return kept
     plan = manifest.plan
     log.event("planned", runId=run_id, rows=plan.rows_read, contacts=plan.contacts, batches=plan.batches)

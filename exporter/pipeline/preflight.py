@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from exporter.activecampaign import account, wire
-from exporter.contacts.matching import FieldMapping
+from exporter.contacts.matching import Field, FieldMapping, field_mapping
+from exporter.contacts.values import KINDS
 from exporter.definitions.exports import ExportDefinition
-from exporter.errors import Stop
-from exporter.pipeline.questions import account_limits, all_fields, ask, ask_page
+from exporter.delivery.manifest import FieldEntry
+from exporter.errors import Culprit, Stop
+from exporter.pipeline.questions import account_limits, all_fields, ask, ask_page, field_options
 from exporter.pipeline.session import Session
+from exporter.records.runs import read_manifest
+from exporter.records.slots import LastSuccess
+from exporter.runs.run import Problem
+from exporter.services import Services
+
+type Options = Mapping[int, tuple[str, ...]]
+"""The options of custom fields, by the fields' ids."""
 
 
-def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...]:
-    """Check that the export can work; return its matched custom fields with their numeric ids.
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The matched custom fields. `problems` stop no run; they are why ActiveCampaign may not show some values."""
 
-    Raises what `questions.ask` raises, and `Stop` ("list_not_found", "list_not_email", "field_not_found",
-    "field_mapped_twice").
+    mapped: tuple[FieldMapping, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def check(session: Session, export: ExportDefinition, former: Options = MappingProxyType({})) -> Fields:
+    """Check that the export can work; return its matched custom fields, as they are in ActiveCampaign now.
+
+    `former`: the options that fields had at the last run. Raises what `questions.ask` raises, and `Stop`
+    ("list_not_found", "list_not_email", "field_not_found", "field_mapped_twice", "yes_without_option",
+    "when_empty_does_not_fit").
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
     contact_list = ask(
@@ -32,8 +53,64 @@ def check(session: Session, export: ExportDefinition) -> tuple[FieldMapping, ...
             f"Expected list {export.list_id} to be for e-mail; it is for {contact_list.channel}. Choose another.",
         )
     if not export.data_matching.fields:
-        return ()
-    return resolve_fields(export, all_fields(session))
+        return Fields()
+    found = resolve_fields(export, all_fields(session))
+    options = [_options(session, field) for field in found]
+    matching = export.data_matching
+    mapped = tuple(
+        field_mapping(matching, match, Field(field.id, field.title, field.type, texts), former.get(field.id, ()))
+        for match, field, texts in zip(matching.fields, found, options, strict=True)
+    )
+    problems = (
+        problem
+        for field, texts in zip(found, options, strict=True)
+        if (problem := _field_problem(field, texts, export.list_id))
+    )
+    return Fields(mapped, tuple(problems))
+
+
+def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | None:
+    """Return the texts of a field's options; None where it has none, or nobody knows them."""
+    if field.type not in account.WITH_OPTIONS:
+        return None
+    return tuple(option.value for option in field_options(session, field) or ()) or None
+
+
+def _field_problem(field: account.CustomField, options: tuple[str, ...] | None, list_id: int) -> Problem | None:
+    if field.lists is not None and not field.lists & {0, list_id}:
+        return Problem(
+            code="field_not_related",
+            message=f"Expected the custom field {field.title} to be related to list {list_id}; it is not, so"
+            " ActiveCampaign does not show its values for people who are on no other list. Add the list to the field in"
+            " ActiveCampaign (Contacts, Manage fields).",
+            culprit=Culprit.USER,
+        )
+    if field.type not in KINDS:
+        return Problem(
+            code="field_type_unknown",
+            message=f"The custom field {field.title} has a type that is not known here ({field.type}): its values are"
+            " sent as they are. Look at some of them in ActiveCampaign.",
+            culprit=Culprit.EXTERNAL,
+        )
+    if field.type in account.WITH_OPTIONS and options is None:
+        return Problem(
+            code="field_options_unknown",
+            message=f"ActiveCampaign names no options of the custom field {field.title} ({field.type}): its values are"
+            " sent as they are. Look at some of them in ActiveCampaign.",
+            culprit=Culprit.EXTERNAL,
+        )
+    return None
+
+
+def last_fields(services: Services, last: LastSuccess | None) -> tuple[FieldEntry, ...]:
+    """Return the custom fields of the last successful run, as they were in ActiveCampaign then."""
+    manifest = read_manifest(services, last.run_id) if last else None
+    return manifest.fields if manifest else ()
+
+
+def options_of(fields: Iterable[FieldEntry]) -> Options:
+    """Return the options that fields had."""
+    return {field.field_id: field.options or () for field in fields}
 
 
 def check_connection(session: Session) -> str | None:
@@ -48,14 +125,14 @@ def check_connection(session: Session) -> str | None:
     return limits.name if limits else None
 
 
-def resolve_fields(export: ExportDefinition, fields: list[account.CustomField]) -> tuple[FieldMapping, ...]:
+def resolve_fields(export: ExportDefinition, fields: list[account.CustomField]) -> tuple[account.CustomField, ...]:
     """Return the custom fields that the export names by id or personalization tag.
 
     Raises `Stop` ("field_not_found", "field_mapped_twice").
     """
     by_id = {str(f.id): f for f in fields}
     by_tag = {f.tag.upper(): f for f in fields if f.tag}
-    mapped: list[FieldMapping] = []
+    mapped: list[account.CustomField] = []
     for match in export.data_matching.fields:
         tag = match.field.strip("%").upper()
         found = by_id.get(match.field) or by_tag.get(tag)
@@ -67,9 +144,9 @@ def resolve_fields(export: ExportDefinition, fields: list[account.CustomField]) 
                 f"Expected a custom field {match.field!r} in ActiveCampaign; the account has none{hint}."
                 " GET /connections/{id}/fields lists them.",
             )
-        if any(found.id == other.field_id for other in mapped):
+        if found in mapped:
             raise Stop(
                 "field_mapped_twice", f"Two columns are matched to the custom field {found.id}. Remove one of them."
             )
-        mapped.append(FieldMapping(column=match.column, field_id=found.id, multiple=found.multiple))
+        mapped.append(found)
     return tuple(mapped)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain
 
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts.matching import Mapping, match_columns
+from exporter.contacts.matching import Mapping, Matched, match_columns
+from exporter.contacts.values import Flaw
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
 from exporter.ports import Changed
@@ -24,9 +27,10 @@ _THREAD = ThreadPoolExecutor(1, "fit")
 """As in `reading`, Arrow's memory is kept per thread; in this one nobody waits for a preview."""
 
 
-def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> None:
+def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[str, ...]:
     """Check that a segment has the columns of a mapping, and an address in one of its first rows, if it has rows.
 
+    Returns a warning for each column of whose values under half fit what they fill, as far as those rows tell.
     Raises `Stop` ("segment_without_columns", "mapping_fits_no_row", and what `matching.match_columns`,
     `Refresh.check_columns` and `readers.read_rows` raise), `NotReady` ("source_changing").
     """
@@ -36,9 +40,10 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> None:
             f"Expected columns in the segment {refresh.segment}, found none: its files are empty, or its table has no"
             f" attributes. Export it from its source again. {ALL_THE_SAME}",
         )
+    matched = match_columns(replace(mapping, consent=None), refresh.columns)
     refresh.check_columns(match_columns(mapping, refresh.columns).needed)
     try:
-        reasons = _THREAD.submit(_without_address, services.segments, refresh, mapping.email).result()
+        reasons, unfit = _THREAD.submit(_look, services.segments, refresh, matched).result()
     except Changed:
         raise source_changing() from None
     if reasons:
@@ -54,23 +59,46 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> None:
             f"Expected addresses in the column {mapping.email} of the segment {refresh.segment}; none of the first"
             f" {reasons.total()} rows has one ({counts}). {cure}",
         )
+    return tuple(
+        f"Of {values} values in the first rows of the column {target.column}, {sum(flaws.values())} do not fit"
+        f" {target.field.title or target.field.id if target.field else target.member}"
+        f" ({', '.join(f'{flaw.value}: {count}' for flaw, count in flaws.most_common())}). Preview the export to see"
+        " which."
+        for target, (values, flaws) in zip(matched.targets, unfit, strict=True)
+        if 2 * sum(flaws.values()) > values
+    )
 
 
-def _without_address(files: SegmentFiles, refresh: Refresh, email: str) -> Counter[Reason]:
-    """Return why the first rows of the first file have no address; nothing if one of them has one."""
+type _Unfit = list[tuple[int, Counter[Flaw]]]
+
+
+def _look(files: SegmentFiles, refresh: Refresh, matched: Matched) -> tuple[Counter[Reason], _Unfit]:
+    """Look at the first rows of the first file.
+
+    Returns why they have no address (nothing if one of them has one), and, for each target, how many values there are
+    and why how many of them do not fit.
+    """
     from exporter.contacts.blocks import check  # noqa: PLC0415 - Arrow takes 0.4 s to import; only reading needs it
 
-    matched = match_columns(Mapping(email, customer_id=None, previous_customer_id=None), refresh.columns)
     tail = envelope(1, run_automations=False).contact_tail
     reasons: Counter[Reason] = Counter()
+    filled: Counter[int] = Counter()
+    flaws: defaultdict[int, Counter[Flaw]] = defaultdict(Counter)
+    rows_seen = addresses = 0
     for partition in refresh.partitions[:1]:
         for block in read_rows(files, partition, matched.wanted):
-            left = FIRST_ROWS - reasons.total()
+            left = FIRST_ROWS - rows_seen
             rows = block[:left] if isinstance(block, list) else block.slice(0, left)
             checked = check(rows, matched, tail, RequestSize().max_bytes, 1)
-            if len(checked.positions):
-                return Counter()
-            reasons.update(checked.refused.values())
-            if reasons.total() == FIRST_ROWS:
+            refused = Counter(checked.refused.values())
+            addresses += len(checked.positions) + refused.pop(Reason.VALUE_DOES_NOT_FIT, 0)
+            reasons.update(refused)
+            rows_seen += len(rows) if isinstance(rows, list) else rows.num_rows
+            for number, values in enumerate(checked.filled):
+                filled[number] += int(values.sum())
+            for unfit in chain.from_iterable(checked.unfit.values()):
+                flaws[unfit.target][unfit.flaw] += 1
+            if rows_seen == FIRST_ROWS:
                 break
-    return reasons
+    counts = [(filled[number] + flaws[number].total(), flaws[number]) for number in range(len(matched.targets))]
+    return (Counter() if addresses else reasons), counts

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from exporter.activecampaign import bodies
+from exporter.contacts.addresses import address_of
 from exporter.delivery.ledger import BulkImport, Lane
 from exporter.delivery.manifest import Manifest
 from exporter.errors import Stop
@@ -21,6 +22,7 @@ from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.tally.fates import Fate, fates
 from exporter.tally.rejects import Reject, reject_rows
+from exporter.tally.unfit import UnfitValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def look_up(services: Services, run: Run, address: str) -> Found:
             "Expected a run that has read its segments; this one has not, so nobody can be found in it. If it is still"
             " planning, try again later.",
         )
-    key = bodies.address_key(address)
+    key = _key(address)
     with one_reader():
         contact, set_aside, complete = _search(services, run, manifest, key)
     rows = {place: FoundRow(*place, reason.group.bucket, reason) for place, reason in set_aside.items()}
@@ -112,7 +114,7 @@ def _search(services: Services, run: Run, manifest: Manifest, key: str) -> tuple
 
 def _set_aside(report: Iterable[bytes], key: str) -> _SetAside:
     # An address that a spreadsheet would take for a formula has an apostrophe before it.
-    same = (row for row in reject_rows(report) if bodies.address_key(row.email.removeprefix("'")) == key)
+    same = (row for row in reject_rows(report) if _key(row.email.removeprefix("'")) == key)
     return {(row.path, row.row): row.reason for row in same}
 
 
@@ -141,8 +143,16 @@ class _Search:
 
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
         """Search rows that are in no batch."""
-        same = (reject for reject in rejects if bodies.address_key(reject.email) == self._key)
+        same = (reject for reject in rejects if _key(reject.email) == self._key)
         self.set_aside.update({(reject.path, reject.row): reject.reason for reject in same})
+
+    def add_unfit(self, values: Sequence[UnfitValue]) -> None:
+        """Ignore values that do not fit: their contacts are in a batch, or set aside."""
+
+
+def _key(text: str) -> str:
+    """Return the address that a text holds, as a run reads it, in lower case."""
+    return bodies.address_key(address_of(text, set(), no_values=False))
 
 
 def fate_of(lanes: Iterable[Lane], batch: int, position: int) -> Fate:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import mapping_of
+from exporter.contacts.values import KINDS, Flaw, Kind
 from exporter.definitions.exports import ExportDefinition
-from exporter.errors import Stop
+from exporter.delivery.manifest import FieldEntry
+from exporter.delivery.plan import ValueCount
+from exporter.errors import Culprit
 from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.brakes import check_contacts, check_size
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
@@ -21,6 +23,7 @@ from exporter.runs.run import Problem
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import Reject
+from exporter.tally.unfit import UnfitValue, sentences
 
 EXAMPLES = 3
 """Rows shown per reason."""
@@ -28,9 +31,10 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do. `problems`: what would stop it before anything is sent.
+    """What a run would do. `problems`: what would stop it before anything is sent; `value_problems` would not.
 
     `examples`: the first rows that would be set aside for each reason, as path and number in that file (from 1).
+    `unfit`: the first values that do not fit, by column and reason.
     """
 
     planned: Planned
@@ -39,6 +43,8 @@ class Preview:
     seconds: int
     limits: AccountLimits | None
     problems: tuple[Problem, ...]
+    unfit: dict[tuple[str, Flaw], list[UnfitValue]]
+    value_problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
 
@@ -53,45 +59,66 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
 
 
 def _preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
-    fields = preflight.check(calls, export)
+    slot = read_slot(services, export_id)
+    last = slot.last_success if slot else None
+    before = preflight.last_fields(services, last)
+    fields = preflight.check(calls, export, preflight.options_of(before))
     limits = questions.account_limits(calls)
     settings, now = services.settings, services.clock.now()
     refreshes = refreshes_now(services, export, settled=True)
     examples = _Examples()
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
-    planned = read_all(services, refreshes, mapping_of(export, fields), request_envelope, examples)
-    slot = read_slot(services, export_id)
-    last = slot.last_success if slot else None
-    binding = None if export.allow_over_contact_limit else limits
-    checks: tuple[Callable[[], None], ...] = (
-        lambda: check_contacts(planned.contacts, export.max_contacts),
-        lambda: check_size(planned.rows_read, last.rows_read if last else None, settings.size_change_factor),
-        lambda: brakes.check_contact_limit(binding, planned.contacts, last.known_to(calls.host) if last else 0),
-    )
+    planned = read_all(services, refreshes, mapping_of(export, fields.mapped), request_envelope, examples)
+    stops = brakes.problems(calls, export, planned, limits, last)
     return Preview(
         planned=planned,
         refreshes=refreshes,
         examples=examples.rows,
         seconds=round(len(planned.batches) * 60 / settings.bulk_requests_per_minute),
         limits=limits,
-        problems=tuple(problem for check in checks if (problem := _problem(check))),
-        warnings=(*planned.warnings, *stale(refreshes, now)),
+        problems=tuple(map(Problem.of, stops)),
+        unfit=examples.unfit,
+        value_problems=(*fields.problems, *_gone(planned.values)),
+        warnings=(
+            *planned.warnings,
+            *sentences(planned.values),
+            *_changed(before, planned.values),
+            *stale(refreshes, now),
+        ),
     )
 
 
-def _problem(check: Callable[[], None]) -> Problem | None:
-    try:
-        check()
-    except Stop as error:
-        return Problem.of(error)
-    return None
+def _gone(counts: Sequence[ValueCount]) -> Iterator[Problem]:
+    """Yield a problem for each field whose options of the last run are missed by somebody."""
+    for count in counts:
+        if people := count.unfit.get(Flaw.OPTION_GONE.value):
+            yield Problem(
+                code="options_changed",
+                message=f"{people} people have a value of {count.column} that was an option of the field {count.title}"
+                " at the last run and is none any more: it was renamed or removed in ActiveCampaign. Name the option as"
+                " before, or correct the values; until then, they are left out.",
+                culprit=Culprit.USER,
+            )
+
+
+def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iterator[str]:
+    """Say of each field to which a former release has sent values as they were what changes."""
+    untyped = {entry.field_id for entry in before if entry.type is None}
+    for count in counts:
+        if count.field_id in untyped and count.type and KINDS.get(count.type, Kind.TEXT) is not Kind.TEXT:
+            yield (
+                f"So far, the values of the column {count.column} were sent as they are. From the next run on, they are"
+                f" written as the field {count.title} ({count.type}) takes them, and those that do not fit are left"
+                " out."
+            )
 
 
 class _Examples:
-    """A `batching.Sink` that keeps only the first rows of each reason, without their addresses."""
+    """A `batching.Sink` that keeps only the first rows of each reason, and the first values that do not fit."""
 
     def __init__(self) -> None:
         self.rows: dict[Reason, list[tuple[str, int]]] = {}
+        self.unfit: dict[tuple[str, Flaw], list[UnfitValue]] = {}
 
     def add_batch(self, body: bytes, references: bytes) -> None:
         """Ignore the batch, as nothing is sent."""
@@ -102,3 +129,10 @@ class _Examples:
             rows = self.rows.setdefault(reject.reason, [])
             if len(rows) < EXAMPLES:
                 rows.append((reject.path, reject.row))
+
+    def add_unfit(self, values: Sequence[UnfitValue]) -> None:
+        """Keep the first values of each column and reason."""
+        for value in values:
+            kept = self.unfit.setdefault((value.target.column, value.flaw), [])
+            if len(kept) < EXAMPLES:
+                kept.append(value)

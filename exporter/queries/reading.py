@@ -134,4 +134,10 @@ def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> 
     newest_files = [(partition.file.path, partition.file.etag) for r in refreshes for partition in r.partitions]
     if newest_files != [(source.path, source.etag) for source in manifest.sources]:
         return None
-    return read_all(services, refreshes, mapping_of(run.export, manifest.mapped_fields), manifest.around, sink)
+    return read_all(
+        services,
+        refreshes,
+        mapping_of(run.export, manifest.mapped_fields(run.export.data_matching)),
+        manifest.around,
+        sink,
+    )

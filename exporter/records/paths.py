@@ -69,3 +69,8 @@ def payload_path(run_id: str, attempt: str) -> str:
 def rejects_path(run_id: str, attempt: str) -> str:
     """Return the path of a reject report; `attempt` is an id that is new for each attempt at planning."""
     return f"{REJECTS}{run_id}/{attempt}.csv"
+
+
+def values_path(run_id: str, attempt: str) -> str:
+    """Return the path of a report of values that do not fit; it lies beside the reject report of the attempt."""
+    return f"{REJECTS}{run_id}/{attempt}.values.csv"

@@ -7,7 +7,7 @@ all files of the run, from 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
 
 from exporter.delivery.manifest import BatchEntry
@@ -15,6 +15,7 @@ from exporter.errors import Culprit, Stop
 from exporter.ports import BlobWriter
 from exporter.services import Services
 from exporter.tally.rejects import HEADER, Reject, lines
+from exporter.tally.unfit import UnfitReport, UnfitValue
 
 WORKING_COPY_S = 86_400.0
 """A working copy holds personal data and is deleted a day after it was written, whatever the state of its run."""
@@ -29,8 +30,12 @@ READ_TOGETHER = 32
 class PlanWriter:
     """A `batching.Sink` that writes payload and reject report. Each becomes visible only when it is committed."""
 
-    def __init__(self, payload: BlobWriter, rejects: BlobWriter) -> None:
-        """Write the report's header; the payload has none."""
+    def __init__(
+        self, payload: BlobWriter, rejects: BlobWriter, hides: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Write the report's header; the payload has none. `hides`: whether a column's values are not to be shown."""
+        self.unfit = UnfitReport(hides)
+        """What did not fit: bounded, so that it is written at once when everything is read."""
         self._payload, self._rejects = payload, rejects
         self._rejects.write(HEADER)
 
@@ -42,6 +47,10 @@ class PlanWriter:
     def add_rejects(self, rejects: Iterable[Reject]) -> None:
         """Write rows to the report."""
         self._rejects.write(lines(rejects))
+
+    def add_unfit(self, values: Iterable[UnfitValue]) -> None:
+        """Keep values for the report of those that do not fit."""
+        self.unfit.add(values)
 
 
 def read_batch(services: Services, payload: str, batch: BatchEntry) -> tuple[bytes, bytes]:

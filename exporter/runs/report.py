@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.delivery.manifest import SourceEntry
+from exporter.delivery.plan import ValueCount
 from exporter.model import Record, Time
 from exporter.runs.run import RunStatus
 from exporter.tally.count import Tally
@@ -19,5 +20,7 @@ class Report(Record):
     explanations: dict[str, str]
     """A sentence for each reason code in the tally."""
     sources: tuple[SourceEntry, ...]
+    values: tuple[ValueCount, ...] = ()
+    """How the values of each matched column fit."""
     warnings: tuple[str, ...]
     resends: int

@@ -3,4 +3,5 @@
 fates     the fate of each contact, folded from the ledgers
 count     how many rows are in which bucket
 rejects   the reject report: which rows, and why
+unfit     the list of values that do not fit their fields, and why
 """

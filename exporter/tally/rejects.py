@@ -53,7 +53,8 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
 
 COLUMNS = ("file", "row", "customerId", "email", "reason", "explanation")
 # Without a byte order mark, Excel does not read UTF-8: https://support.microsoft.com/office/8a935af5-3416-4edd-ba7e-3dfd2bc4a032
-HEADER = ("\ufeff" + ",".join(COLUMNS) + "\r\n").encode()
+BYTE_ORDER_MARK = codecs.BOM_UTF8
+HEADER = BYTE_ORDER_MARK + ",".join(COLUMNS).encode() + b"\r\n"
 
 
 class Reject(NamedTuple):
@@ -76,6 +77,11 @@ def lines(rejects: Iterable[Reject]) -> bytes:
         f"{_cell(path)},{row},{_cell(customer_id)},{_cell(email)},{reason},{_cell(explanation)}\r\n"
         for path, row, customer_id, email, reason, explanation in rejects
     ).encode()
+
+
+def line(cells: Iterable[str]) -> bytes:
+    """Return cells as a line of a report."""
+    return (",".join(map(_cell, cells)) + "\r\n").encode()
 
 
 def _cell(text: str) -> str:

@@ -27,6 +27,10 @@ General
 - DOC https://developers.activecampaign.com/reference/retrieve-account-information: settings/account,
   administrators only.
 - DOC: a list that the key may not see gets 403, one that is not there 404; their bodies.
+- DOC: options and relations of custom fields stand beside them in GET fields. Sources differ on how they are tied to
+  them, and recordings have none at all [fields_tell]. ASSUMED: shape and paging of fields/{id}/options.
+- DOC: GET contacts filters by email, listid and status, -1 being any; an unknown filter is ignored, and everybody comes
+  back. REC: the total is text. Not modelled: any other filter, order and inclusion.
 
 POST import/bulk_import, https://developers.activecampaign.com/reference/bulk-import-contacts
 - DOC: at most 250 contacts and 399,999 bytes. ASSUMED: beyond, 400 with reasons as text.
@@ -64,6 +68,9 @@ What an import does
   [over_contact_limit].
 - PROBE of contact/sync: absent members keep what is there, unknown fields are ignored. ASSUMED: the same here; empty
   text erases; unknown lists are ignored [unknown_list]; of two rows with one address both are applied, in order.
+- DOC: a value must match the type and the option exactly, and the contact must be on a list that the field is related
+  to (0: all lists), or it silently does not show. ASSUMED: so it is dropped, and a list that the contact has left
+  counts; of an import, a value that does not match may fail its contact as well [unfit_values].
 - DOC: unsubscribe closes the list to later imports.
 
 POST contact/sync, POST contactLists

@@ -1,6 +1,6 @@
 """Everybody whom the account knows: contacts by e-mail address, the lists they are on, and who may not be added."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -10,13 +10,17 @@ from sandbox.activecampaign.contacts import (
     UNSUBSCRIBED,
     Contact,
     SentContact,
+    SentField,
     is_deliverable,
     list_ids,
 )
 from sandbox.activecampaign.shapes import FIELDS, LISTS, ContactList, CustomField
 from sandbox.activecampaign.switches import Switches
+from sandbox.activecampaign.values import fits
 
-Refusal = Literal["invalid_email", "excluded", "bounced", "unsubscribed", "unknown_list", "over_contact_limit"]
+Refusal = Literal[
+    "invalid_email", "excluded", "bounced", "unsubscribed", "unknown_list", "unfit_value", "over_contact_limit"
+]
 MatchType = Literal["exact", "start", "end"]
 
 _MATCHES: Final[dict[MatchType, Callable[[str, str], bool]]] = {
@@ -80,21 +84,22 @@ class Audience:
             return "unsubscribed"
         if switches.unknown_list == "failure" and not self.lists.keys() >= set(lists):
             return "unknown_list"
+        if switches.unfit_values == "refuse" and not all(map(self._fits, sent.get("fields", ()))):
+            return "unfit_value"
         if contact is None and len(self) >= self.contact_limit and switches.over_contact_limit == "failure":
             return "over_contact_limit"
         return None
 
-    def write(self, contact: Contact, sent: SentContact, now: float) -> None:
+    def write(self, contact: Contact, sent: SentContact, now: float, switches: Switches) -> None:
         """Write the members that are present: absent ones keep what is there, empty ones erase it.
 
-        Nobody is subscribed to a list that they have left. Unknown lists and custom fields are ignored.
+        Nobody is subscribed to a list that they have left. Unknown lists and custom fields are ignored, as are values
+        of fields that are not related to any list of the contact, and by switch those that do not fit their field.
         """
         contact.first_name = self._share(sent.get("first_name", contact.first_name))
         contact.last_name = self._share(sent.get("last_name", contact.last_name))
         contact.phone = sent.get("phone", contact.phone)
         contact.customer_acct_name = self._share(sent.get("customer_acct_name", contact.customer_acct_name))
-        if values := sent.get("fields"):
-            contact.set_fields({each["id"]: each["value"] for each in values if each["id"] in self.custom_fields})
         if tags := sent.get("tags"):
             self.tags.update(tags)
             contact.tags = self._share(tuple(dict.fromkeys((*contact.tags, *tags))))
@@ -104,6 +109,11 @@ class Audience:
             self.set_status(contact, open_lists, SUBSCRIBED)
         if leaves := sent.get("unsubscribe"):
             self.set_status(contact, list_ids(leaves), UNSUBSCRIBED)
+        if values := sent.get("fields"):
+            on = {0, *contact.statuses()}
+            related = [each for each in values if on.intersection(self._lists_of(each))]
+            taken = related if switches.unfit_values == "store" else filter(self._fits, related)
+            contact.set_fields({each["id"]: each["value"] for each in taken})
         contact.updated_at = now
 
     def set_status(self, contact: Contact, lists: Iterable[int], status: int) -> None:
@@ -133,6 +143,15 @@ class Audience:
         self.lists.pop(list_id, None)
         for contact in self._by_id:
             contact.lists = self._share(tuple(each for each in contact.lists if each[0] != list_id))
+
+    def _lists_of(self, sent: SentField) -> Sequence[int]:
+        """Return the lists that a field is related to; an unknown field is related to none."""
+        field = self.custom_fields.get(sent["id"])
+        return field.lists if field else ()
+
+    def _fits(self, sent: SentField) -> bool:
+        field = self.custom_fields.get(sent["id"])
+        return field is None or fits(sent["value"], field.type, field.options)
 
     def _share[T: Hashable](self, value: T) -> T:
         shared: T = self._shared.setdefault(value, value)

@@ -97,16 +97,8 @@ def _get_exclusions(state: State, request: Request) -> Answer:
 def _get_fields(state: State, request: Request) -> Answer:
     wanted = request.query.get("filters[perstag]")
     found = [each for each in state.audience.custom_fields.values() if wanted in (None, each.perstag)]
-    page = request.page(found)
-    return as_json(
-        200,
-        {
-            "fieldOptions": shapes.field_options(page),
-            "fieldRels": [],
-            "fields": [shapes.custom_field(each, request.base) for each in page],
-            "meta": {"total": str(len(found)), "selected": None},
-        },
-    )
+    page = shapes.fields_page(request.page(found), request.base, state.switches.fields_tell)
+    return as_json(200, {**page, "meta": {"total": str(len(found)), "selected": None}})
 
 
 def _get_field(state: State, request: Request, field_id: int) -> Answer:
@@ -114,6 +106,26 @@ def _get_field(state: State, request: Request, field_id: int) -> Answer:
     if found is None:
         return as_json(404, {"message": f"No Result found for Field with id {field_id}"})
     return as_json(200, {"field": shapes.custom_field(found, request.base)})
+
+
+def _get_field_options(state: State, request: Request, field_id: int) -> Answer:
+    found = state.audience.custom_fields.get(field_id)
+    if found is None:
+        return as_json(404, {"message": f"No Result found for Field with id {field_id}"})
+    options = shapes.field_options(found)
+    return as_json(200, {"fieldOptions": request.page(options), "meta": {"total": str(len(options))}})
+
+
+def _get_contacts(state: State, request: Request) -> Answer:
+    """Apply the three filters that are modelled: any other is ignored, as by the original."""
+    email, list_id = request.query.get("email"), request.query.get("listid")
+    found = state.audience.contacts() if email is None else [*filter(None, [state.audience.find(email)])]
+    if list_id is not None:
+        found = [each for each in found if list_id in map(str, each.statuses())]
+    if (status := request.query.get("status", "-1")) != "-1":
+        found = [each for each in found if status in (str(of) for on, of in each.lists if list_id in (None, str(on)))]
+    shown = [shapes.contact(each, request.base) for each in request.page(found)]
+    return as_json(200, {"scoreValues": [], "contacts": shown, "meta": {"total": str(len(found)), "sortable": True}})
 
 
 def _get_account(state: State, request: Request) -> Answer:
@@ -208,9 +220,9 @@ def _post_sync(state: State, request: Request) -> Answer:
     audience = state.audience
     known = len(audience)
     contact = audience.find_or_create(sent["email"], request.now)
-    audience.write(contact, shapes.as_bulk_contact(sent), request.now)
+    audience.write(contact, shapes.as_bulk_contact(sent), request.now, state.switches)
     audience.run_automations(contact)
-    return as_json(201 if len(audience) > known else 200, shapes.contact(contact, request.base))
+    return as_json(201 if len(audience) > known else 200, shapes.synced_contact(contact, request.base))
 
 
 def _post_contact_list(state: State, request: Request) -> Answer:
@@ -266,7 +278,9 @@ _ROUTES: Final[tuple[tuple[str, str, Callable[..., Answer]], ...]] = (
     ("GET", r"lists/(\d+)", _get_list),
     ("GET", r"fields", _get_fields),
     ("GET", r"fields/(\d+)", _get_field),
+    ("GET", r"fields/(\d+)/options", _get_field_options),
     ("GET", r"settings/account", _get_account),
+    ("GET", r"contacts", _get_contacts),
     ("POST", r"import/bulk_import", _post_import),
     ("GET", r"import/bulk_import", _get_imports),
     ("GET", r"import/info", _get_import_info),

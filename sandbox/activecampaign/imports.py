@@ -48,7 +48,7 @@ class Import:
             known = len(audience)
             contact = audience.find_or_create(sent["email"], self.done_at)
             (self.created if len(audience) > known else self.updated).append(contact.id)
-            audience.write(contact, sent, self.done_at)
+            audience.write(contact, sent, self.done_at, switches)
             if self.runs_automations and not _has_own_word(sent, switches):
                 audience.run_automations(contact)
         self.contacts = []

@@ -6,11 +6,12 @@ The members of users, lists and fields are those of public recordings (2020, 202
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sandbox.activecampaign.contacts import Contact, SentContact
 
 Json = dict[str, Any]
+Telling = Literal["both", "by_field", "by_ids", "nothing"]  # as the switch `fields_tell`
 
 _CREATED = "2026-01-05T09:00:00-06:00"
 _CREATED_STAMP = "2026-01-05 09:00:00"
@@ -28,12 +29,16 @@ class ContactList:
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """A custom field; `options` are the texts that a dropdown, listbox, radio or checkbox offers."""
+    """A custom field; `options` are the texts that a dropdown, listbox, radio or checkbox offers.
+
+    `lists`: ids of the lists that it is related to; 0 is all lists.
+    """
 
     id: int
     title: str
     type: str = "text"
     options: Sequence[str] = ()
+    lists: Sequence[int] = (0,)
 
     @property
     def perstag(self) -> str:
@@ -47,13 +52,15 @@ FIELDS = (
     CustomField(1, "Customer ID"),
     CustomField(2, "Birthday", "date"),
     CustomField(3, "Loyalty tier", "dropdown", ("Bronze", "Silver", "Gold")),
-    CustomField(4, "Interests", "checkbox", ("Coffee", "Tea", "Machines")),
+    CustomField(4, "Interests", "checkbox", ("Coffee", "Tea", "Cocoa")),
     CustomField(5, "Stores", "listbox", ("Downtown", "Airport", "Online")),
     CustomField(6, "City"),
     CustomField(7, "Notes", "textarea"),
     CustomField(8, "Last purchase", "datetime"),
     CustomField(9, "Preferred contact", "radio", ("E-mail", "Phone")),
     CustomField(10, "Source", "hidden"),
+    CustomField(11, "Newsletter", "checkbox", ("Yes",)),
+    CustomField(12, "Points", "number"),
 )
 
 
@@ -144,8 +151,26 @@ def contact_list(of: ContactList, base: str) -> Json:
     }
 
 
+def fields_page(fields: Sequence[CustomField], base: str, tell: Telling) -> Json:
+    """Show fields as GET fields does, with their options and relations beside them."""
+    page: Json = {
+        "fieldOptions": [option for field in fields for option in field_options(field)],
+        "fieldRels": [relation for field in fields for relation in field_relations(field)],
+        "fields": [custom_field(field, base) for field in fields],
+    }
+    if tell == "nothing":
+        page |= {"fieldOptions": [], "fieldRels": []}
+    if tell == "by_ids":
+        for each in (*page["fieldOptions"], *page["fieldRels"]):
+            del each["field"]
+    if tell in ("by_field", "nothing"):
+        for each in page["fields"]:
+            each.update(options=[], relations=[])
+    return page
+
+
 def custom_field(of: CustomField, base: str) -> Json:
-    """Show a custom field as GET fields does; its options are ids of `field_options`."""
+    """Show a custom field; its options and relations are ids."""
     return {
         "title": of.title,
         "descript": "",
@@ -165,28 +190,42 @@ def custom_field(of: CustomField, base: str) -> Json:
         "updated_timestamp": _CREATED_STAMP,
         "created_by": "1",
         "updated_by": "1",
-        "options": [option["id"] for option in field_options([of])],
-        "relations": [],
+        "options": [option["id"] for option in field_options(of)],
+        "relations": [relation["id"] for relation in field_relations(of)],
         "links": {name: f"{base}/fields/{of.id}/{name}" for name in ("options", "relations")},
         "id": str(of.id),
     }
 
 
-def field_options(fields: Sequence[CustomField]) -> list[Json]:
-    """Show the options of `fields` as GET fields lists them beside the fields."""
+def field_options(of: CustomField) -> list[Json]:
+    """Show the options of a field as GET fields and GET fields/{id}/options do."""
     return [
         {
-            "field": str(field.id),
+            "field": str(of.id),
             "orderid": str(number),
             "value": text,
             "label": text,
             "isdefault": "0",
             "cdate": _CREATED,
             "udate": _CREATED,
-            "id": str(field.id * 100 + number),
+            "id": str(of.id * 1000 + number),
         }
-        for field in fields
-        for number, text in enumerate(field.options, 1)
+        for number, text in enumerate(of.options, 1)
+    ]
+
+
+def field_relations(of: CustomField) -> list[Json]:
+    """Show the lists that a field is related to, as GET fields does."""
+    return [
+        {
+            "field": str(of.id),
+            "relid": str(list_id),
+            "dorder": "0",
+            "cdate": _CREATED,
+            "links": [],
+            "id": str(of.id * 1000 + number),
+        }
+        for number, list_id in enumerate(of.lists, 1)
     ]
 
 
@@ -207,12 +246,17 @@ def account(base: str, *, limit: int, total: int) -> Json:
     }
 
 
-def contact(of: Contact, base: str) -> Json:
+def synced_contact(of: Contact, base: str) -> Json:
     """Show a contact as POST contact/sync does."""
     values = [
         {"contact": str(of.id), "field": str(number), "value": value} for number, value in of.field_values().items()
     ]
-    shown = {
+    return {"fieldValues": values, "contact": contact(of, base)}
+
+
+def contact(of: Contact, base: str) -> Json:
+    """Show a contact as GET contacts does."""
+    return {
         "email": of.email,
         "firstName": of.first_name,
         "lastName": of.last_name,
@@ -222,7 +266,6 @@ def contact(of: Contact, base: str) -> Json:
         "links": {"contactLists": f"{base}/contacts/{of.id}/contactLists"},
         "id": str(of.id),
     }
-    return {"fieldValues": values, "contact": shown}
 
 
 def contact_membership(of: Contact, list_id: int, status: int, now: float) -> Json:

@@ -36,6 +36,11 @@ class Switches:
     unsubscribed: Literal["failure", "silent", "update"] = "failure"  # skipped and told; skipped; not subscribed
     over_contact_limit: Literal["failure", "accept"] = "failure"
     unknown_list: Literal["ignore", "failure"] = "ignore"
+    unfit_values: Literal["drop", "refuse", "store"] = "drop"  # dropped without a word; the contact fails; kept as sent
+
+    # How GET fields ties options and relations to fields: each names its field, fields name the ids of theirs, both,
+    # or there are none beside the fields.
+    fields_tell: Literal["both", "by_field", "by_ids", "nothing"] = "both"
 
     def changed(self, values: Mapping[str, Any]) -> Self:
         """Return a copy with `values`. Raises ValueError for an unknown name, or a value not of the switch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from exporter.records import store
 from exporter.records.paths import export_path
 from exporter.records.store import get
 from exporter.runs.run import RunStatus
+from sandbox.activecampaign import CustomField
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
 from tests.builders import deliver, drive, make_export, people, read_run, write_segment
 from tests.fakes import make_fakes
@@ -289,7 +291,32 @@ def test_lists_and_fields_are_shown_to_choose_from(api: Api) -> None:
     lists = api.get("/connections/main/lists").json["value"]
     assert {"id": 1, "name": "Newsletter", "channel": "email"} in lists
     fields = api.get("/connections/main/fields").json["value"]
-    assert {"id": 6, "title": "City", "type": "text", "tag": "CITY"} in fields
+    assert {"id": 6, "title": "City", "type": "text", "tag": "CITY", "options": [], "lists": [0]} in fields
+    tier = next(field for field in fields if field["tag"] == "LOYALTY_TIER")
+    assert (tier["options"], tier["lists"]) == (["Bronze", "Silver", "Gold"], [0])
+
+
+def test_what_the_account_does_not_tell_of_a_field_is_absent(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    api.fakes.account.set_switches(fields_tell="nothing")
+    fields = api.get("/connections/main/fields").json["value"]
+    assert {"id": 6, "title": "City", "type": "text", "tag": "CITY", "options": []} in fields
+    assert {"id": 3, "title": "Loyalty tier", "type": "dropdown", "tag": "LOYALTY_TIER"} in fields
+
+
+def test_an_option_is_shown_as_what_is_sent(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    option = {"field": "1", "value": "gold", "label": "Gold tier", "id": "7"}
+    page = {"fields": [{"id": "1", "type": "dropdown"}], "fieldOptions": [option]}
+    api.fakes.activecampaign.before = lambda request: wire.Answer(200, {}, json.dumps(page).encode())
+    assert api.get("/connections/main/fields").json["value"][0]["options"] == ["gold"]
+
+
+def test_the_lists_of_a_field_are_shown_in_order(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    api.fakes.account.put_field(CustomField(6, "City", lists=(9, 1, 40, 2)))
+    city = next(field for field in api.get("/connections/main/fields").json["value"] if field["tag"] == "CITY")
+    assert city["lists"] == [1, 2, 9, 40]
 
 
 def test_contributors_see_id_name_and_type_of_shared_connections_only() -> None:

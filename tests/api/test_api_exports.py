@@ -125,7 +125,8 @@ def test_even_ahead_of_time_the_connection_has_to_exist(api: Api) -> None:
 def test_columns_fill_custom_fields_by_id_or_tag(api: Api) -> None:
     fields = [{"column": "LastName", "field": "6"}, {"column": "Telephone", "field": "%CUSTOMER_ID%"}]
     body = EXPORT | {"dataMatching": {"email": "EMail", "fields": fields}}
-    assert api.put("/exports/newsletter", body).json["dataMatching"]["fields"] == fields
+    defaults = {"separator": ";", "yes": [], "onBadValue": "leaveOut"}
+    assert api.put("/exports/newsletter", body).json["dataMatching"]["fields"] == [one | defaults for one in fields]
 
 
 @pytest.mark.parametrize(

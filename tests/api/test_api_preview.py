@@ -87,6 +87,26 @@ def test_a_segment_of_very_different_size_than_last_time_is_a_problem(api: Api) 
     assert codes(api) == ["size_changed"]
 
 
+def test_a_segment_of_nobody_who_can_be_sent_is_a_problem(api: Api) -> None:
+    write_segment(api.fakes, [("b", "Bad", "", "nobody", "")] * 3)
+    assert codes(api) == ["no_contact"]
+
+
+def test_a_segment_of_which_most_rows_are_rejected_is_a_problem(api: Api) -> None:
+    write_segment(api.fakes, [*people(29), *[("b", "Bad", "", "nobody", "")] * 30])
+    assert codes(api) == ["too_many_rows_rejected"]
+
+
+def test_all_problems_are_shown_and_each_has_its_switch(api: Api) -> None:
+    drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    write_segment(api.fakes, [("b", "Bad", "", "nobody", "")] * 30)
+    assert codes(api) == ["no_contact", "too_many_rows_rejected", "size_changed"]
+    guards = {"mayBeEmpty": True, "maxRejectShare": 1, "sizeFactor": 50}
+    ahead = {"headers": {"If-Match": "*"}, "query": {"validate": "false"}}
+    assert api.put("/exports/newsletter", EXPORT | {"guards": guards}, **ahead).status == 200
+    assert codes(api) == []
+
+
 def test_more_profiles_than_the_export_allows_are_a_problem_and_are_all_counted(api: Api) -> None:
     api.put("/exports/newsletter", EXPORT | {"maxContacts": 599}, headers={"If-Match": "*"})
     assert codes(api) == ["too_many_contacts"]
@@ -97,7 +117,9 @@ def test_an_account_without_room_is_a_problem_unless_the_export_allows_it(api: A
     api.fakes.account.set_contact_limit(599)
     assert codes(api) == ["contact_limit"]
     api.put("/exports/newsletter", EXPORT | {"allowOverContactLimit": True}, headers={"If-Match": "*"})
+    api.fakes.activecampaign.requests.clear()
     assert codes(api) == []
+    assert "/api/3/contacts" not in [request.path for request in api.fakes.activecampaign.requests]
 
 
 def test_contacts_that_the_account_has_from_the_last_run_need_no_room(api: Api) -> None:
@@ -106,6 +128,17 @@ def test_contacts_that_the_account_has_from_the_last_run_need_no_room(api: Api) 
     assert codes(api) == []
     write_segment(api.fakes, people(601))
     assert codes(api) == ["contact_limit"]
+
+
+def test_people_on_the_list_need_no_room_whoever_put_them_there(api: Api) -> None:
+    drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    api.fakes.account.set_contact_limit(600)
+    api.put("/exports/other", EXPORT)
+    assert api.post("/exports/other/preview").json["problems"] == []
+    write_segment(api.fakes, people(602))
+    (problem,) = api.post("/exports/other/preview").json["problems"]
+    assert problem["code"] == "contact_limit"
+    assert "up to 2 new contacts; the account has 600 of at most 600 contacts, 600 of them" in problem["message"]
 
 
 def test_a_run_without_room_in_the_account_sends_nothing(api: Api) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.activecampaign.wire import Answer
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, people, read_run, rejects_of, write_segment
 from tests.fakes import make_fakes
@@ -33,9 +34,9 @@ def make_api(lane_time_budget_s: int = 240) -> Api:
     return api
 
 
-def canceled(api: Api, deliveries: int = 2) -> str:
+def canceled(api: Api, deliveries: int = 2, **options: Any) -> str:
     """Start a run, let it send some of its requests, cancel it, and return it when it is over."""
-    run_id: str = api.post("/exports/newsletter/runs").json["runId"]
+    run_id: str = api.post("/exports/newsletter/runs", options).json["runId"]
     for _ in range(deliveries):
         deliver(api.fakes)
     api.post(f"/runs/{run_id}/cancel")
@@ -177,4 +178,12 @@ def test_a_run_that_failed_before_it_was_planned_is_not_resumed(api: Api) -> Non
 def test_an_account_that_is_nearly_full_of_these_contacts_has_room_for_the_rest(api: Api) -> None:
     run_id = canceled(api)
     api.fakes.account.set_contact_limit(1601)
+    refused = Answer(403, {}, b"{}")
+    api.fakes.activecampaign.before = lambda request: refused if request.path == "/api/3/contacts" else None
+    assert resume(api, run_id)["tally"]["confirmed"] == 1600
+
+
+def test_a_run_that_was_forced_is_resumed_without_another_word(api: Api) -> None:
+    write_segment(api.fakes, [*ROWS, *[("b", "Bad", "", "nobody", "")] * 1700])
+    run_id = canceled(api, force=True)
     assert resume(api, run_id)["tally"]["confirmed"] == 1600

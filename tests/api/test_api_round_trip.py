@@ -19,14 +19,35 @@ HISTORY = {"version", "updatedBy", "updatedUtc"}
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Z"]), min_size=1, max_size=20)
 columns = st.sampled_from(["CustomerId", "FirstName", "LastName", "Telephone"])
-fields = st.lists(st.fixed_dictionaries({"column": columns, "field": st.sampled_from(["6", "CITY"])}), max_size=3)
+fields = st.lists(
+    st.fixed_dictionaries(
+        {"column": columns, "field": st.sampled_from(["6", "CITY"])},
+        optional={
+            "dateOrder": st.sampled_from([None, "dmy", "mdy"]),
+            "decimalMark": st.sampled_from([None, ".", ","]),
+            "separator": st.sampled_from([";", "|", ", ", "json"]),
+            "yes": st.lists(texts, max_size=3),
+            "onBadValue": st.sampled_from(["leaveOut", "rejectRow"]),
+            "whenEmpty": st.none() | st.fixed_dictionaries({"text": texts}),
+        },
+    ),
+    max_size=3,
+)
 definitions = st.fixed_dictionaries(
     {
         "displayName": texts,
         "listId": st.integers(1, 2**31 - 1),
         "segments": st.lists(texts, min_size=1, max_size=3, unique=True),
         "dataMatching": st.fixed_dictionaries(
-            {"email": texts}, optional={"firstName": columns, "lastName": columns, "phone": columns, "fields": fields}
+            {"email": texts},
+            optional={
+                "firstName": columns,
+                "lastName": columns,
+                "phone": columns,
+                "fields": fields,
+                "timeZone": st.sampled_from(["UTC", "Asia/Jakarta"]),
+                "noValueTexts": st.booleans(),
+            },
         ),
     },
     optional={
@@ -36,6 +57,14 @@ definitions = st.fixed_dictionaries(
         "consentColumn": st.fixed_dictionaries({"column": columns, "value": texts}),
         "maxContacts": st.integers(1, 1_000_000),
         "allowOverContactLimit": st.booleans(),
+        "guards": st.fixed_dictionaries(
+            {},
+            optional={
+                "mayBeEmpty": st.booleans(),
+                "sizeFactor": st.none() | st.floats(1, 1_000_000),
+                "maxRejectShare": st.floats(0, 1),
+            },
+        ),
         "skipUnchanged": st.booleans(),
     },
 )
@@ -103,7 +132,14 @@ def test_an_edited_export_keeps_all_that_was_not_edited(api: Api) -> None:
     api.post("/exports/newsletter/activate")
     matching = {**EXPORT["dataMatching"], "fields": [{"column": "LastName", "field": "6"}]}  # type: ignore[dict-item]
     saved = put_back(api, "/exports/newsletter", {"dataMatching": matching})
-    assert saved.json["dataMatching"] == matching | {"fillEmpty": False}
+    defaults = {"separator": ";", "yes": [], "onBadValue": "leaveOut"}
+    assert saved.json["dataMatching"] == {
+        "timeZone": "UTC",
+        "noValueTexts": True,
+        "fillEmpty": False,
+        **matching,
+        "fields": [one | defaults for one in matching["fields"]],
+    }
     assert (saved.json["scheduled"], saved.json["state"]) == (True, "active")
 
 
@@ -135,7 +171,11 @@ OTHER: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("path", "member"),
     [
-        *(("/exports/newsletter", m) for m in read_only(ExportView, ExportDefinition) if m != "lastRun"),
+        *(
+            ("/exports/newsletter", m)
+            for m in read_only(ExportView, ExportDefinition)
+            if m not in {"lastRun", "warnings"}
+        ),
         *(("/connections/main", m) for m in read_only(ConnectionView, ConnectionBody)),
     ],
 )

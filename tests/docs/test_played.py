@@ -169,6 +169,17 @@ GOING = """
 RUN=$(api exports/newsletter/runs -X POST -d '{"force": true}' | id)
 until api runs/$RUN | grep -q '"sent":[1-9]'; do sleep 0.2; done
 """
+UNFIT = """
+ETAG=$(api exports/newsletter -D - -o unfit.json | grep -i '^etag:' | cut -d' ' -f2 | tr -d '\\r')
+python3 -c 'import json
+export = json.load(open("unfit.json"))
+export["dataMatching"]["fields"] = [{"column": "City", "field": "POINTS"}]
+json.dump(export, open("unfit.json", "w"))'
+api exports/newsletter -X PUT -H "If-Match: $ETAG" -d @unfit.json
+RUN=$(api exports/newsletter/runs -X POST -d '{"force": true}' | id)
+until api runs/$RUN | grep -q endedUtc; do sleep 0.2; done
+"""
+"""A run in which a text was to go into a field of numbers."""
 GONE = 'curl() { command curl "$@"; }; api exports/newsletter -X DELETE; api "connections/main?detach=true" -X DELETE'
 GUIDES = {  # in this order; what has to be so before
     "operator-shell.md": "",
@@ -184,6 +195,7 @@ GUIDES = {  # in this order; what has to be so before
     "cancel-a-run.md": GOING,
     "which-columns.md": "",
     "add-a-custom-field.md": "",
+    "values-do-not-fit.md": UNFIT,
     "restored-storage.md": GOING,
     "rotate-the-key.md": "",  # no run is started after it: the account's key is not the connection's any more
     "remove-a-connection.md": "",

@@ -27,7 +27,8 @@ import pytest
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts import people
 from exporter.contacts.blocks import Checked, check
-from exporter.contacts.matching import Consent, FieldMapping, Mapping
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping
+from exporter.contacts.values import Choices, Kind, Rule
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned, Task, plan_batches
@@ -55,6 +56,15 @@ PIECES = (
     b'"', b'""', b",", b";", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xc3", b"\xe2\x82", b"\x1f\x8b", b"PAR1",
     b"\xef\xbb\xbf",
 )  # fmt: skip
+RULES = (
+    Rule(),
+    Rule(Kind.DATE, date_order="dmy"),
+    Rule(Kind.DATETIME),
+    Rule(Kind.NUMBER),
+    Rule(Kind.OPTION, Choices(("Gold", "Silver"))),
+    Rule(Kind.OPTIONS),
+    Rule(Kind.OPTIONS, Choices(("Yes",), ("true", "1")), separator=",", when_empty="||Yes||"),
+)
 DELTA = ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
 STEPS_FOR_A_FILE, STEPS_FOR_A_BYTE = 60_000, 60
 
@@ -217,9 +227,7 @@ def _mapping(chance: random.Random, names: list[str]) -> Mapping:
         first_name=some(),
         last_name=some(),
         phone=some(),
-        fields=tuple(
-            FieldMapping(name, number, multiple=chance.random() < 0.5) for number, name in enumerate(fields, 1)
-        ),
+        fields=tuple(FieldMapping(name, Field(number), chance.choice(RULES)) for number, name in enumerate(fields, 1)),
         consent=Consent(chance.choice(names), chance.choice(("Yes", "")), holds=chance.random() < 0.5)
         if chance.random() < 0.2
         else None,

@@ -45,6 +45,7 @@ EXPORT = {
     },
     "consentColumn": {"column": "Consent", "value": "yes"},
     "maxContacts": 1000,
+    "guards": {"mayBeEmpty": True, "sizeFactor": 2.5, "maxRejectShare": 0.8},
     "skipUnchanged": False,
 }
 REFUSED = Answer(400, {}, b'{"success": 0, "failureReasons": [{"contact": 0, "failureReason": "Invalid email"}]}')

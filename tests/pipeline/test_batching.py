@@ -30,6 +30,7 @@ from exporter.ports import Changed
 from exporter.records.payload import PlanWriter
 from exporter.source.segments import Reading, Refresh, Segments
 from exporter.tally.rejects import Reject
+from exporter.tally.unfit import UnfitValue
 from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
@@ -72,7 +73,6 @@ PEER = peers.Task(
 CONSENT = "Gold"  # in the column of the tier
 WHY_SET_ASIDE = {
     "no_consent": "no consent",
-    "control_character": "control character",
     "contact_too_large": "too large",
     "wrong_field_count": "invalid",
     "missing_email": "invalid",
@@ -392,6 +392,9 @@ class Counted:
     def add_rejects(self, rejects: Sequence[Reject]) -> None:
         self.rejects += len(rejects)
 
+    def add_unfit(self, values: Sequence[UnfitValue]) -> None:
+        pass
+
 
 def set_aside(data: bytes) -> int:
     """Plan a file of equal rows; return how many were set aside. Raises `Stop` with the same number as `rejects`."""
@@ -517,7 +520,7 @@ def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are
     assert (planned.contacts, planned.duplicates) == (4, 1)
     assert planned.warnings == (
         "The column email was found as EMail.",
-        "2 contacts hold the text NULL, N/A or NaN in a mapped column; values are sent unchanged.",
+        "2 contacts hold a text that means no value, such as NULL, N/A or #REF!; it was left out.",
     )
 
 

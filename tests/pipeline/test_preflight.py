@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.contacts.matching import FieldMapping
+from exporter.contacts.matching import Field, FieldMapping
 from exporter.definitions.exports import DataMatching, FieldMatch
 from exporter.errors import CredentialsRefused, Stop
-from exporter.pipeline.preflight import check, check_connection
+from exporter.pipeline.preflight import Fields, check, check_connection
 from exporter.pipeline.session import Session
 from sandbox.activecampaign import ContactList, CustomField
 from tests.builders import HOST, make_export
@@ -21,7 +21,7 @@ def fakes() -> Fakes:
     return fakes
 
 
-def checked(fakes: Fakes, *fields: tuple[str, str], key: str = "key-1", **changes: int) -> tuple[FieldMapping, ...]:
+def checked(fakes: Fakes, *fields: tuple[str, str], key: str = "key-1", **changes: int) -> Fields:
     matches = tuple(FieldMatch(column=column, field=field) for column, field in fields)
     export = make_export(fakes, data_matching=DataMatching(email="EMail", fields=matches), **changes)
     return check(Session(fakes.services, HOST, key), export)
@@ -29,7 +29,7 @@ def checked(fakes: Fakes, *fields: tuple[str, str], key: str = "key-1", **change
 
 @pytest.mark.parametrize("name", ["41", "CITY", "city", "%CITY%"])
 def test_a_field_is_found_by_its_id_or_its_tag(fakes: Fakes, name: str) -> None:
-    assert checked(fakes, ("Town", name)) == (FieldMapping("Town", 41),)
+    assert checked(fakes, ("Town", name)) == Fields((FieldMapping("Town", Field(41, "City")),))
 
 
 @pytest.mark.parametrize(

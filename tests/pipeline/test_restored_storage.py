@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.wire import Request
 from exporter.definitions.exports import Export
-from exporter.errors import Stop
 from exporter.pipeline import start
-from exporter.pipeline.brakes import check_contact_limit
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path, slot_path
 from exporter.runs.run import Run, RunStatus
@@ -78,13 +75,13 @@ def test_an_occurrence_of_the_schedule_that_the_records_know_is_not_started_agai
     assert scheduled(fakes, START) == first
 
 
-def test_contacts_of_a_forgotten_success_count_as_new_in_the_account() -> None:
-    full = AccountLimits(name="Acme", contacts=90, contact_limit=100)
-    check_contact_limit(full, 50, known=50)
+def test_contacts_of_a_forgotten_success_are_still_on_the_list_and_need_no_room(fakes: Fakes, export: Export) -> None:
+    fakes.account.set_contact_limit(30)
+    assert scheduled(fakes, START).status is RunStatus.SUCCESSFUL
 
-    with pytest.raises(Stop) as caught:
-        check_contact_limit(full, 50, known=0)
-    assert caught.value.code == "contact_limit"
+    forget(fakes, slot_path(export.id))
+
+    assert scheduled(fakes, START + 60).status is RunStatus.SUCCESSFUL
 
 
 def test_a_lost_ledger_is_opened_anew_and_its_lane_sent_again(fakes: Fakes, export: Export) -> None:

@@ -172,14 +172,15 @@ def test_an_unchanged_segment_is_sent_when_the_export_says_so_or_is_another_one(
 
 def test_a_segment_of_very_different_size_is_held_until_it_is_forced(fakes: Fakes) -> None:
     export = make_export(fakes)
+    write_segment(fakes, people(100))
     run_export(fakes, export)
-    write_segment(fakes, people(2))
+    write_segment(fakes, people(9))
     held = run_export(fakes, export)
     assert held.status is RunStatus.FAILED
     assert held.end
     assert held.end.problem
     assert held.end.problem.code == "size_changed"
-    assert fakes.account.state()["contacts"] == 30
+    assert fakes.account.state()["contacts"] == 100
     assert run_export(fakes, export, force=True).status is RunStatus.SUCCESSFUL
 
 

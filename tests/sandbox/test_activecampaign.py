@@ -232,7 +232,8 @@ def test_exclusions_are_listed_with_a_number_as_their_total(client: Client) -> N
 def test_fields_of_every_type_are_there_with_their_options(client: Client) -> None:
     page = value_of(client.get("fields", "limit=100"))
     types = {each["type"] for each in page["fields"]}
-    assert types == {"text", "textarea", "date", "datetime", "dropdown", "listbox", "radio", "checkbox", "hidden"}
+    several = {"dropdown", "listbox", "radio", "checkbox"}
+    assert types == {"text", "textarea", "date", "datetime", "number", "hidden"} | several
     labels = {each["id"]: each["label"] for each in page["fieldOptions"]}
     tier = next(each for each in page["fields"] if each["title"] == "Loyalty tier")
     assert [labels[number] for number in tier["options"]] == ["Bronze", "Silver", "Gold"]
@@ -240,6 +241,37 @@ def test_fields_of_every_type_are_there_with_their_options(client: Client) -> No
 
 def test_fields_are_filtered_by_perstag(client: Client) -> None:
     assert ids_of(client.get("fields", "filters[perstag]=CITY"), "fields") == [6]
+
+
+def test_options_and_relations_are_tied_to_their_field_as_the_switch_says() -> None:
+    client = client_with()
+    for number in range(1, 13):
+        client.account.delete_field(number)
+    client.account.put_field(CustomField(3, "Tier", "dropdown", ("Gold",), lists=(1, 2)))
+
+    def told(tell: str) -> tuple[object, ...]:
+        client.account.set_switches(fields_tell=tell)
+        page = value_of(client.get("fields"))
+        field = page["fields"][0]
+        options = [(each.get("field"), each["value"], each["id"]) for each in page["fieldOptions"]]
+        relations = [(each.get("field"), each["relid"], each["id"]) for each in page["fieldRels"]]
+        return field["options"], options, field["relations"], relations
+
+    by_field = [("3", "Gold", "3001")], [("3", "1", "3001"), ("3", "2", "3002")]
+    by_ids = [(None, "Gold", "3001")], [(None, "1", "3001"), (None, "2", "3002")]
+    ids = ["3001"], ["3001", "3002"]
+    assert told("both") == (ids[0], by_field[0], ids[1], by_field[1])
+    assert told("by_field") == ([], by_field[0], [], by_field[1])
+    assert told("by_ids") == (ids[0], by_ids[0], ids[1], by_ids[1])
+    assert told("nothing") == ([], [], [], [])
+
+
+def test_the_options_of_one_field_come_in_pages(client: Client) -> None:
+    client.account.put_field(CustomField(3, "Tier", "dropdown", [f"Tier {number}" for number in range(120)]))
+    answer = value_of(client.get("fields/3/options", "limit=100&offset=100"))
+    assert [each["value"] for each in answer["fieldOptions"]] == [f"Tier {number}" for number in range(100, 120)]
+    assert answer["meta"]["total"] == "120"
+    assert client.get("fields/99/options").status == 404
 
 
 def test_a_deleted_field_is_not_found(client: Client) -> None:
@@ -253,6 +285,50 @@ def test_the_account_settings_count_contacts_in_numbers(client: Client) -> None:
     client.imported(*emails(3))
     settings = value_of(client.get("settings/account"))
     assert (settings["subscriber_limit"], settings["subscriber_total"]) == (5, 3)
+
+
+# -- contacts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "abcd"),
+        ("listid=1", "abc"),
+        ("listid=1&status=-1", "abc"),
+        ("listid=1&status=1", "a"),
+        ("listid=1&status=2", "b"),
+        ("listid=2", "a"),
+        ("listid=7", ""),
+        ("status=3", "c"),
+        ("email=B@example.com", "b"),
+        ("email=B@example.com&listid=2", ""),
+        ("email=nobody@example.com", ""),
+        ("unknown=1", "abcd"),
+    ],
+)
+def test_contacts_are_filtered_by_address_list_and_status_and_by_nothing_else(
+    client: Client, query: str, expected: str
+) -> None:
+    both, one = [{"listid": 1}, {"listid": 2}], [{"listid": 1}]
+    client.imported(
+        {"email": "a@example.com", "subscribe": both},
+        {"email": "b@example.com", "subscribe": one},
+        {"email": "c@example.com", "subscribe": one},
+        {"email": "d@example.com"},
+    )
+    client.account.unsubscribe("b@example.com")
+    client.account.bounce("c@example.com")
+    answer = value_of(client.get("contacts", query))
+    assert [each["email"] for each in answer["contacts"]] == [f"{letter}@example.com" for letter in expected]
+    assert answer["meta"]["total"] == str(len(expected))
+
+
+def test_contacts_come_in_pages_and_the_total_counts_all(client: Client) -> None:
+    client.imported(*emails(30))
+    answer = value_of(client.get("contacts", "limit=1&offset=7"))
+    assert [each["id"] for each in answer["contacts"]] == ["8"]
+    assert answer["meta"]["total"] == "30"
 
 
 # -- single contacts ---------------------------------------------------------------------------------------------------

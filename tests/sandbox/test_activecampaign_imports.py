@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.activecampaign import CustomField
 from sandbox.activecampaign.contacts import first_fault, is_deliverable
 from tests.sandbox.activecampaign_client import (
     IMPORT,
@@ -350,6 +351,102 @@ def test_unknown_fields_are_ignored_and_unknown_lists_too_unless_switched() -> N
     assert client.imported(sent)["failure"] == []
     assert (stored(client, "a@example.com")["fields"], stored(client, "a@example.com")["lists"]) == ({}, {})
     assert client_with(unknown_list="failure").imported(sent)["failure"] == ["a@example.com"]
+
+
+def with_value(field_id: int, value: str) -> dict[str, Any]:
+    return {"email": "a@example.com", "subscribe": [{"listid": 1}], "fields": [{"id": field_id, "value": value}]}
+
+
+UNFIT = [
+    (2, "02/03/2026"),
+    (2, "2026-3-2"),
+    (2, "2026-02-30"),
+    (2, "2026-02-03T10:00:00Z"),
+    (8, "2026-02-03"),
+    (8, "2026-02-03T10:00:00"),
+    (8, "2026-02-03 10:00:00Z"),
+    (8, "2026-02-03T25:00:00Z"),
+    (3, "gold"),
+    (3, " Gold"),
+    (3, "||Gold||"),
+    (9, "Fax"),
+    (4, "Tea"),
+    (4, "||Tea||Milk||"),
+    (4, "||Tea||Cocoa"),
+    (4, "Tea;Cocoa"),
+    (5, "||airport||"),
+    (11, "||true||"),
+    (12, "1,000"),
+    (12, "1e3"),
+    (12, "+1"),
+    (12, "five"),
+]
+FIT = [
+    (1, "anything"),
+    (2, "2026-02-03"),
+    (3, "Gold"),
+    (4, "||Tea||"),
+    (4, "||Tea||Cocoa||"),
+    (4, "||"),
+    (5, "||Airport||"),
+    (7, "two\nlines"),
+    (8, "2026-02-03T10:00:00Z"),
+    (8, "2026-02-03T10:00:00.5+01:00"),
+    (9, "E-mail"),
+    (10, "||x"),
+    (11, "||Yes||"),
+    (12, "1000"),
+    (12, "-10.50"),
+]
+
+
+@pytest.mark.parametrize(("field_id", "value"), UNFIT)
+def test_a_value_that_does_not_fit_its_field_is_dropped_refused_or_stored_as_the_switch_says(
+    field_id: int, value: str
+) -> None:
+    def outcome(**switches: Any) -> tuple[list[str], dict[str, str] | None]:
+        client = client_with(**switches)
+        failed = client.imported(with_value(field_id, value))["failure"]
+        contact = client.account.contact("a@example.com")
+        return failed, contact["fields"] if contact else None
+
+    assert outcome() == ([], {})
+    assert outcome(unfit_values="refuse") == (["a@example.com"], None)
+    assert outcome(unfit_values="store") == ([], {str(field_id): value})
+
+
+@pytest.mark.parametrize(("field_id", "value"), FIT)
+def test_a_value_that_fits_its_field_is_stored_whatever_the_switch_says(field_id: int, value: str) -> None:
+    for unfit in ("drop", "refuse", "store"):
+        client = client_with(unfit_values=unfit)
+        assert client.imported(with_value(field_id, value))["failure"] == []
+        assert stored(client, "a@example.com")["fields"] == {str(field_id): value}
+
+
+def test_a_dropped_value_leaves_the_old_one_and_the_others(client: Client) -> None:
+    client.imported({"email": "a@example.com", "fields": [{"id": 3, "value": "Gold"}]})
+    values = [{"id": 3, "value": "Platinum"}, {"id": 6, "value": "Ulm"}]
+    client.imported({"email": "a@example.com", "fields": values})
+    assert stored(client, "a@example.com")["fields"] == {"3": "Gold", "6": "Ulm"}
+
+
+@pytest.mark.parametrize("unfit", ["drop", "refuse"])
+def test_an_empty_value_erases_a_field_of_any_type(unfit: str) -> None:
+    client = client_with(unfit_values=unfit)
+    client.imported(with_value(3, "Gold"))
+    assert client.imported(with_value(3, ""))["failure"] == []
+    assert stored(client, "a@example.com")["fields"] == {}
+
+
+@pytest.mark.parametrize(
+    ("lists", "kept"), [((0,), True), ((1,), True), ((2, 1), True), ((2,), False), ((2, 3), False), ((), False)]
+)
+def test_a_value_of_a_field_that_is_related_to_no_list_of_the_contact_is_dropped(
+    client: Client, lists: tuple[int, ...], *, kept: bool
+) -> None:
+    client.account.put_field(CustomField(6, "City", lists=lists))
+    assert client.imported(with_value(6, "Ulm"))["failure"] == []
+    assert stored(client, "a@example.com")["fields"] == ({"6": "Ulm"} if kept else {})
 
 
 def test_tags_add_up_and_are_never_removed(client: Client) -> None:

@@ -12,7 +12,7 @@ GROUPS = {
     "profile": (
         "missing_email invalid_email_no_at invalid_email_several invalid_email_not_ascii invalid_email_character"
         " invalid_email_local_part invalid_email_domain invalid_email_too_long control_character separator_in_value"
-        " no_consent contact_too_large"
+        " no_consent contact_too_large value_does_not_fit"
     ),
     "duplicate": "duplicate_email",
     "activecampaign": "refused_by_activecampaign failed_in_import excluded",

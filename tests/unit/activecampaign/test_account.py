@@ -7,14 +7,18 @@ from exporter.activecampaign.account import (
     ContactList,
     CustomField,
     Exclusion,
+    FieldOption,
     ListingPage,
     User,
     read_account,
+    read_contact_count,
     read_exclusions_page,
+    read_field_options_page,
     read_fields_page,
     read_list,
     read_lists_page,
     read_user,
+    with_known_lists,
 )
 from exporter.activecampaign.outcomes import ErrorOutcome, KeyRefused, NoAnswer, NotFound
 from tests.unit.activecampaign.answers import HTML, answer
@@ -59,7 +63,7 @@ def test_a_field_knows_whether_it_holds_several_values() -> None:
     page = read_fields_page(answer(200, {"fields": fields, "meta": {"total": "4"}}), 0)
     assert isinstance(page, ListingPage)
     assert [item.multiple for item in page.items] == [False, True, True, True]
-    assert page.items[0] == CustomField(0, "text", "text", "TEXT")
+    assert page.items[0] == CustomField(0, "text", "text", "TEXT", (), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -69,10 +73,149 @@ def test_a_field_knows_whether_it_holds_several_values() -> None:
         ({"id": 7, "title": "Tier", "type": "TEXT", "perstag": "%TIER%"}, CustomField(7, "Tier", "text", "TIER")),
         ({"id": 7, "perstag": None}, CustomField(7, "", "", "")),
         ({"id": 7, "perstag": "XTAXX"}, CustomField(7, "", "", "XTAXX")),
+        ({"id": 7, "options": None, "relations": 5}, CustomField(7, "", "", "")),
     ],
 )
 def test_a_field_may_lack_everything_but_its_id(field: dict[str, object], expected: CustomField) -> None:
-    assert read_fields_page(answer(200, {"fields": [field]}), 0) == ListingPage((expected,), None)
+    assert all_of({"fields": [field]}) == [expected]
+
+
+def one_field(kind: str = "dropdown", **members: object) -> dict[str, object]:
+    return {"fields": [{"id": "1", "title": "Tier", "type": kind, "perstag": "TIER"}], **members}
+
+
+def all_of(*pages: dict[str, object]) -> list[CustomField]:
+    read = [read_fields_page(answer(200, page), 0) for page in pages]
+    return with_known_lists(item for page in read if isinstance(page, ListingPage) for item in page.items)
+
+
+def options_of(page: dict[str, object]) -> tuple[FieldOption, ...] | None:
+    return all_of(page)[0].options
+
+
+GOLD, SILVER = FieldOption("Gold", "Gold tier"), FieldOption("7", "7")
+
+
+@pytest.mark.parametrize("field_id", ["1", 1])
+def test_options_may_stand_beside_the_fields_and_name_theirs(field_id: object) -> None:
+    beside = [
+        {"field": field_id, "orderid": "2", "value": 7, "id": "8"},
+        {"field": field_id, "orderid": 1, "value": "Gold", "label": "Gold tier", "id": "7"},
+        {"field": "2", "orderid": "1", "value": "Other", "label": "Other", "id": "9"},
+    ]
+    assert options_of(one_field(fieldOptions=beside)) == (GOLD, SILVER)
+
+
+def test_options_without_a_place_come_first_as_they_are_listed() -> None:
+    beside = [{"field": 1, "value": value, "orderid": order} for value, order in (("a", "1"), ("b", None), ("c", "x"))]
+    found = options_of(one_field(fieldOptions=beside))
+    assert found is not None
+    assert [option.value for option in found] == ["b", "c", "a"]
+
+
+def naming(field: dict[str, object], **members: object) -> dict[str, object]:
+    return {"fields": [{"id": "1", "type": "dropdown", **field}], **members}
+
+
+def test_a_field_may_name_the_ids_of_the_options_that_stand_beside_it() -> None:
+    beside: list[dict[str, object]] = [
+        {"value": 7, "id": 8},
+        {"value": "Gold", "label": "Gold tier", "id": "7"},
+        {"value": "Other", "label": "Other", "id": "9"},
+    ]
+    assert options_of(naming({"options": ["7", 8]}, fieldOptions=beside)) == (GOLD, SILVER)
+    assert options_of(naming({"options": ["8", 7]}, fieldOptions=beside)) == (SILVER, GOLD)
+    both = [{"field": "1", **each} for each in beside[:2]]
+    assert options_of(naming({"options": ["7", "8"]}, fieldOptions=both)) == (SILVER, GOLD)
+
+
+ODD: tuple[object, ...] = (None, 5, "x", [], [None, 5, "x", []], {"id": "7"})
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        naming({"options": ["7", "8"]}, fieldOptions=[{"value": "Gold", "id": "7"}]),
+        naming({"options": ["7", "8"]}, fieldOptions=[{"field": "1", "value": "Gold", "id": "7"}]),
+        naming({"options": ["7"]}, fieldOptions=[{"field": "2", "value": "Gold", "id": "7"}]),
+        naming({"options": ["7"], "type": "text"}),
+        one_field(fieldOptions=[{"field": "1", "value": None, "id": "7"}, {"field": "1", "value": "Gold"}]),
+        one_field(fieldOptions=[{"field": "1", "value": True, "id": "7"}]),
+        *(one_field(kind) for kind in ("dropdown", "radio", "checkbox", "listbox", "multiselect")),
+        *(one_field(fieldOptions=odd) for odd in ODD),
+    ],
+)
+def test_options_that_are_not_all_told_are_not_known(page: dict[str, object]) -> None:
+    assert options_of(page) is None
+
+
+@pytest.mark.parametrize("kind", ["text", "textarea", "date", "datetime", "hidden", "number", ""])
+def test_a_field_of_another_type_that_names_no_options_has_none(kind: str) -> None:
+    assert options_of(one_field(kind)) == ()
+
+
+def two_fields(first: object = (), **members: object) -> dict[str, object]:
+    return {"fields": [{"id": "1", "relations": first}, {"id": "2"}], **members}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        two_fields(fieldRels=[{"field": "1", "relid": "0", "id": "3"}, {"field": 1, "relid": 5, "id": 4}]),
+        two_fields(["3", 4], fieldRels=[{"relid": "0", "id": "3"}, {"relid": 5, "id": 4}, {"relid": 6, "id": 5}]),
+    ],
+)
+def test_a_field_knows_its_lists_in_both_shapes_and_without_relations_it_has_none(page: dict[str, object]) -> None:
+    assert [field.lists for field in all_of(page)] == [frozenset({0, 5}), frozenset()]
+
+
+def test_without_a_relation_of_any_field_on_any_page_nothing_is_known_of_lists() -> None:
+    silent = two_fields([], fieldRels=[])
+    assert [field.lists for field in all_of(silent, silent)] == [None] * 4
+    telling: dict[str, object] = {"fields": [{"id": "3"}], "fieldRels": [{"field": "3", "relid": "5", "id": "1"}]}
+    assert [field.lists for field in all_of(silent, telling)] == [frozenset(), frozenset(), frozenset({5})]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        two_fields(["3"]),
+        two_fields(["3", "4"], fieldRels=[{"relid": "5", "id": "3"}]),
+        two_fields(fieldRels=[{"field": "1", "relid": "all", "id": "3"}]),
+    ],
+)
+def test_the_lists_of_a_field_whose_relations_are_not_all_told_are_not_known(page: dict[str, object]) -> None:
+    assert [field.lists for field in all_of(page)] == [None, frozenset()]
+
+
+def test_options_asked_for_alone() -> None:
+    options = [{"field": "1", "value": "Gold", "label": "Gold tier", "id": "7"}, {"value": 7, "id": "8"}]
+    reply = answer(200, {"fieldOptions": options, "meta": {"total": "3"}})
+    assert read_field_options_page(reply, 0, 1) == ListingPage((GOLD, SILVER), 2)
+    assert read_field_options_page(reply, 1, 1) == ListingPage((GOLD, SILVER), None)
+    assert read_field_options_page(reply, 0, 2) == NoAnswer("unexpected_answer")
+    for odd in (None, 5, [{"id": "7"}]):
+        reply = answer(200, {"fieldOptions": odd, "options": []})
+        assert read_field_options_page(reply, 0, 1) == NoAnswer("unexpected_answer")
+    assert read_field_options_page(answer(404, {"message": "No Result found"}), 0, 1) == NotFound()
+
+
+@pytest.mark.parametrize("total", ["14", 14])
+def test_how_many_contacts_there_are(total: object) -> None:
+    assert read_contact_count(answer(200, {"contacts": [], "meta": {"total": total}})) == 14
+
+
+@pytest.mark.parametrize(
+    "body", [{"contacts": []}, {"contacts": [], "meta": {"total": "many"}}, {"meta": {"total": "14"}}]
+)
+def test_an_answer_that_does_not_say_how_many_contacts_there_are(body: object) -> None:
+    assert read_contact_count(answer(200, body)) == NoAnswer("unexpected_answer")
+
+
+def test_there_are_never_fewer_than_no_contacts() -> None:
+    assert read_contact_count(answer(200, {"contacts": [], "meta": {"total": "0"}})) == 0
+    assert read_contact_count(answer(200, {"contacts": [], "meta": {"total": -1}})) == NoAnswer("unexpected_answer")
+    assert read_contact_count(answer(403, {"message": "Forbidden"})) == KeyRefused()
 
 
 @pytest.mark.parametrize("total", ["250", 250])

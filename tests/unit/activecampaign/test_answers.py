@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from exporter.activecampaign.account import (
     read_account,
+    read_contact_count,
     read_exclusions_page,
+    read_field_options_page,
     read_fields_page,
     read_list,
     read_lists_page,
@@ -26,6 +28,8 @@ def test_every_reply_can_be_read_whatever_was_asked(reply: Reply) -> None:
     read_account(reply)
     read_lists_page(reply, 0)
     read_fields_page(reply, 0)
+    read_field_options_page(reply, 0, 1)
+    read_contact_count(reply)
     read_exclusions_page(reply, 0)
 
 

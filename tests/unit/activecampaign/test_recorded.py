@@ -37,7 +37,10 @@ RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
     OURS / "get-fields.json": (
         lambda reply: read_fields_page(reply, 0),
         ListingPage(
-            (CustomField(7, "Membership", "text", "MEMBERSHIP"), CustomField(12, "Interests", "listbox", "INTERESTS")),
+            (
+                CustomField(7, "Membership", "text", "MEMBERSHIP", (), frozenset()),
+                CustomField(12, "Interests", "listbox", "INTERESTS", None, frozenset()),
+            ),
             None,
         ),
     ),
@@ -51,11 +54,11 @@ RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
     OURS / "post-import-bulk-import.json": (bulk_outcome, Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 250)),
     FOREIGN / "recorded-get-fields-200-anmol.json": (
         lambda reply: read_fields_page(reply, 0),
-        ListingPage((CustomField(2, "Custom text", "text", "PERSTAG"),), None),
+        ListingPage((CustomField(2, "Custom text", "text", "PERSTAG", (), frozenset()),), None),
     ),
     FOREIGN / "recorded-get-fields-200-mhenr.json": (
         lambda reply: read_fields_page(reply, 0),
-        ListingPage((CustomField(414, "Custom text", "text", "PERSTAG"),), None),
+        ListingPage((CustomField(414, "Custom text", "text", "PERSTAG", (), frozenset()),), None),
     ),
     FOREIGN / "recorded-get-fields-N-404-mhenr.json": (lambda reply: read_fields_page(reply, 0), NotFound()),
     FOREIGN / "recorded-get-lists-200-mhenr.json": (

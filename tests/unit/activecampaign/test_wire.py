@@ -12,6 +12,12 @@ def test_the_requests_are_those_of_the_reference() -> None:
     assert wire.lists(100) == Request("GET", "/api/3/lists", (("limit", "100"), ("offset", "100")))
     assert wire.lists() == wire.lists(0)
     assert wire.fields() == Request("GET", "/api/3/fields", (("limit", "100"), ("offset", "0")))
+    assert wire.field_options(7, 100) == Request(
+        "GET", "/api/3/fields/7/options", (("limit", "100"), ("offset", "100"))
+    )
+    assert wire.contacts_of_list(3) == Request(
+        "GET", "/api/3/contacts", (("listid", "3"), ("status", "-1"), ("limit", "1"))
+    )
     assert wire.exclusions() == Request("GET", "/api/3/lists/exclusions", (("limit", "100"), ("offset", "0")))
     assert wire.account_limits() == Request("GET", "/api/3/settings/account")
     assert wire.import_info("a-1") == Request("GET", "/api/3/import/info", (("batchId", "a-1"),))

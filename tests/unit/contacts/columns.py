@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.contacts.matching import Consent, FieldMapping, Mapping, Matched, match_columns
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping, Matched, match_columns
 from exporter.contacts.rules import Contact, contact_of
+from exporter.contacts.values import Kind, Rule
 from exporter.reasons import Reason
 from exporter.source.rows import Column
 
@@ -13,7 +14,7 @@ MAPPING = Mapping(
     first_name="First",
     last_name="Last",
     phone="Phone",
-    fields=(FieldMapping("Tier", 7), FieldMapping("Tags", 8, multiple=True)),
+    fields=(FieldMapping("Tier", Field(7)), FieldMapping("Tags", Field(8), Rule(Kind.OPTIONS))),
     consent=Consent("Consent", "Yes"),
 )
 ROW = {"Id": "1", "EMail": "a@example.com", "First": "Ada", "Consent": "Yes"}

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.contacts.addresses import email_flaw
+from exporter.contacts.addresses import address_of, email_flaw
 from exporter.contacts.rules import Contact
+from exporter.contacts.texts import Notice
 from exporter.reasons import Reason
 from tests.unit.contacts.columns import contact
 
@@ -20,21 +21,18 @@ from tests.unit.contacts.columns import contact
         ("  \t\u00a0", Reason.MISSING_EMAIL),
         ("Yes", Reason.INVALID_EMAIL_NO_AT),
         ("No", Reason.INVALID_EMAIL_NO_AT),
-        ("NULL", Reason.INVALID_EMAIL_NO_AT),
+        ("NULL", Reason.MISSING_EMAIL),
         ("-6854", Reason.INVALID_EMAIL_NO_AT),
         ("a@b@example.com", Reason.INVALID_EMAIL_SEVERAL),
         ("a@example.com;b@example.com", Reason.INVALID_EMAIL_SEVERAL),
         ("j\u00f6rg@example.com", Reason.INVALID_EMAIL_NOT_ASCII),
-        ("a@ex\u00e4mple.com", Reason.INVALID_EMAIL_NOT_ASCII),
         ("\u212a@example.com", Reason.INVALID_EMAIL_NOT_ASCII),  # the Kelvin sign is a k in lower case
         ("o'brien@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("a b@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ('"a"@example.com', Reason.INVALID_EMAIL_CHARACTER),
-        ("a\x00@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("a(b)@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("a,b@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("a:b@example.com", Reason.INVALID_EMAIL_CHARACTER),
-        ("<a@example.com>", Reason.INVALID_EMAIL_CHARACTER),
         ("a[1]@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("a\\b@example.com", Reason.INVALID_EMAIL_CHARACTER),
         ("@example.com", Reason.INVALID_EMAIL_LOCAL_PART),
@@ -48,7 +46,10 @@ from tests.unit.contacts.columns import contact
         ("a@example..com", Reason.INVALID_EMAIL_DOMAIN),
         ("a@-example.com", Reason.INVALID_EMAIL_DOMAIN),
         ("a@exam_ple.com", Reason.INVALID_EMAIL_DOMAIN),
-        ("a@example.com.", Reason.INVALID_EMAIL_DOMAIN),
+        ("a@example.com..", Reason.INVALID_EMAIL_DOMAIN),
+        ("<a@example.com> <b@example.com>", Reason.INVALID_EMAIL_SEVERAL),
+        ("j\u00f6rg@ex\u00e4mple.com", Reason.INVALID_EMAIL_NOT_ASCII),
+        ("a@\u00e4..com", Reason.INVALID_EMAIL_NOT_ASCII),
         ("a@[127.0.0.1]", Reason.INVALID_EMAIL_DOMAIN),
         ("a@" + "b" * 64 + ".com", Reason.INVALID_EMAIL_DOMAIN),
         ("a@example." + "b" * 64, Reason.INVALID_EMAIL_DOMAIN),
@@ -91,3 +92,33 @@ def test_what_passes_keeps_all_rules_that_activecampaign_documents(address: str)
 
 def test_an_address_of_any_length_is_judged_at_once() -> None:
     assert email_flaw("a." * 500_000 + "@" + "b-" * 500_000) is Reason.INVALID_EMAIL_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("cell", "address", "notices"),
+    [
+        ("mailto:a@example.com", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("MAILTO:a@example.com?subject=Hi", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("Ada Lovelace <a@example.com>", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("<mailto:a@example.com>", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("a@example.com;", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("a@example.com ,", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("a@example.com.", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("\u200ba@exa\u200dmple.com\ufeff", "a@example.com", [Notice.INVISIBLE]),
+        ("a\x00@example.com", "a@example.com", [Notice.CONTROL_CHARACTERS, Notice.INVISIBLE]),
+        ("a@ex\u00e4mple.com", "a@xn--exmple-cua.com", [Notice.PUNYCODE]),
+        ("a@EX\u00c4MPLE.com", "a@xn--exmple-cua.com", [Notice.PUNYCODE]),
+        (" a@example.com ", "a@example.com", []),
+    ],
+)
+def test_what_comes_with_an_address_is_cleaned_and_counted(cell: str, address: str, notices: list[Notice]) -> None:
+    seen: set[Notice] = set()
+    assert address_of(cell, seen) == address
+    assert seen == set(notices)
+
+
+@pytest.mark.parametrize("cell", ["mailto:", "Ada <>", "a@b;", "x@\u00e4"])
+def test_what_is_no_address_when_cleaned_is_not_counted(cell: str) -> None:
+    seen: set[Notice] = set()
+    assert email_flaw(address_of(cell, seen)) is not None
+    assert not seen

@@ -26,10 +26,13 @@ PLAIN = {
 }
 OTHERS = {
     "EMail": ["", "A@Example.COM", " a@example.com", "a@b", "Yes", "x" * 60 + "@example.com"],
-    "First": ["", " ", " Ada", "\u00e9", 'A"da', "NULL", "n/a", "a\x01", "a\nb"],
-    "Phone": ["", "-6854", "1E+10"],
-    "Tier": ["", "nan", "\x7f", "a|b"],
-    "Tags": ["", "a;b", "|", "a "],
+    "First": [
+        *("", " ", " Ada", "Ada ", "\u00e9", 'A"da', "NULL", "n/a", "Nan", "Nana", "#REF!", "\\N", "a\x01"),
+        *("\u200bAda", "O\u2019Brien", "\ufeffAda", "undefined", "<NA>", "Nu", "(null)", "A\u2028B", "a\nb"),
+    ],
+    "Phone": ["", "-6854", "1E+10", "31612345678.0", "12.0", ".0", "+3.0", "30", "1.50", " 1 ", "1\u202a"],
+    "Tier": ["", "nan", "\x7f", "a|b", " gold ", "#DIV/0!"],
+    "Tags": ["", "a;b", "|", "a ", 'x"y', "||a||b||", "NULL", "\\", "a;NULL"],
     "Consent": ["yes", " Yes", "No", ""],
 }
 CHANGES = [(name, value) for name, values in OTHERS.items() for value in values]
@@ -50,6 +53,8 @@ def told(rows: Rows, max_text_bytes: int = 400_000) -> tuple[object, ...]:
         found.addresses.to_pylist(),
         found.refused,
         found.notices,
+        found.unfit,
+        found.filled.tolist(),
         contacts.texts.to_pylist(),
         contacts.references.to_pylist(),
     )
@@ -69,11 +74,13 @@ def test_columns_become_what_their_rows_become(rows: list[dict[str, str]], max_t
 @given(ROWS)
 def test_a_row_becomes_what_the_rules_make_of_it(rows: list[dict[str, str]]) -> None:
     expected = [contact(**row) for row in rows]
-    positions, addresses, refused, notices, sent, references = told(list(texts(rows)))
+    positions, addresses, refused, notices, unfit, filled, sent, references = told(list(texts(rows)))
     assert refused == {place: one for place, one in enumerate(expected) if isinstance(one, Reason)}
     contacts = {place: one for place, one in enumerate(expected) if isinstance(one, Contact)}
     assert positions == list(contacts)
     assert addresses == [one.key for one in contacts.values()]
     assert notices == {place: one.notices for place, one in contacts.items() if one.notices}
+    assert unfit == {place: one.unfit for place, one in contacts.items() if one.unfit}
+    assert filled == [[one.filled[number] for one in contacts.values()] for number in range(len(matched().targets))]
     assert sent == [(one.text + TAIL + b",").decode() for one in contacts.values()]
     assert references == [(orjson.dumps([7 + place, None]) + b",").decode() for place in contacts]

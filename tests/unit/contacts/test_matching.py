@@ -9,7 +9,7 @@ import pytest
 from pydantic.alias_generators import to_camel, to_snake
 
 from exporter.api.segments import MatchingSuggestion
-from exporter.contacts.matching import MEMBERS, Consent, FieldMapping, Mapping, mapping_of, match_columns
+from exporter.contacts.matching import MEMBERS, Consent, Field, FieldMapping, Mapping, mapping_of, match_columns
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
 from exporter.source.names import MEMBER_NAMES
@@ -43,7 +43,9 @@ def test_the_exact_spelling_wins() -> None:
 
 
 def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
-    mapping = Mapping("EMail", first_name="First", fields=(FieldMapping("First", 1), FieldMapping("EMail", 2)))
+    mapping = Mapping(
+        "EMail", first_name="First", fields=(FieldMapping("First", Field(1)), FieldMapping("EMail", Field(2)))
+    )
     assert match_columns(mapping, COLUMNS).wanted == ("EMail", "First")
 
 
@@ -54,7 +56,7 @@ def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
         (Mapping("EMail", phone="Mobile"), "column_missing"),
         (Mapping("EMail", consent=Consent("Newsletter", "Yes")), "column_missing"),
         (Mapping("EMail", winner="Modified"), "column_missing"),
-        (Mapping("EMail", fields=(FieldMapping("Rank", 1),)), "column_missing"),
+        (Mapping("EMail", fields=(FieldMapping("Rank", Field(1)),)), "column_missing"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused_with_the_columns_that_are_there(mapping: Mapping, code: str) -> None:
@@ -90,7 +92,7 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
         segments=("people",),
         data_matching=DataMatching(email="EMail", first_name="First", last_name="Last", phone="Phone"),
     )
-    fields = (FieldMapping("Tier", 7),)
+    fields = (FieldMapping("Tier", Field(7)),)
     expected = Mapping(email="EMail", first_name="First", last_name="Last", phone="Phone", fields=fields)
     assert mapping_of(export, fields) == expected
     asking = export.model_copy(update={"consent_column": ConsentColumn(column="Consent", value="Yes")})
@@ -121,7 +123,8 @@ def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str],
 
 
 def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
-    matched = DataMatching.model_fields.keys() - {"email", "fields", "winner", "fill_empty"}
+    settings = {"time_zone", "no_value_texts", "winner", "fill_empty"}
+    matched = DataMatching.model_fields.keys() - {"email", "fields"} - settings
     assert matched == set(MEMBERS) <= {field.name for field in dataclasses.fields(Mapping)}
     assert {"email", *(to_camel(member) for member in MEMBERS)} == MEMBER_NAMES.keys()
     assert {to_snake(name) for name in MEMBER_NAMES} == MatchingSuggestion.model_fields.keys()
@@ -130,4 +133,4 @@ def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
     mapping = mapping_of(export, ())
     assert [getattr(mapping, member) for member in MEMBERS] == [member.upper() for member in MEMBERS]
     columns = [Column(name, "string") for name in ("E", *(member.upper() for member in MEMBERS))]
-    assert dict(match_columns(mapping, columns).members).keys() == set(MEMBERS)
+    assert {target.member for target in match_columns(mapping, columns).targets} == set(MEMBERS)

@@ -18,20 +18,31 @@ from hypothesis import strategies as st
 
 from exporter.contacts import people as rules
 from exporter.contacts.addresses import email_flaw
-from exporter.contacts.matching import BLANKS, Consent, Mapping, plain
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping
 from exporter.contacts.matching import match_columns as match
 from exporter.contacts.people import People
 from exporter.contacts.rules import Contact, contact_of
+from exporter.contacts.texts import BLANKS, plain
+from exporter.contacts.values import Kind, Rule
 from exporter.errors import Stop
 from exporter.reasons import Reason
 from exporter.source.rows import Rows
-from tests.unit.contacts.columns import COLUMNS, MAPPING
+from tests.unit.contacts import columns
+from tests.unit.contacts.columns import COLUMNS
 
 type Person = dict[str, str]
 type Ends = dict[int, object]
 """By row number: the contact that it becomes, the reason why not, or a word and the row that decides on it."""
 NAMES = [column.name for column in COLUMNS]
-SENT = ("First", "Last", "Phone", "Tier", "Tags")
+MAPPING = replace(
+    columns.MAPPING,
+    fields=(
+        FieldMapping("Tier", Field(7), Rule(Kind.NUMBER, when_empty="0")),
+        FieldMapping("Tags", Field(8), Rule(Kind.OPTIONS, reject_row=True)),
+    ),
+)
+SENT = {"First": "first_name", "Last": "last_name", "Phone": "phone", "Tier": 7, "Tags": 8}
+"""By column: the member of a contact, or the id of its field."""
 CONSENTS = [
     None,
     Consent("Consent", "Yes"),
@@ -45,8 +56,9 @@ PEOPLE = st.fixed_dictionaries(
         "Id": st.sampled_from(["", "x", "7", "70", "8.5", "2026-11-26", "2026-11-27T01:00+02:00", "2026-11-26T22:59Z"]),
         "EMail": st.sampled_from(["a@x.org", " A@x.org", "a@X.org\u00a0", "b@x.org", "b@x.org", "", "nobody"]),
         "First": st.sampled_from(["", "", "Ada", "Bob", " ", "a\x01"]),
+        "Tier": st.sampled_from(["", "5", "7", "many"]),
         "Last": st.sampled_from(["", "L", '"', "NULL"]),
-        "Tags": st.sampled_from(["", "a;b", ";", "||"]),
+        "Tags": st.sampled_from(["", "a;b", ";", "c", "a||b"]),
         "Consent": st.sampled_from(["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"]),
     }
 )
@@ -120,6 +132,8 @@ def in_plain_python(rows: list[Person], mapping: Mapping) -> Ends:
     numbered = dict(enumerate(rows, 1))
     contacts = {number: contact_of(texts(row, matched.wanted), matched) for number, row in numbered.items()}
     found: Ends = {number: one for number, one in contacts.items() if isinstance(one, Reason)}
+    good_ones = {number: one for number, one in contacts.items() if isinstance(one, Contact)}
+    found |= {number: Reason.VALUE_DOES_NOT_FIT for number, one in good_ones.items() if one.rejected}
     by_address: dict[str, list[int]] = {}
     for number, row in numbered.items():
         if says_no(row, mapping.consent):
@@ -137,8 +151,11 @@ def in_plain_python(rows: list[Person], mapping: Mapping) -> Ends:
             found |= {number: ("duplicate", winner) for number in good if number != winner}
             person = dict(numbered[winner])
             if mapping.fill_empty:
-                others = [numbered[number] for number in good]
-                person |= {name: value for name in SENT if (value := first_value(name, [person, *others]))}
+                unfit = {matched.targets[unfit.target].column for unfit in good_ones[winner].unfit}
+                for name in SENT.keys() - unfit:
+                    has = [number for number in good if held(numbered[number], name)]
+                    if has and winner not in has:
+                        person[name] = numbered[has[0]][name]
             contact = contact_of(texts(person, matched.wanted), matched)
             assert isinstance(contact, Contact)
             found[winner] = orjson.loads(contact.text + b"}")
@@ -149,10 +166,15 @@ def says_no(row: Person, consent: Consent | None) -> bool:
     return consent is not None and (plain(row["Consent"]) == plain(consent.value)) is not consent.holds
 
 
-def first_value(name: str, rows: list[Person]) -> str:
-    """Return the first value that is not empty; a list of nothing is."""
-    values = [row.get(name, "") for row in rows]
-    return next((value for value in values if value.strip(BLANKS + (";" if name == "Tags" else ""))), "")
+def held(row: Person, name: str) -> bool:
+    """Return whether the contact of a row alone has a value from this column, not counting what stands in for it."""
+    alone = {"EMail": row["EMail"], name: row.get(name, "")}
+    fields = tuple(replace(one, rule=replace(one.rule, when_empty=None)) for one in MAPPING.fields)
+    matched = match(replace(MAPPING, consent=None, fields=fields), COLUMNS)
+    contact = contact_of(texts(alone, matched.wanted), matched)
+    assert isinstance(contact, Contact)
+    members = orjson.loads(contact.text + b"}")
+    return SENT[name] in {*members, *(field["id"] for field in members.get("fields", ()))}
 
 
 @given(st.lists(PEOPLE, max_size=14), READS, st.sampled_from(CONSENTS))
@@ -243,7 +265,7 @@ def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:
         person("b@x.org"),
         person("b@x.org", Last="M"),
     ]
-    found = ends(rows, replace(MAPPING, fill_empty=True), room=100)
+    found = ends(rows, replace(columns.MAPPING, fill_empty=True), room=100)
     assert found[1] == {"email": "a@x.org", "last_name": "L"}
     assert found[3] == {"email": "b@x.org", "last_name": "M"}
     assert found[2] == ("duplicate", 1)
@@ -251,7 +273,7 @@ def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:
 
 @pytest.mark.parametrize(("most", "value"), [("MOST_FILLED", 2), ("MOST_FILLED_CHARACTERS", 6)])
 def test_no_more_is_filled_in_than_there_is_memory_for(most: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    mapping = replace(MAPPING, fill_empty=True)
+    mapping = replace(columns.MAPPING, fill_empty=True)
     rows = [person("a@x.org"), person("a@x.org", First="Ada", Last="Ada")]
     monkeypatch.setattr(rules, most, value)
     assert ends(rows, mapping)[1] == {"email": "a@x.org", "first_name": "Ada", "last_name": "Ada"}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from exporter.contacts.matching import Mapping, match_columns
-from exporter.contacts.rules import Contact, Notice, contact_of
+from exporter.contacts.matching import Field, FieldMapping, Mapping, match_columns
+from exporter.contacts.rules import Contact, Unfit, contact_of
+from exporter.contacts.texts import Notice
+from exporter.contacts.values import Flaw, Kind, Rule
 from exporter.reasons import Reason
 from exporter.source.rows import Column
 from tests.unit.contacts.columns import contact
@@ -44,17 +46,31 @@ def test_what_merely_looks_blank_is_a_value() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["=1+1", "+49 (30) 1", "-x", "@home", "<b>hi</b>", "\U0001f600", "  Ada  ", 'say "hi"', "a\nb\tc", "\\", "\u2028"],
+    ["=1+1", "+49 (30) 1", "-x", "@home", "<b>hi</b>", "\U0001f600", 'say "hi"', "a\nb\tc", "\\", "O\u2019Brien"],
 )
 def test_a_value_is_sent_as_it_is(value: str) -> None:
     assert sent(First=value)["first_name"] == value
     assert sent(Tier=value)["fields"] == [{"id": 7, "value": value}]
+    found = contact(First=value)
+    assert isinstance(found, Contact)
+    assert not found.notices
 
 
-@pytest.mark.parametrize("control", ["\x00", "\x01", "\x0b", "\x1b", "\x7f", "\x85", "\x9f"])
+def test_blanks_around_a_name_are_dropped_and_those_around_a_text_stay() -> None:
+    found = contact(First=" Ada\u00a0", Tier=" gold ")
+    assert isinstance(found, Contact)
+    assert orjson.loads(found.text + b"}")["first_name"] == "Ada"
+    assert orjson.loads(found.text + b"}")["fields"] == [{"id": 7, "value": " gold "}]
+    assert found.notices == (Notice.TRIMMED,)
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x01", "\x1b", "\x7f", "\x9f"])
 @pytest.mark.parametrize("column", ["First", "Phone", "Tier", "Tags"])
-def test_control_characters_are_not_sent(column: str, control: str) -> None:
-    assert contact(**{column: f"a{control}b"}) is Reason.CONTROL_CHARACTER
+def test_control_characters_cost_nobody_anything(column: str, control: str) -> None:
+    found = contact(**{column: f"a{control}b"})
+    assert isinstance(found, Contact)
+    assert found.notices == (Notice.CONTROL_CHARACTERS,)
+    assert b"ab" in found.text
 
 
 def test_control_characters_elsewhere_do_not_matter() -> None:
@@ -70,9 +86,12 @@ def test_several_values_are_written_as_activecampaign_does(value: str, stored: s
 
 
 @pytest.mark.parametrize("value", ["a||b", "|a", "a|", "x;|;y"])
-def test_a_value_that_would_be_taken_for_two_is_refused(value: str) -> None:
-    assert contact(Tags=value) is Reason.SEPARATOR_IN_VALUE
-    assert isinstance(contact(Tier=value), Contact)
+def test_a_value_that_would_be_taken_for_two_is_left_out(value: str) -> None:
+    found = contact(Tags=value, Tier=value)
+    assert isinstance(found, Contact)
+    assert orjson.loads(found.text + b"}")["fields"] == [{"id": 7, "value": value}]
+    assert found.unfit == (Unfit(4, Flaw.SEPARATOR_IN_VALUE, value),)
+    assert found.filled == (True, False, False, True, False)
 
 
 @pytest.mark.parametrize(
@@ -92,19 +111,47 @@ def test_without_consent_nobody_is_sent(value: str, *, allowed: bool) -> None:
     assert isinstance(found, Contact) if allowed else found is Reason.NO_CONSENT
 
 
-@pytest.mark.parametrize("value", ["NULL", "null", "NaN", "N/A", "#N/A"])
-def test_names_of_nothing_are_sent_and_pointed_out(value: str) -> None:
-    found = contact(Last=value)
+@pytest.mark.parametrize("value", ["NULL", "null", "NaN", "N/A", " #N/A "])
+def test_names_of_nothing_are_left_out_and_counted(value: str) -> None:
+    found = contact(Last=value, Tier=value)
     assert isinstance(found, Contact)
-    assert found.notices == (Notice.NULL_TEXT,)
-    assert sent(Last=value)["last_name"] == value
+    assert found.notices == (Notice.NO_VALUE,)
+    assert orjson.loads(found.text + b"}") == {"email": "a@example.com", "first_name": "Ada"}
+
+
+def test_people_may_be_called_null() -> None:
+    rules = match_columns(
+        Mapping("EMail", first_name="First", no_values=False), [Column("EMail", ""), Column("First", "")]
+    )
+    found = contact_of(["a@example.com", "Null"], rules)
+    assert isinstance(found, Contact)
+    assert orjson.loads(found.text + b"}")["first_name"] == "Null"
+
+
+def test_an_address_that_is_no_value_is_missing() -> None:
+    assert contact(EMail=" NULL ") is Reason.MISSING_EMAIL
 
 
 @pytest.mark.parametrize("value", ["-6854", "-6854.5", "1E+10", "4,9E+11", "4.93012e11"])
-def test_a_phone_that_a_spreadsheet_damaged_is_sent_and_pointed_out(value: str) -> None:
+def test_a_phone_that_a_spreadsheet_damaged_is_left_out(value: str) -> None:
     found = contact(Phone=value)
     assert isinstance(found, Contact)
-    assert found.notices == (Notice.DAMAGED_PHONE,)
+    assert b"phone" not in found.text
+    assert found.unfit == (Unfit(2, Flaw.DAMAGED_PHONE, value),)
+
+
+def test_a_phone_that_was_a_number_is_one_without_decimals() -> None:
+    assert sent(Phone="31612345678.0")["phone"] == "31612345678"
+
+
+def test_a_value_that_must_not_be_left_out_costs_the_row() -> None:
+    rule = Rule(Kind.DATE, reject_row=True)
+    mapping = Mapping("EMail", fields=(FieldMapping("Born", Field(1), rule),))
+    rules = match_columns(mapping, [Column("EMail", ""), Column("Born", "")])
+    for value, rejected in (("1980-05-03", False), ("n/k", True), ("", False), ("NULL", False)):
+        found = contact_of(["a@example.com", value], rules)
+        assert isinstance(found, Contact)
+        assert found.rejected is rejected
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,15 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
             "fields": (),
             "winner": None,
             "fill_empty": False,
+            "time_zone": "UTC",
+            "no_value_texts": True,
         },
         "scheduled": False,
         "run_automations": False,
         "consent_column": None,
         "max_contacts": 1_000_000,
         "allow_over_contact_limit": False,
+        "guards": {"may_be_empty": False, "size_factor": None, "max_reject_share": 0.5},
         "skip_unchanged": True,
     }
 
@@ -118,6 +121,22 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
     for value in bad:
         with pytest.raises(ValidationError):
             matching(**{member: value})
+
+
+@pytest.mark.parametrize(
+    ("member", "good", "bad"),
+    [
+        ("mayBeEmpty", [True, False], [None, "perhaps"]),
+        ("sizeFactor", [None, 1, 1.5, 1_000_000], [0.99, 1_000_001, -1, "inf", "nan"]),
+        ("maxRejectShare", [0, 0.05, 1], [-0.01, 1.01, None, "nan"]),
+    ],
+)
+def test_each_limit_of_the_guards_holds_on_both_sides(member: str, good: list[Any], bad: list[Any]) -> None:
+    for value in good:
+        export(guards={member: value})
+    for value in bad:
+        with pytest.raises(ValidationError):
+            export(guards={member: value})
 
 
 def test_the_columns_of_an_export_are_those_that_it_names() -> None:

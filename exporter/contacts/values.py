@@ -1,0 +1,467 @@
+"""Make a value fit its field, or tell why it does not. Pure rules, one value at a time; `fitting` does whole columns.
+
+What each type of field takes: https://developers.activecampaign.com/reference/create-fieldvalue. ActiveCampaign's own
+help says what becomes of a date in another format: it "defaults to a date in 1899", and of a text that is no option:
+nothing. Neither comes with an error, so nothing is sent that does not fit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum, StrEnum
+from functools import cache
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from exporter.contacts.texts import BLANKS, Notice, cleaned, folded, means_no_value, trimmed
+
+type DateOrder = Literal["dmy", "mdy"]
+SEPARATOR = "||"
+"""How ActiveCampaign joins several values; it is also before the first and after the last."""
+JSON = "json"
+"""The separator of lists as JSON: `["Coffee", "Tea"]`."""
+
+
+class Kind(StrEnum):
+    """What a field takes, as far as it matters for its values."""
+
+    TEXT = "text"
+    NAME = "name"
+    PHONE = "phone"
+    DATE = "date"
+    DATETIME = "datetime"
+    OPTION = "option"
+    OPTIONS = "options"
+    NUMBER = "number"
+
+
+KINDS: Mapping[str, Kind] = {
+    "text": Kind.TEXT,
+    "textarea": Kind.TEXT,
+    "hidden": Kind.TEXT,
+    "date": Kind.DATE,
+    "datetime": Kind.DATETIME,
+    "dropdown": Kind.OPTION,
+    "radio": Kind.OPTION,
+    "checkbox": Kind.OPTIONS,
+    "listbox": Kind.OPTIONS,
+    "multiselect": Kind.OPTIONS,
+    "number": Kind.NUMBER,
+    "currency": Kind.NUMBER,
+}
+"""What the fields of each type take, by the type's name in ActiveCampaign; fields of another type take any text."""
+
+
+class Flaw(Enum):
+    """Why a value does not fit its field: its value is a stable code, `explanation` the sentence that people read."""
+
+    explanation: str
+
+    def __new__(cls, code: str, explanation: str) -> Self:
+        """Make a member whose value is its code; it is no text, so that it cannot be taken for a value."""
+        member = object.__new__(cls)
+        member._value_ = code
+        member.explanation = explanation
+        return member
+
+    NOT_A_DATE = ("not_a_date", "The value is no date with a year of four digits.")
+    DATE_ORDER_UNKNOWN = (
+        "date_order_unknown",
+        "The date does not tell its day from its month: say which comes first with dateOrder.",
+    )
+    PLACEHOLDER_DATE = ("placeholder_date", "The date is one that programs write where there is none.")
+    NOT_AN_OPTION = ("not_an_option", "The value is none of the field's options.")
+    OPTION_GONE = (
+        "option_gone",
+        "The value was an option of the field at the last run; it was renamed or removed in ActiveCampaign since.",
+    )
+    OPTION_AMBIGUOUS = (
+        "option_ambiguous",
+        "The field has several options that differ from the value only in case; write it as one of them.",
+    )
+    YES_UNKNOWN = ("yes_unknown", "The value says yes or no: say which values mean yes with yes.")
+    NOT_A_LIST = ("not_a_list", "The value is no list in the form that separator states.")
+    SEPARATOR_IN_VALUE = (
+        "separator_in_value",
+        "The value holds ||, which ActiveCampaign reads as a separator.",
+    )
+    NOT_A_NUMBER = ("not_a_number", "The value is no number.")
+    DECIMAL_MARK_UNKNOWN = (
+        "decimal_mark_unknown",
+        "The comma of the number may stand before decimals or thousands: say which with decimalMark.",
+    )
+    DAMAGED_PHONE = ("damaged_phone", "A spreadsheet has calculated with the phone number, so its digits are lost.")
+
+
+class Choices:
+    """The options of a field, found whatever their case."""
+
+    def __init__(self, options: tuple[str, ...], yes: tuple[str, ...] = (), former: tuple[str, ...] = ()) -> None:
+        """`yes`: values that mean yes; `former`: the options that the field had at the last run."""
+        self.options = options
+        self.given = (options, yes, former)
+        by_fold: dict[str, list[str]] = {}
+        for option in dict.fromkeys(options):
+            by_fold.setdefault(folded(option), []).append(option)
+        self._exact = frozenset(options)
+        self._one = {key: found[0] for key, found in by_fold.items() if len(found) == 1}
+        self._ambiguous = frozenset(key for key, found in by_fold.items() if len(found) > 1)
+        self._former = frozenset(map(folded, former))
+        self._yes = frozenset(map(folded, yes))
+        named_yes = [option for option in options if folded(option) in self._yes | {"yes"}]
+        self.yes = next(iter(options if len(options) == 1 else named_yes), None)
+        """What is sent for a value that means yes: the only option, or the one that is called Yes, or as such a value;
+        None: there is no such option."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both were made from the same."""
+        return isinstance(other, Choices) and self.given == other.given
+
+    def __hash__(self) -> int:
+        """Return the hash of what it was made from."""
+        return hash(self.given)
+
+    def find(self, text: str) -> str | Flaw | None:
+        """Return the option that a text means, None if it means that nothing is chosen."""
+        if text in self._exact:
+            return text
+        key = folded(text)
+        if key in self._one:
+            return self._one[key]
+        if key in self._ambiguous:
+            return Flaw.OPTION_AMBIGUOUS
+        if self._yes and self.yes is not None:
+            if key in self._yes:
+                return self.yes
+            if key in _NO:
+                return self._one.get("no")
+        if key in self._former:
+            return Flaw.OPTION_GONE
+        return Flaw.YES_UNKNOWN if not self._yes and key in _YES | _NO else Flaw.NOT_AN_OPTION
+
+
+_YES = frozenset(("true", "1", "y", "yes", "t", "on"))
+_NO = frozenset(("false", "0", "n", "no", "f", "off"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the values of a column have to become, and what the export says about them.
+
+    `choices`: None where a field has no options, or nobody knows them: then any text fits. `zone`: of times without
+    one. `separator`: of several values; `decimal_mark`: "." or ",". `no_values`: whether texts such as NULL mean that
+    there is no value. `when_empty` is sent where there is none, and fits. `reject_row`: a value that does not fit costs
+    the row, not just the value.
+    """
+
+    kind: Kind = Kind.TEXT
+    choices: Choices | None = None
+    date_order: DateOrder | None = None
+    zone: str = "UTC"
+    separator: str = ";"
+    decimal_mark: str | None = None
+    no_values: bool = True
+    when_empty: str | None = None
+    reject_row: bool = False
+
+
+ANY_TEXT = Rule()
+"""Of a field that takes any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What becomes of a value: the text to send, or None for nothing, and why not if it does not fit."""
+
+    text: str | None
+    flaw: Flaw | None = None
+    notices: frozenset[Notice] = field(default_factory=frozenset)
+
+
+_NOTHING: frozenset[Notice] = frozenset()
+
+
+def fit(value: str, rule: Rule) -> Fitted:
+    """Make a value fit its field."""
+    notices: set[Notice] = set()
+    text = cleaned(value, notices)
+    bare = text.strip(BLANKS)
+    result: str | Flaw | None = None
+    if bare:
+        chosen = rule.choices.find(bare) if rule.choices else None
+        if rule.no_values and means_no_value(bare) and (chosen is None or isinstance(chosen, Flaw)):
+            notices.add(Notice.NO_VALUE)
+        elif rule.kind is Kind.TEXT:
+            result = text
+        else:
+            result = _fitted(trimmed(text, notices), rule, notices)
+    if isinstance(result, Flaw):
+        return Fitted(None, result, frozenset(notices))
+    return Fitted(rule.when_empty if result is None else result, None, frozenset(notices) if notices else _NOTHING)
+
+
+def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | None:
+    match rule.kind:
+        case Kind.PHONE:
+            return _phone(text, notices)
+        case Kind.DATE:
+            moment = _moment(text, rule.date_order)
+            return moment if isinstance(moment, Flaw) else moment.day.isoformat()
+        case Kind.DATETIME:
+            moment = _moment(text, rule.date_order)
+            return moment if isinstance(moment, Flaw) else moment.in_zone(rule.zone)
+        case Kind.OPTION:
+            return text if rule.choices is None else rule.choices.find(text)
+        case Kind.OPTIONS:
+            return _several(text, rule)
+        case Kind.NUMBER:
+            return _number(text, rule.decimal_mark)
+        case _:
+            return text
+
+
+# Phone numbers. What a spreadsheet makes of +49-6903 is the difference; of a long number, one with an exponent.
+
+_DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
+_WHOLE_NUMBER = re.compile(r"(\+?\d+)\.0")
+
+
+def _phone(text: str, notices: set[Notice]) -> str | Flaw:
+    if _DAMAGED_PHONE.fullmatch(text):
+        return Flaw.DAMAGED_PHONE
+    if whole := _WHOLE_NUMBER.fullmatch(text):
+        notices.add(Notice.WHOLE_NUMBER)
+        return whole[1]
+    return text
+
+
+# Dates and times
+
+_TIME = (
+    r"(?:(?:[T ]\s*)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d{1,9})?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
+)
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + _TIME, re.ASCII
+)
+_COMPACT_CHARACTERS = 8  # 20261120: without marks, month and day have two digits
+_YEAR_LAST = re.compile(
+    r"(?P<first>\d{1,2})(?P<mark>[-/. ])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4})" + _TIME, re.ASCII
+)
+_WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+_DAY_NAMED = re.compile(
+    _WEEKDAY + r"(?P<day>\d{1,2})[ -](?P<name>[A-Za-z]{3,9})\.?,?[ -](?P<year>\d{4}),?" + _TIME, re.ASCII
+)
+_MONTH_NAMED = re.compile(
+    _WEEKDAY + r"(?P<name>[A-Za-z]{3,9})\.? {1,2}(?P<day>\d{1,2}),? (?P<year>\d{4}),?" + _TIME, re.ASCII
+)
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_PLACEHOLDERS = frozenset((date(1, 1, 1), date(1753, 1, 1), date(1899, 12, 30)))
+"""What .NET, SQL Server and spreadsheets make of "no date"."""
+_FIRST_YEAR = 1000
+_FARTHEST_ZONE = timedelta(hours=14)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A day and a time of the day as they are written, and the zone as a difference to UTC, if it is written."""
+
+    day: date
+    hour: int = 0
+    minute: int = 0
+    second: int = 0
+    offset: timedelta | None = None
+
+    def in_zone(self, zone: str) -> str:
+        """Return it as ISO 8601 with its own difference to UTC, or that of the zone on that day."""
+        local = datetime(self.day.year, self.day.month, self.day.day, self.hour, self.minute, self.second)  # noqa: DTZ001 - its zone is told apart
+        offset = self.offset
+        if offset is None:
+            offset = _zone(zone).utcoffset(local) or timedelta()
+        minutes = int(offset.total_seconds() // 60)
+        sign = "-" if minutes < 0 else "+"
+        return f"{local.isoformat()}{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _moment(text: str, order: DateOrder | None) -> _Moment | Flaw:
+    found = _YEAR_FIRST.fullmatch(text)
+    if found:
+        if not found["mark"] and len(found["month"] + found["day"]) + 4 < _COMPACT_CHARACTERS:
+            return Flaw.NOT_A_DATE
+        return _checked(found, int(found["month"]), int(found["day"]))
+    if found := _YEAR_LAST.fullmatch(text):
+        numbers = int(found["first"]), int(found["second_"])
+        if order is None:
+            possible = any(not isinstance(_checked(found, *pair), Flaw) for pair in (numbers, numbers[::-1]))
+            return Flaw.DATE_ORDER_UNKNOWN if possible else Flaw.NOT_A_DATE
+        month, day = numbers if order == "mdy" else numbers[::-1]
+        return _checked(found, month, day)
+    if found := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
+        name = found["name"].lower()
+        months = [
+            number for number, month in enumerate(_MONTHS, 1) if month.startswith(name) or name == "sept" == month[:4]
+        ]
+        return _checked(found, months[0], int(found["day"])) if months else Flaw.NOT_A_DATE
+    return Flaw.NOT_A_DATE
+
+
+def _checked(found: re.Match[str], month: int, day: int) -> _Moment | Flaw:
+    """Return the moment that a text was found to be, if there is such a day and such a time."""
+    year = int(found["year"])
+    try:
+        moment = _Moment(date(year, month, day), *_clock(found), _offset(found["zone"]))
+    except ValueError:
+        return Flaw.NOT_A_DATE
+    if moment.day in _PLACEHOLDERS:
+        return Flaw.PLACEHOLDER_DATE
+    return moment if year >= _FIRST_YEAR else Flaw.NOT_A_DATE
+
+
+def _clock(found: re.Match[str]) -> tuple[int, int, int]:
+    """Return hour, minute and second. Raises `ValueError` for a time that no clock shows."""
+    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
+    if found["half"]:
+        if not 1 <= hour <= 12:  # noqa: PLR2004 - of a clock with two halves
+            raise ValueError("expected an hour from 1 to 12")
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
+    datetime(2000, 1, 1, hour, minute, second)  # noqa: DTZ001 - only checks the clock
+    return hour, minute, second
+
+
+def _offset(zone: str | None) -> timedelta | None:
+    """Return the difference to UTC of a zone as it is written. Raises `ValueError` for one that no place has."""
+    if zone is None:
+        return None
+    if zone in {"Z", "z", "UTC", "GMT"}:
+        return timedelta()
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    if offset > _FARTHEST_ZONE or int(digits[2:]) > 59:  # noqa: PLR2004 - minutes
+        raise ValueError("expected a zone at most 14 hours from UTC")
+    return -offset if zone[0] == "-" else offset
+
+
+# Several options
+
+
+def _several(text: str, rule: Rule) -> str | Flaw | None:
+    """Return several values as ActiveCampaign writes them; None when there are none."""
+    choices = rule.choices
+    if choices and isinstance(whole := choices.find(text), str):
+        return f"{SEPARATOR}{whole}{SEPARATOR}"  # an option may hold the separator
+    parts = _parts(text, rule.separator)
+    if parts is None:
+        return Flaw.NOT_A_LIST
+    chosen: list[str] = []
+    for part in parts:
+        found = part if choices is None else choices.find(part)
+        if isinstance(found, Flaw):
+            return found
+        if found is not None:
+            chosen.append(found)
+    if any(SEPARATOR in f"|{part}|" for part in chosen):
+        return Flaw.SEPARATOR_IN_VALUE
+    return SEPARATOR.join(["", *dict.fromkeys(chosen), ""]) if chosen else None
+
+
+def _parts(text: str, separator: str) -> list[str] | None:
+    """Return the values of a list without blanks around them; None when it is not in the form of its separator."""
+    if text.startswith(SEPARATOR) and text.endswith(SEPARATOR):
+        parts: list[object] = [*text.split(SEPARATOR)]
+    elif separator == JSON:
+        try:
+            parts = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(parts, list):
+            return None
+    else:
+        parts = [*text.split(separator)]
+    texts = [_text_of(part) for part in parts]
+    return None if None in texts else [bare for part in texts if (bare := (part or "").strip(BLANKS))]
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may name one alone, which no text has
+
+
+def _text_of(part: object) -> str | None:
+    """Return a value of a list as text; None for a list or an object within it."""
+    match part:
+        case None:
+            return ""
+        case bool():
+            return "true" if part else "false"
+        case str() | int() | float():
+            text = cleaned(str(part), set())
+            return None if _SURROGATE.search(text) else text
+        case _:
+            return None
+
+
+# Numbers
+
+_PLAIN_NUMBER = re.compile(r"([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?", re.ASCII)
+_EXPONENT = re.compile(r"[+-]?\d{1,17}(?:\.\d{1,17})?[eE][+-]?\d{1,2}", re.ASCII)
+_MONEY = re.compile(r"(?:[$\u20ac\u00a3\u00a5\u20a9\u20b9]|[A-Z]{3}|Rp\.?)")
+_GROUPS = {
+    mark: re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+", re.ASCII)
+    for mark in (",", ".", " ", "'", "\u00a0", "\u202f", "\u2019")
+}
+_MOST_DIGITS = 30
+
+
+def _number(text: str, decimal_mark: str | None) -> str | Flaw:
+    """Return a number as plain digits with a point before its decimals."""
+    text = _MONEY.sub("", text, count=1).strip(" \u00a0\u202f").replace("\u2212", "-")
+    if _EXPONENT.fullmatch(text):
+        return _plain_digits(format(Decimal(text), "f"))
+    marks = [mark for mark in (".", ",") if mark in text]
+    if decimal_mark is None:
+        decimal_mark = _decimal_mark(text, marks)
+    if decimal_mark is None:
+        return Flaw.DECIMAL_MARK_UNKNOWN
+    whole, mark, decimals = text.rpartition(decimal_mark) if decimal_mark in text else (text, "", "")
+    for group, pattern in _GROUPS.items():
+        if group != decimal_mark and group in whole:
+            if not pattern.fullmatch(whole):
+                return Flaw.NOT_A_NUMBER
+            whole = whole.replace(group, "")
+    return _plain_digits(f"{whole}.{decimals}" if mark else whole)
+
+
+def _decimal_mark(text: str, marks: list[str]) -> str | None:
+    """Return what stands before the decimals of a number as far as it shows; None if the number may be read twice."""
+    match marks:
+        case []:
+            return "."
+        case [".", ","]:
+            return max(marks, key=text.rindex)
+        case [mark] if text.count(mark) > 1:
+            return "," if mark == "." else "."  # several of them are between thousands
+        case [","]:
+            return None if _GROUPS[","].fullmatch(text) else ","
+        case _:
+            return "."
+
+
+def _plain_digits(text: str) -> str | Flaw:
+    found = _PLAIN_NUMBER.fullmatch(text)
+    if found is None or len(text) > _MOST_DIGITS:
+        return Flaw.NOT_A_NUMBER
+    sign, whole, decimals = found.groups()
+    whole = whole.lstrip("0") or "0"
+    number = f"{whole}.{decimals}" if decimals and decimals != "0" else whole
+    return f"-{number}" if sign == "-" and number.strip("0.") else number

@@ -1,0 +1,70 @@
+"""values.csv: bounded, safe in a spreadsheet, with the option that was probably meant."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from exporter.contacts.matching import Field, Target
+from exporter.contacts.values import ANY_TEXT, Flaw
+from exporter.delivery.plan import ValueCount
+from exporter.tally.unfit import MAX_TOLD, UnfitReport, UnfitValue, sentences
+
+TIER = Target("Tier", 0, ANY_TEXT, field=Field(3, "Loyalty", "dropdown", ("Bronze", "Silver", "Gold")))
+PHONE = Target("Mobile", 1, ANY_TEXT, member="phone")
+
+
+def unfit(value: str, target: Target = TIER, flaw: Flaw = Flaw.NOT_AN_OPTION, row: int = 1) -> UnfitValue:
+    return UnfitValue("people/1.csv", row, "c-1", "ada@example.com", target, flaw, value)
+
+
+def rows(report: UnfitReport) -> list[dict[str, str]]:
+    assert report.data
+    return list(csv.DictReader(io.StringIO(report.data.decode("utf-8-sig"), newline="")))
+
+
+@pytest.mark.parametrize(
+    ("value", "nearest"), [("Golden", "Gold"), (" GOLDE", "Gold"), ("silvr", "Silver"), ("Tin", None), ("", None)]
+)
+def test_the_option_that_looks_most_like_the_value_is_named(value: str, nearest: str | None) -> None:
+    assert unfit(value).nearest == nearest
+
+
+def test_what_has_no_options_names_none() -> None:
+    assert unfit("Gold", PHONE).nearest is None
+
+
+def test_a_line_tells_where_the_value_stands_and_why_it_does_not_fit() -> None:
+    report = UnfitReport()
+    report.add([unfit("=Golden"), unfit("-1", PHONE, Flaw.DAMAGED_PHONE)])
+    first, second = rows(report)
+    assert (first["column"], first["field"], first["value"]) == ("Tier", "Loyalty", "'=Golden")
+    assert (first["reason"], first["didYouMean"]) == ("not_an_option", "Gold")
+    assert (second["field"], second["value"], second["reason"]) == ("phone", "'-1", "damaged_phone")
+    assert first["explanation"] == Flaw.NOT_AN_OPTION.explanation
+
+
+def test_so_many_values_of_each_column_and_reason_are_listed() -> None:
+    report = UnfitReport()
+    assert report.data is None
+    for row in range(MAX_TOLD + 5):
+        report.add([unfit("x", row=row)])
+    report.add([unfit("y", flaw=Flaw.OPTION_GONE), unfit("z", PHONE)])
+    listed = rows(report)
+    assert len(listed) == MAX_TOLD + 2
+    assert {row["value"] for row in listed} == {"x", "y", "z"}
+    assert listed[-3]["row"] == str(MAX_TOLD - 1)
+
+
+def test_a_sentence_says_how_many_and_why() -> None:
+    counts = (
+        ValueCount(column="Tier", field_id=3, title="Rank", type="dropdown", fit=5, unfit={"not_an_option": 2}),
+        ValueCount(column="Mobile", member="phone", fit=7),
+        ValueCount(column="Tel", member="phone", unfit={"damaged_phone": 1, "x": 2}),
+    )
+    assert sentences(counts) == (
+        "2 of 7 values of the column Tier do not fit the field Rank (dropdown) and were left out (not_an_option: 2).",
+        "3 of 3 values of the column Tel do not fit phone and were left out (damaged_phone: 1, x: 2).",
+    )
