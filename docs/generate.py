@@ -64,7 +64,8 @@ IN_REPORT = {
     "email": "the e-mail address as the file has it. A text that a spreadsheet would run as a formula begins with an"
     " apostrophe, here and in the other columns",
     "reason": "the code",
-    "explanation": "the sentence below; for a duplicate, which row has the same address",
+    "explanation": "the sentence below; for a duplicate, which row has the same address; for `no_consent`, which row"
+    " says no, if it is another one",
 }
 
 

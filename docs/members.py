@@ -50,8 +50,8 @@ goes back to its default.
 {EXPORT}
 ```
 
-With this `consentColumn`, only rows in which the column `EmailSubscriber` holds `true` are sent. The others are in the
-reject report as `no_consent`; people among them who are on the list already stay there.
+With this `consentColumn`, only people are sent for whom the column `EmailSubscriber` holds `true` in every row of their
+address. The others are in the reject report as `no_consent`; those among them who are on the list already stay there.
 
 {_members("saveExport")}"""
 

@@ -29,7 +29,8 @@ def page() -> str:
     (least,) = {route.role.name.title() for route in showing if route.role}
     shown_to = next(route.role.name.title() for route in ROUTES if route.unmasked_by and route.role)
     suffixes = " or ".join(f"`.{suffix}`" for suffix in HOST_SUFFIXES)
-    sent = ", ".join(f"`{field.alias}`" for field in DataMatching.model_fields.values())
+    mapped = DataMatching.model_fields.keys() - {"winner", "fill_empty"}
+    sent = ", ".join(f"`{field.alias}`" for name, field in DataMatching.model_fields.items() if name in mapped)
     return f"""# Privacy record
 
 For the record of processing activities (GDPR article 30) of whoever operates this service. The figures come from the code and
@@ -49,7 +50,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | purpose | put the people of a customer segment onto an ActiveCampaign list, and keep their data there up to date. Legal basis: *you* |
 | data subjects | the customers in the exported segments |
 | read | segment files where Customer Insights writes them, in your storage account. The app may only read there |
-| taken from a row | the columns that an export maps ({sent}), the consent column if one is named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns stay in the file |
+| taken from a row | the columns that an export maps ({sent}), the columns of consent and of `winner` if they are named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns stay in the file |
 | sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
 | recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
 | looked at | the first {SAMPLE_ROWS:,} rows of a segment, of the columns that somebody [asks for](api.md#what-a-segment-holds): how many values, addresses and different values, and three examples. To role {shown_to}, examples are masked: of a word at most the first character. As they are, only role Admin gets them, and the audit trail says who did and of which segment. `HIDDEN_COLUMNS` names columns of which nobody is shown anything. Nothing of it is stored |

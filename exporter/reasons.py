@@ -29,7 +29,7 @@ class Bucket(StrEnum):
         return bucket
 
     CONFIRMED = ("confirmed", "confirmed", "confirmed by ActiveCampaign", False)
-    DUPLICATE = ("duplicate", "duplicates", "duplicate of an earlier row", False)
+    DUPLICATE = ("duplicate", "duplicates", "duplicate of another row", False)
     REJECTED = ("rejected", "rejected", "rejected here, before sending", True)
     REJECTED_BY_ACTIVECAMPAIGN = (
         "rejectedByActiveCampaign",
@@ -55,7 +55,7 @@ class Group(StrEnum):
 
     FILE = ("file", Bucket.REJECTED, "The row cannot be read")
     PROFILE = ("profile", Bucket.REJECTED, "The row was read, but the profile cannot be sent")
-    DUPLICATE = ("duplicate", Bucket.DUPLICATE, "An earlier row has the same address")
+    DUPLICATE = ("duplicate", Bucket.DUPLICATE, "Another row has the same address")
     ACTIVECAMPAIGN = ("activecampaign", Bucket.REJECTED_BY_ACTIVECAMPAIGN, "ActiveCampaign rejected the contact")
     UNCONFIRMED = ("unconfirmed", Bucket.UNCONFIRMED, "The outcome is not known")
 
@@ -146,15 +146,15 @@ class Reason(StrEnum):
         Group.PROFILE,
         "A value does not fit its field, and the export rejects such rows (onBadValue).",
     )
-    NO_CONSENT = ("no_consent", Group.PROFILE, "The consent column does not hold the value that allows sending.")
+    NO_CONSENT = ("no_consent", Group.PROFILE, "The consent column does not allow sending.")
     CONTACT_TOO_LARGE = (
         "contact_too_large",
         Group.PROFILE,
         "The contact alone is larger than the 399,999 bytes that ActiveCampaign accepts in a request.",
     )
 
-    # An earlier row has the same address.
-    DUPLICATE_EMAIL = ("duplicate_email", Group.DUPLICATE, "An earlier row has the same e-mail address.")
+    # Another row has the same address.
+    DUPLICATE_EMAIL = ("duplicate_email", Group.DUPLICATE, "Another row has the same e-mail address.")
 
     # ActiveCampaign refused the contact.
     REFUSED_BY_ACTIVECAMPAIGN = (

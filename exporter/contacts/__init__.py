@@ -10,4 +10,6 @@ rules        the rules, for one row
 fitting      how whole columns of values come to fit, with Arrow
 blocks       the same rules for whole blocks of rows, with Arrow
 distinct     one contact per address, for a million addresses in little memory
+ranks        dates and numbers in a column, compared
+people       what all rows with one address say together: consent, which row counts, what it gets from the others
 """

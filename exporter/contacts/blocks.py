@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from exporter.contacts.fitting import fit_column
 from exporter.contacts.matching import Matched
-from exporter.contacts.rules import Contact, Unfit, contact_of
+from exporter.contacts.rules import Contact, Unfit, agrees, contact_of
 from exporter.contacts.texts import NO_VALUE_TEXTS, Notice
 from exporter.contacts.values import Kind
 from exporter.reasons import Reason
@@ -146,8 +146,7 @@ def _plain_contacts(
     plain = _flags(pc.match_substring_regex(email, _PLAIN_ADDRESS))
     plain &= lengths(email) <= _PLAIN_ADDRESS_CHARACTERS
     if matched.consent is not None:
-        position, value = matched.consent
-        plain &= _flags(pc.equal(pc.ascii_lower(rows.column(position)), value))
+        plain &= agreeing(rows, matched.consent)
     if matched.previous_customer_id is not None:
         plain &= _flags(rows.column(matched.previous_customer_id).is_null())
     columns: list[pa.StringArray] = []
@@ -175,6 +174,14 @@ def _plain_contacts(
 
 _TEXTS = frozenset((Kind.TEXT, Kind.NAME, Kind.PHONE))
 """What takes any text, so that the bytes of all such columns are tested together."""
+
+
+def agreeing(rows: pa.RecordBatch, consent: tuple[int, str, bool]) -> Flags:
+    """Return the rows that say yes; each value of the consent column is looked at once."""
+    coded = rows.column(consent[0]).dictionary_encode(null_encoding="encode")
+    yes = np.array([agrees(text or "", consent) for text in coded.dictionary.to_pylist()], np.bool_)
+    flags: Flags = yes[coded.indices.to_numpy()]
+    return flags
 
 
 def _flags(values: pa.BooleanArray) -> Flags:

@@ -35,7 +35,7 @@ class FirstRows:
     def add(self, addresses: pa.StringArray, rows: RowNumbers) -> RowNumbers:
         """Return the first row of each address, which may be its own.
 
-        `rows` are the rows of the addresses, ascending across calls.
+        `rows` are the rows of the addresses, ascending, each passed once; rows of an earlier call come first.
         """
         if not len(rows):
             return rows

@@ -35,11 +35,24 @@ class FieldMapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """Which columns fill which members of a contact (data matching).
+class Consent:
+    """When a row says yes: its column holds the value, or (`holds` is False) anything else.
 
-    `consent` is a column and the value that it must hold. The columns of customer ids only label rows in reports; a
-    segment may lack them. `no_values`: whether texts such as NULL mean that there is no value.
+    Case and surrounding blanks are ignored; an empty text stands for an empty cell.
+    """
+
+    column: str
+    value: str
+    holds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Which columns fill which members of a contact (data matching), and which row of an address counts.
+
+    Of several rows with one address, the one with the largest value in the column `winner` counts, else the first;
+    `fill_empty`: what it lacks comes from the others. The columns of customer ids only label rows in reports; a segment
+    may lack them. `no_values`: whether texts such as NULL mean that there is no value.
     """
 
     email: str
@@ -47,7 +60,9 @@ class Mapping:
     last_name: str | None = None
     phone: str | None = None
     fields: tuple[FieldMapping, ...] = ()
-    consent: tuple[str, str] | None = None
+    consent: Consent | None = None
+    winner: str | None = None
+    fill_empty: bool = False
     customer_id: str | None = "CustomerId"
     previous_customer_id: str | None = "PreviousCustomerId"
     no_values: bool = True
@@ -78,13 +93,14 @@ class Matched:
 
     `wanted` are the names of the columns to read, as the segment spells them; the other members refer to positions in a
     row of those. `targets` is everything that is sent besides the address: members of the contact before custom fields.
-    `consent` is (position, value in lower case).
+    `consent` is (position, value in lower case, whether the column has to hold it).
     """
 
     wanted: tuple[str, ...]
     email: int
     targets: tuple[Target, ...]
-    consent: tuple[int, str] | None
+    consent: tuple[int, str, bool] | None
+    winner: int | None
     customer_id: int | None
     previous_customer_id: int | None
     no_values: bool
@@ -111,10 +127,12 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
         if name is not None
     ]
     fields = [Target(f.column, wanted.position(f.column), f.rule, field=f.field) for f in mapping.fields]
+    consent = mapping.consent
     return Matched(
         email=email,
         targets=(*members, *fields),
-        consent=mapping.consent and (wanted.position(mapping.consent[0]), plain(mapping.consent[1])),
+        consent=None if consent is None else (wanted.position(consent.column), plain(consent.value), consent.holds),
+        winner=None if mapping.winner is None else wanted.position(mapping.winner),
         customer_id=wanted.find(mapping.customer_id),
         previous_customer_id=wanted.find(mapping.previous_customer_id),
         no_values=mapping.no_values,
@@ -226,6 +244,8 @@ def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Ma
         email=matching.email,
         **{member: getattr(matching, member) for member in MEMBERS},
         fields=fields,
-        consent=(consent.column, consent.value) if consent else None,
+        consent=Consent(consent.column, consent.value or "", consent.condition != "isNot") if consent else None,
+        winner=matching.winner.column if matching.winner else None,
+        fill_empty=matching.fill_empty,
         no_values=matching.no_value_texts,
     )

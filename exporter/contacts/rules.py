@@ -42,13 +42,19 @@ class Contact:
     rejected: bool = False
 
 
+def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
+    """Return whether a cell of the consent column says yes; `consent` is that of `Matched`."""
+    _, value, holds = consent
+    return (plain(cell) == value) is holds
+
+
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     """Return the contact of a row that holds the wanted columns, or why it cannot be sent.
 
     Values are cleaned (`texts`) and made to fit their fields (`values`). Empty values, and those that do not fit, are
     left out, since an empty text might erase what ActiveCampaign has.
     """
-    if matched.consent is not None and plain(row[matched.consent[0]]) != matched.consent[1]:
+    if matched.consent is not None and not agrees(row[matched.consent[0]], matched.consent):
         return Reason.NO_CONSENT
     notices: set[Notice] = set()
     email = address_of(row[matched.email], notices, no_values=matched.no_values)

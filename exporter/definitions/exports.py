@@ -68,6 +68,14 @@ def _time_zone(name: str) -> str:
     return name
 
 
+class Winner(Value):
+    """Which of several rows with one address is sent: the one with the largest value in this column."""
+
+    column: CellText
+    """A column of dates and times as ISO 8601 writes them (without a time zone, in UTC) or of numbers. A row that holds
+    neither loses. Where values are equal, the first row wins."""
+
+
 class DataMatching(Value):
     """Which column holds what. The e-mail column is required, as in Customer Insights."""
 
@@ -81,6 +89,12 @@ class DataMatching(Value):
     """The column with the phone number."""
     fields: tuple[FieldMatch, ...] = Field(default=(), max_length=50)
     """More columns, and the custom fields that they fill."""
+    winner: Winner | None = None
+    """Which of several rows with one address is sent. Without it, the first: in the order of `segments`, then the
+    newest file, then the order of its rows."""
+    fill_empty: bool = False
+    """Whether names, phone and fields that are empty in the row that is sent come from the other rows with its address:
+    from the first of them that can be sent and has a value."""
     time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] = "UTC"
     """The zone of times that name none, as in the IANA time zone database: `Europe/Amsterdam`. A time with a zone of
     its own keeps it, and gives the day as it is written."""
@@ -90,12 +104,25 @@ class DataMatching(Value):
 
 
 class ConsentColumn(Value):
-    """Only rows whose `column` holds `value` are exported; all other rows are reported as `no_consent`."""
+    """Only people who agreed are exported.
+
+    One row that says no holds back all rows with its address, in all segments; they are reported as `no_consent`.
+    """
 
     column: CellText
     """The column's name in the segment."""
-    value: CellText
-    """What the column has to hold; case and surrounding blanks are ignored."""
+    condition: Literal["equals", "isNot", "isEmpty"] = "equals"
+    """When a row says yes: if its cell `equals` the value, if it holds anything else (`isNot`; an empty cell is a yes),
+    or if it `isEmpty`."""
+    value: CellText | None = None
+    """What the cell is compared with; case and surrounding blanks are ignored. `isEmpty` takes none, the other
+    conditions require it."""
+
+    @model_validator(mode="after")
+    def _value_where_it_is_compared(self) -> Self:
+        if (self.value is None) is not (self.condition == "isEmpty"):
+            raise ValueError("equals and isNot take a value; isEmpty takes none")
+        return self
 
 
 class CompleteWhen(Value):
@@ -140,7 +167,8 @@ class ExportDefinition(Value):
     list_id: int = Field(ge=1, le=2**31 - 1)
     """The id of the ActiveCampaign list, which has to be an e-mail list."""
     segments: Annotated[tuple[SegmentName, ...], AfterValidator(_each_once)] = Field(min_length=1, max_length=20)
-    """Their union is exported, distinct by e-mail address: the first row of an address counts, in this order."""
+    """Their union is exported, distinct by e-mail address: the first row of an address counts, in this order, unless
+    the data matching names a `winner`."""
     files: Literal["all", "newest"] | None = None
     """Which files of a folder are the segment, where their names differ only in a date or time: `newest`, if each of
     them holds everybody, or `all` together. Without it, such a folder is refused, and of others all files are read. In
@@ -178,7 +206,8 @@ class ExportDefinition(Value):
         named = (matching.email, matching.first_name, matching.last_name, matching.phone)
         fields = (field.column for field in matching.fields)
         consent = self.consent_column.column if self.consent_column else None
-        return tuple(name for name in (*named, *fields, consent) if name is not None)
+        winner = matching.winner.column if matching.winner else None
+        return tuple(name for name in (*named, *fields, consent, winner) if name is not None)
 
 
 class Export(Versioned, ExportDefinition):

@@ -27,7 +27,7 @@ from exporter.tally.unfit import UnfitValue
 
 if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked, Flags
-    from exporter.contacts.distinct import FirstRows
+    from exporter.contacts.people import People
 
 HEARTBEAT_ROWS = 65_536  # and `HEARTBEAT_FILES`: to open a file takes as long as to read thousands of rows
 MOST_REJECT_BYTES, MOST_REJECT_RATIO = 64 << 20, 8
@@ -107,53 +107,88 @@ class Sink(Protocol):
 def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callable[[], None]) -> Planned:
     """Read every row of the refreshes; pass batches of contacts, and all other rows, to the sink.
 
-    The first row with an address wins. `heartbeat` is called about every 65,536 rows and every 256 files; anything it
-    raises ends planning. The same files and mapping produce the same bytes.
+    The first row with an address wins, unless the mapping says otherwise: for that, and where consent is asked for, the
+    rows are read several times (`people.People`). `heartbeat` is called about every 65,536 rows and every 256 files;
+    anything it raises ends planning. The same files and mapping produce the same bytes.
 
-    Raises `Stop` for an unusable mapping or file, for more than `max_contacts` ("too_many_contacts"), and for more
-    rejects than a file can plausibly have ("too_many_rejects"); `ports.Changed` if a file was replaced in the meantime.
+    Raises `Stop` for an unusable mapping or file, for more than `max_contacts` ("too_many_contacts"), for more rejects
+    than a file can plausibly have ("too_many_rejects"), and for too many values to fill in ("too_many_filled");
+    `ports.Changed` if a file was replaced in the meantime.
     """
     # Arrow and numpy take 0.4 s to import, and are needed only where rows are read.
-    from exporter.contacts.blocks import check  # noqa: PLC0415
-    from exporter.contacts.distinct import FirstRows  # noqa: PLC0415
+    from exporter.contacts.people import People  # noqa: PLC0415
 
     _keep_freed_memory()
     envelope, size = task.envelope, task.size
-    planner = _Planner(Cutter(envelope, size, sink.add_batch), sink, FirstRows(task.secret), task.max_contacts)
     max_text_bytes = size.max_bytes - len(envelope.prefix) - len(envelope.suffix)
+    people = People(task.mapping, task.secret, envelope.contact_tail, max_text_bytes)
     filled = [refresh for refresh in task.refreshes if refresh.partitions]
     matches = [match_columns(task.mapping, refresh.columns) for refresh in filled]
-    beats = 0
-    planner.warn(*(warning for refresh in task.refreshes for warning in refresh.warnings))
     for refresh, matched in zip(filled, matches, strict=True):
         refresh.check_columns(matched.needed)
+    places = _look(people, filled, files, heartbeat)
+    planner = _Planner(Cutter(envelope, size, sink.add_batch), sink, people, places, task.max_contacts)
+    planner.warn(*(warning for refresh in task.refreshes for warning in refresh.warnings))
+    planner.warn(*people.warnings)
+    for partition, matched, blocks in _partitions(filled, matches, files, heartbeat):
         planner.warn(*matched.warnings)
+        planner.begin(partition)
+        for rows in blocks:
+            planner.add(rows, people.check(rows, matched, planner.rows_read + 1), matched)
+        planner.end(partition)
+    return planner.finish()
+
+
+def _look(
+    people: People, refreshes: Sequence[Refresh], files: SegmentFiles, heartbeat: Callable[[], None]
+) -> _Places | None:
+    """Read all rows as often as it takes to tell who counts; return where they are, or None where once is enough.
+
+    Raises `Stop` ("too_many_rejects") as soon as there are more than even the shortest lines can tell of.
+    """
+    matches = [match_columns(people.mapping, refresh.columns) for refresh in refreshes]
+    places = None
+    for look in people.looks():
+        places, rows_read = _Places(), 0
+        for partition, matched, blocks in _partitions(refreshes, matches, files, heartbeat):
+            places.begin(partition.file, rows_read)
+            for rows in blocks:
+                look(rows, matched, rows_read + 1)
+                rows_read += len(rows)
+                _check_report(LEAST_LINE_BYTES * people.counts.total(), people.counts, places.files)
+    return places
+
+
+def _partitions(
+    refreshes: Sequence[Refresh], matches: Sequence[Matched], files: SegmentFiles, heartbeat: Callable[[], None]
+) -> Iterator[tuple[Partition, Matched, Iterator[Rows]]]:
+    """Yield each file with its rows, in the order in which they count; take all of them before the next file."""
+    rows_read = beats = 0
+
+    def blocks(partition: Partition, matched: Matched) -> Iterator[Rows]:
+        nonlocal rows_read, beats
+        for rows in _pieces(read_rows(files, partition, matched.wanted)):
+            yield rows
+            rows_read += len(rows)
+            if rows_read // HEARTBEAT_ROWS > beats:
+                beats = rows_read // HEARTBEAT_ROWS
+                heartbeat()
+
+    for refresh, matched in zip(refreshes, matches, strict=True):
         for number, partition in enumerate(refresh.partitions, 1):
-            planner.begin(partition)
-            for rows in _pieces(read_rows(files, partition, matched.wanted)):
-                checked = check(rows, matched, envelope.contact_tail, max_text_bytes, planner.rows_read + 1)
-                planner.add(rows, checked, matched)
-                if planner.rows_read // HEARTBEAT_ROWS > beats:
-                    beats = planner.rows_read // HEARTBEAT_ROWS
-                    heartbeat()
-            planner.end(partition)
+            yield partition, matched, blocks(partition, matched)
             if number % HEARTBEAT_FILES == 0:
                 heartbeat()
-    return planner.finish()
 
 
 def _pieces(blocks: Iterable[Rows]) -> Iterator[Rows]:
     """Yield the rows of the blocks, at most `ROWS_TOGETHER` at a time."""
     for block in blocks:
-        for start in range(0, _count(block), ROWS_TOGETHER):
+        for start in range(0, len(block), ROWS_TOGETHER):
             if isinstance(block, list):
                 yield block[start : start + ROWS_TOGETHER]
             else:
                 yield block.slice(start, ROWS_TOGETHER)
-
-
-def _count(rows: Rows) -> int:
-    return len(rows) if isinstance(rows, list) else rows.num_rows
 
 
 def _keep_freed_memory() -> None:
@@ -164,6 +199,24 @@ def _keep_freed_memory() -> None:
     https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
     bytearray(31 << 20)  # the thresholds rise up to 32 MiB; untouched, this takes no memory
+
+
+class _Places:
+    """Where the rows are: the files, and how many rows come before those of each."""
+
+    def __init__(self) -> None:
+        self.files: list[SegmentFile] = []
+        self.starts: list[int] = []
+
+    def begin(self, file: SegmentFile, rows_read: int) -> None:
+        """Count the following rows as rows of this file."""
+        self.files.append(file)
+        self.starts.append(rows_read)
+
+    def of(self, row: int) -> tuple[str, int]:
+        """Return the path of a row's file, and the row's number in that file."""
+        source = bisect_left(self.starts, row) - 1
+        return self.files[source].path, row - self.starts[source]
 
 
 class _Values:
@@ -192,15 +245,17 @@ class _Values:
 class _Planner:
     """The state of planning while rows come in."""
 
-    def __init__(self, cutter: Cutter, sink: Sink, first_rows: FirstRows, max_contacts: int | None) -> None:
+    def __init__(
+        self, cutter: Cutter, sink: Sink, people: People, places: _Places | None, max_contacts: int | None
+    ) -> None:
         self.rows_read = 0
         self._cutter = cutter
         self._sink = sink
-        self._first_rows = first_rows
+        self._people = people
         self._max_contacts = max_contacts
         self._contacts = 0
-        self._files: list[SegmentFile] = []
-        self._starts: list[int] = []
+        self._read = _Places()
+        self._places = places or self._read  # the row that counts may be in a file that comes later
         self._not_text_before = 0
         self._reject_bytes = 0
         self._counts: Counter[Reason] = Counter()
@@ -214,13 +269,12 @@ class _Planner:
 
     def begin(self, partition: Partition) -> None:
         """Count the following rows as rows of this file."""
-        self._files.append(partition.file)
-        self._starts.append(self.rows_read)
+        self._read.begin(partition.file, self.rows_read)
         self._not_text_before = self._counts[Reason.NOT_UTF8]
 
     def end(self, partition: Partition) -> None:
         """Say of a file as a whole that its text is of another encoding."""
-        rows, flawed = self.rows_read - self._starts[-1], self._counts[Reason.NOT_UTF8] - self._not_text_before
+        rows, flawed = self.rows_read - self._read.starts[-1], self._counts[Reason.NOT_UTF8] - self._not_text_before
         if flawed:
             guess = f"; it looks like {partition.looks_like}" if partition.looks_like else ""
             self.warn(
@@ -231,18 +285,18 @@ class _Planner:
     def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
         """Add a block of rows."""
         own_rows = checked.positions + (self.rows_read + 1)
-        first_rows = self._first_rows.add(checked.addresses, own_rows)
-        again = first_rows != own_rows
-        duplicates = dict(zip(checked.positions[again].tolist(), first_rows[again].tolist(), strict=True))
-        self._contacts += len(again) - len(duplicates)
+        counting = self._people.counting(checked.addresses, own_rows)
+        again = counting != own_rows
+        others = dict(zip(checked.positions[again].tolist(), counting[again].tolist(), strict=True))
+        self._contacts += len(again) - len(others)
         if self._max_contacts is None or self._contacts <= self._max_contacts:  # beyond that, they are only counted
             self._cutter.add(Block.of(checked.contacts(~again)))
         for position, notices in checked.notices.items():
-            self._notices.update(notices if position not in duplicates else ())
+            self._notices.update(notices if position not in others else ())
         self._count_values(checked, ~again, matched)
-        self._tell_unfit(rows, checked, duplicates, matched)
-        self._set_aside(rows, matched, checked.refused, duplicates)
-        self.rows_read += _count(rows)
+        self._tell_unfit(rows, checked, others, matched)
+        self._set_aside(rows, matched, checked.refused, others)
+        self.rows_read += len(rows)
 
     def _count_values(self, checked: Checked, sent: Flags, matched: Matched) -> None:
         """Count the values of the contacts that are sent."""
@@ -251,16 +305,16 @@ class _Planner:
         for values, filled in zip(self._values, checked.filled, strict=True):
             values.fit += int((filled & sent).sum())
 
-    def _tell_unfit(self, rows: Rows, checked: Checked, duplicates: dict[int, int], matched: Matched) -> None:
-        """Count and pass on the values that do not fit, of all rows but duplicates."""
-        positions = sorted(checked.unfit.keys() - duplicates.keys())
+    def _tell_unfit(self, rows: Rows, checked: Checked, others: dict[int, int], matched: Matched) -> None:
+        """Count and pass on the values that do not fit, of all rows on which no other row decides."""
+        positions = sorted(checked.unfit.keys() - others.keys())
         if not positions:
             return
         labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
         told = []
         for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
             email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
-            path, number = self._place(self.rows_read + 1 + position)
+            path, number = self._read.of(self.rows_read + 1 + position)
             for unfit in checked.unfit[position]:
                 target = matched.targets[unfit.target]
                 if position not in checked.refused:
@@ -268,18 +322,23 @@ class _Planner:
                 told.append(UnfitValue(path, number, customer_id, email, target, unfit.flaw, unfit.value))
         self._sink.add_unfit(told)
 
-    def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], duplicates: dict[int, int]) -> None:
-        """Report rows of a block by position: the reason why each was refused, or the row that it repeats."""
-        positions = sorted((*refused, *duplicates))
+    def _set_aside(self, rows: Rows, matched: Matched, refused: dict[int, Reason], others: dict[int, int]) -> None:
+        """Report rows of a block by position: the reason why each was refused, or the other row that decides on it."""
+        positions = sorted((*refused, *others))
         labels = [matched.email, *([] if matched.customer_id is None else [matched.customer_id])]
         rejects = []
         for position, row in zip(positions, rows_at(rows, positions, labels), strict=True):
             email, customer_id, *_ = ("", "") if isinstance(row, Reason) else (*row, "")
-            reason = refused.get(position, Reason.DUPLICATE_EMAIL)
-            explanation = reason.explanation
-            if position in duplicates:
-                explanation = "Row {1} of {0} has the same e-mail address.".format(*self._place(duplicates[position]))
-            path, number = self._place(self.rows_read + 1 + position)
+            if position in refused:
+                reason = refused[position]
+                explanation = reason.explanation
+            else:
+                says_no = self._people.refuses(others[position])
+                reason = Reason.NO_CONSENT if says_no else Reason.DUPLICATE_EMAIL
+                rest = ", and its consent column does not allow sending." if says_no else "."
+                other_path, other_row = self._places.of(others[position])
+                explanation = f"Row {other_row} of {other_path} has the same e-mail address{rest}"
+            path, number = self._read.of(self.rows_read + 1 + position)
             rejects.append(Reject(path, number, customer_id, email, reason, explanation))
             self._counts[reason] += 1
         if rejects:
@@ -289,22 +348,7 @@ class _Planner:
     def _check_rejects(self, rejects: Sequence[Reject]) -> None:
         """Count the lines of these rejects. Raises `Stop` ("too_many_rejects")."""
         self._reject_bytes += max(len(lines(rejects)), LEAST_LINE_BYTES * len(rejects))
-        size_bytes = sum(file.size_bytes for file in self._files)
-        if self._reject_bytes <= max(MOST_REJECT_BYTES, MOST_REJECT_RATIO * size_bytes):
-            return
-        (reason, count), *_ = self._counts.most_common(1)
-        raise Stop(
-            "too_many_rejects",
-            f"Expected a reject report of at most {MOST_REJECT_BYTES >> 20} MiB, or {MOST_REJECT_RATIO} times the size"
-            f" of the files ({size_bytes} bytes); {self._counts.total()} rejects are more, {count} of them as"
-            f" {reason.value}. Nothing was sent. Check the data matching, and whether {self._files[-1].path} repeats"
-            " its rows. If it is as it should be, export it uncompressed.",
-        )
-
-    def _place(self, row: int) -> tuple[str, int]:
-        """Return the path of a row's file, and the row's number in that file."""
-        source = bisect_left(self._starts, row) - 1
-        return self._files[source].path, row - self._starts[source]
+        _check_report(self._reject_bytes, self._counts, self._read.files)
 
     def finish(self) -> Planned:
         """Write what is left and return the totals. Raises `Stop` ("too_many_contacts")."""
@@ -312,11 +356,11 @@ class _Planner:
             check_contacts(self._contacts, self._max_contacts)
         batches = self._cutter.finish()
         duplicates = self._counts.pop(Reason.DUPLICATE_EMAIL, 0)
-        ends = [*self._starts[1:], self.rows_read]
+        ends = [*self._read.starts[1:], self.rows_read]
         return Planned(
             sources=tuple(
                 SourceCount(file.path, file.etag, file.size_bytes, end - start)
-                for file, start, end in zip(self._files, self._starts, ends, strict=False)
+                for file, start, end in zip(self._read.files, self._read.starts, ends, strict=False)
             ),
             rows_read=self.rows_read,
             contacts=self._contacts,
@@ -330,3 +374,20 @@ class _Planner:
                 *(f"{count} {notice.words}." for notice, count in sorted(self._notices.items())),
             ),
         )
+
+
+def _check_report(reject_bytes: int, counts: Counter[Reason], files: Sequence[SegmentFile]) -> None:
+    """Check the size of the reject report of these files. Raises `Stop` ("too_many_rejects")."""
+    if reject_bytes <= MOST_REJECT_BYTES:
+        return
+    size_bytes = sum(file.size_bytes for file in files)
+    if reject_bytes <= MOST_REJECT_RATIO * size_bytes:
+        return
+    (reason, count), *_ = counts.most_common(1)
+    raise Stop(
+        "too_many_rejects",
+        f"Expected a reject report of at most {MOST_REJECT_BYTES >> 20} MiB, or {MOST_REJECT_RATIO} times the size"
+        f" of the files ({size_bytes} bytes); {counts.total()} rejects are more, {count} of them as"
+        f" {reason.value}. Nothing was sent. Check the data matching, and whether {files[-1].path} repeats"
+        " its rows. If it is as it should be, export it uncompressed.",
+    )

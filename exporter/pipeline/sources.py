@@ -44,7 +44,19 @@ def fingerprint(refreshes: Sequence[Refresh]) -> str:
 def identity(host: str, export: ExportDefinition, refreshes: Sequence[Refresh]) -> str:
     """Return a text that identifies what a run sends: which data, where to, and how."""
     # The same files sent to another list, or with another data matching, are not the same export.
-    definition = export.model_dump_json(include={"list_id", "data_matching", "consent_column", "run_automations"})
+    definition = export.model_dump_json(
+        include={"list_id", "data_matching", "consent_column", "run_automations"},
+        exclude={"data_matching": {"winner", "fill_empty"}, "consent_column": {"condition"}},
+    )
     # Read in another encoding, the same files hold other values; without one, the identity is that of former releases.
     encoding = f"|{export.encoding}" if export.encoding else ""
-    return f"{fingerprint(refreshes)}|{host}|{definition}{encoding}"
+    return f"{fingerprint(refreshes)}|{host}|{definition}{encoding}{_which_rows(export)}"
+
+
+def _which_rows(export: ExportDefinition) -> str:
+    """Return what an export says of rows that have one address, and of consent; nothing where it says the usual."""
+    matching, consent = export.data_matching, export.consent_column
+    winner = f"|winner {matching.winner.model_dump_json()}" if matching.winner else ""
+    filling = "|fillEmpty" if matching.fill_empty else ""
+    condition = f"|{consent.condition}" if consent and consent.condition != "equals" else ""
+    return f"{winner}{filling}{condition}"

@@ -136,6 +136,7 @@ def test_an_edited_export_keeps_all_that_was_not_edited(api: Api) -> None:
     assert saved.json["dataMatching"] == {
         "timeZone": "UTC",
         "noValueTexts": True,
+        "fillEmpty": False,
         **matching,
         "fields": [one | defaults for one in matching["fields"]],
     }

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts import blocks
+from exporter.contacts import people
 from exporter.contacts.blocks import Checked, check
-from exporter.contacts.matching import Field, FieldMapping, Mapping
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping
 from exporter.contacts.values import Choices, Kind, Rule
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
@@ -228,7 +228,11 @@ def _mapping(chance: random.Random, names: list[str]) -> Mapping:
         last_name=some(),
         phone=some(),
         fields=tuple(FieldMapping(name, Field(number), chance.choice(RULES)) for number, name in enumerate(fields, 1)),
-        consent=(chance.choice(names), "Yes") if chance.random() < 0.1 else None,
+        consent=Consent(chance.choice(names), chance.choice(("Yes", "")), holds=chance.random() < 0.5)
+        if chance.random() < 0.2
+        else None,
+        winner=some() if chance.random() < 0.3 else None,
+        fill_empty=chance.random() < 0.2,
         customer_id=some(),
         previous_customer_id=some(),
     )
@@ -306,7 +310,7 @@ def _careful(careful: bool) -> Iterator[None]:  # noqa: FBT001 - one of two
     with pytest.MonkeyPatch.context() as patch:
         if careful:
             patch.setattr(csv_blocks, "rows_of", lambda *_: None)
-            patch.setattr(blocks, "check", row_by_row)
+            patch.setattr(people, "check", row_by_row)
         yield
 
 

@@ -41,6 +41,7 @@ EXPORT = {
         "lastName": "LastName",
         "phone": "Telephone",
         "fields": [{"column": "City", "field": "%CITY%"}],
+        "winner": {"column": "ModifiedOn"},
     },
     "consentColumn": {"column": "Consent", "value": "yes"},
     "maxContacts": 1000,
@@ -53,10 +54,11 @@ LOST, NOT_SENT = AnswerLost("read_timeout"), NotSent("connection")
 
 def _write_segments(fakes: Fakes) -> None:
     """Store the segment: some rows cannot be sent."""
-    rows = [(*row, "Berlin", "yes") for row in people(12)]
-    rows += [(*people(1)[0], "Berlin", "yes"), ("bad", "Bad", "", "nobody", "", "", "yes")]
-    rows += [("no", "No", "", "no@example.com", "", "", "no"), ("out", "Out", "", "out@example.com", "", "", "yes")]
-    write_segment(fakes, rows, (*COLUMNS, "City", "Consent"))
+    rows = [(*row, "Berlin", "yes", "2026-11-18") for row in people(12)]
+    rows += [(*people(1)[0], "Berlin", "yes", "2026-11-17"), ("bad", "Bad", "", "nobody", "", "", "yes", "")]
+    rows += [("no", "No", "", "no@example.com", "", "", "no", "")]
+    rows += [("out", "Out", "", "out@example.com", "", "", "yes", "")]
+    write_segment(fakes, rows, (*COLUMNS, "City", "Consent", "ModifiedOn"))
     fakes.segments.write("people/_DONE", b"")
 
 

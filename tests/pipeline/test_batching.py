@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from bench import peers
 from bench import plan as bench
 from exporter.activecampaign.bodies import envelope
-from exporter.contacts.matching import Mapping
+from exporter.contacts.matching import Consent, Mapping
 from exporter.delivery.batches import RequestSize
 from exporter.errors import Stop
 from exporter.pipeline import batching
@@ -81,7 +81,7 @@ WHY_SET_ASIDE = {
 
 def assert_as_the_peer_does(rows: Sequence[Row], task: peers.Task, limits: RequestSize) -> Done:
     """Plan rows in both ways: the same bytes are to be sent, and the same rows are set aside for the same reason."""
-    mapping = replace(MAPPING, consent=task.consent and ("Tier", CONSENT))
+    mapping = replace(MAPPING, consent=task.consent and Consent("Tier", CONSENT))
     data = csv_lines(rows)
     done = plan({"1.csv": csv_lines([PEER_COLUMNS]) + data}, mapping=mapping, limits=limits)
     payload, rejects = io.BytesIO(), io.BytesIO()
@@ -325,7 +325,7 @@ def test_a_missing_email_column_names_the_columns_that_are_there() -> None:
 
 def test_rows_without_consent_are_set_aside() -> None:
     rows = [(f"{n}", f"p{n}@example.com", "", "", "", tier) for n, tier in enumerate(["Yes", "yes ", "No", ""])]
-    done = plan({"1.csv": csv_file(rows)}, mapping=Mapping("EMail", consent=("Tier", "Yes")))
+    done = plan({"1.csv": csv_file(rows)}, mapping=Mapping("EMail", consent=Consent("Tier", "Yes")))
     assert done.planned.contacts == 2
     assert done.planned.rejected_by_reason == {"no_consent": 2}
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from exporter.definitions.exports import CompleteWhen, ConsentColumn, DataMatching, Export
+from exporter.definitions.exports import CompleteWhen, ConsentColumn, DataMatching, Export, Winner
 from exporter.errors import NotReady
 from exporter.pipeline.sources import identity, refreshes_of
 from tests.builders import HOST, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
+
+MATCHING = DataMatching(email="EMail", first_name="FirstName", last_name="LastName", phone="Telephone")
+"""That of `make_export`."""
 
 
 @pytest.fixture
@@ -43,10 +46,34 @@ def test_what_does_not_change_what_is_sent_does_not_change_the_name(fakes: Fakes
         {"data_matching": DataMatching(email="EMail")},
         {"consent_column": ConsentColumn(column="FirstName", value="yes")},
         {"encoding": "windows-1252"},
+        {"data_matching": MATCHING.model_copy(update={"winner": Winner(column="FirstName")})},
+        {"data_matching": MATCHING.model_copy(update={"winner": Winner(column="LastName")})},
+        {"data_matching": MATCHING.model_copy(update={"fill_empty": True})},
+        {"consent_column": ConsentColumn(column="FirstName", condition="isNot", value="yes")},
+        {"consent_column": ConsentColumn(column="FirstName", condition="isEmpty")},
     ],
 )
 def test_what_changes_what_is_sent_changes_the_name(fakes: Fakes, changes: dict[str, Any]) -> None:
     assert name_of(fakes, **changes) != name_of(fakes)
+
+
+def test_each_rule_for_rows_of_one_address_has_a_name_of_its_own(fakes: Fakes) -> None:
+    matchings = [
+        MATCHING.model_copy(update={"winner": winner, "fill_empty": fill_empty})
+        for winner in (None, Winner(column="FirstName"), Winner(column="LastName"))
+        for fill_empty in (False, True)
+    ]
+    consents = [None, ConsentColumn(column="FirstName", condition="isEmpty")]
+    consents += [ConsentColumn(column="FirstName", condition=way, value="x") for way in ("equals", "isNot")]
+    names = {name_of(fakes, data_matching=m, consent_column=c) for m in matchings for c in consents}
+    assert len(names) == 6 * 4
+
+
+def test_an_export_without_such_rules_has_the_name_that_earlier_releases_gave_it(fakes: Fakes) -> None:
+    consent = ConsentColumn(column="FirstName", value="yes")
+    name = name_of(fakes, consent_column=consent)
+    assert name.endswith('"run_automations":false,"consent_column":{"column":"FirstName","value":"yes"}}')
+    assert not {word for word in ("winner", "fill", "condition", "equals") if word in name.lower()}
 
 
 def test_an_export_of_several_segments_starts_when_none_has_changed_for_the_quiet_time() -> None:

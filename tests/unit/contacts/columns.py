@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.contacts.matching import Field, FieldMapping, Mapping, Matched, match_columns
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping, Matched, match_columns
 from exporter.contacts.rules import Contact, contact_of
 from exporter.contacts.values import Kind, Rule
 from exporter.reasons import Reason
@@ -15,7 +15,7 @@ MAPPING = Mapping(
     last_name="Last",
     phone="Phone",
     fields=(FieldMapping("Tier", Field(7)), FieldMapping("Tags", Field(8), Rule(Kind.OPTIONS))),
-    consent=("Consent", "Yes"),
+    consent=Consent("Consent", "Yes"),
 )
 ROW = {"Id": "1", "EMail": "a@example.com", "First": "Ada", "Consent": "Yes"}
 

@@ -88,3 +88,9 @@ def test_a_table_with_more_addresses_than_are_moved_at_a_time_grows() -> None:
     count = 140_000
     addresses = [f"{number}@example.com" for number in range(count)]
     assert first_rows([addresses, addresses[::-1]], 1 << 17) == [*range(1, count + 1), *range(count, 0, -1)]
+
+
+def test_rows_of_an_earlier_call_come_first_wherever_they_are() -> None:
+    rows = FirstRows("", 2)
+    assert rows.add(pa.array(["a", "b"]), np.array([70, 80])).tolist() == [70, 80]
+    assert rows.add(pa.array(["b", "c", "a", "c"]), np.array([1, 2, 3, 4])).tolist() == [80, 2, 70, 2]

@@ -9,7 +9,7 @@ import pytest
 from pydantic.alias_generators import to_camel, to_snake
 
 from exporter.api.segments import MatchingSuggestion
-from exporter.contacts.matching import MEMBERS, Field, FieldMapping, Mapping, mapping_of, match_columns
+from exporter.contacts.matching import MEMBERS, Consent, Field, FieldMapping, Mapping, mapping_of, match_columns
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
 from exporter.errors import Stop
 from exporter.source.names import MEMBER_NAMES
@@ -54,7 +54,8 @@ def test_only_what_is_mapped_is_wanted_and_each_column_once() -> None:
     [
         (Mapping("Mail"), "email_column_missing"),
         (Mapping("EMail", phone="Mobile"), "column_missing"),
-        (Mapping("EMail", consent=("Newsletter", "Yes")), "column_missing"),
+        (Mapping("EMail", consent=Consent("Newsletter", "Yes")), "column_missing"),
+        (Mapping("EMail", winner="Modified"), "column_missing"),
         (Mapping("EMail", fields=(FieldMapping("Rank", Field(1)),)), "column_missing"),
     ],
 )
@@ -95,11 +96,35 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
     expected = Mapping(email="EMail", first_name="First", last_name="Last", phone="Phone", fields=fields)
     assert mapping_of(export, fields) == expected
     asking = export.model_copy(update={"consent_column": ConsentColumn(column="Consent", value="Yes")})
-    assert mapping_of(asking, fields) == replace(expected, consent=("Consent", "Yes"))
+    assert mapping_of(asking, fields) == replace(expected, consent=Consent("Consent", "Yes"))
+
+
+@pytest.mark.parametrize(
+    ("said", "consent"),
+    [
+        ({"condition": "equals", "value": "Yes"}, Consent("C", "Yes")),
+        ({"condition": "isNot", "value": "No"}, Consent("C", "No", holds=False)),
+        ({"condition": "isEmpty"}, Consent("C", "")),
+    ],
+)
+def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str], consent: Consent) -> None:
+    matching = {"email": "E", "winner": {"column": "Modified"}, "fillEmpty": True}
+    export = ExportDefinition.model_validate(
+        {
+            "displayName": "x",
+            "listId": 1,
+            "segments": ["x"],
+            "dataMatching": matching,
+            "consentColumn": {"column": "C"} | said,
+        }
+    )
+    assert mapping_of(export, ()) == Mapping("E", consent=consent, winner="Modified", fill_empty=True)
+    assert export.columns == ("E", "C", "Modified")
 
 
 def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
-    matched = DataMatching.model_fields.keys() - {"email", "fields", "time_zone", "no_value_texts"}
+    settings = {"time_zone", "no_value_texts", "winner", "fill_empty"}
+    matched = DataMatching.model_fields.keys() - {"email", "fields"} - settings
     assert matched == set(MEMBERS) <= {field.name for field in dataclasses.fields(Mapping)}
     assert {"email", *(to_camel(member) for member in MEMBERS)} == MEMBER_NAMES.keys()
     assert {to_snake(name) for name in MEMBER_NAMES} == MatchingSuggestion.model_fields.keys()

@@ -39,6 +39,8 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
             "last_name": None,
             "phone": None,
             "fields": (),
+            "winner": None,
+            "fill_empty": False,
             "time_zone": "UTC",
             "no_value_texts": True,
         },
@@ -74,6 +76,16 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
             [{"column": "c", "value": "v" * 257}, {"column": "c"}],
         ),
         ("consentColumn", [{"column": "c", "value": " "}], [{"column": "c", "value": ""}, {"column": "c" * 257}]),
+        (
+            "consentColumn",
+            [{"column": "c", "value": "v", "condition": condition} for condition in ("equals", "isNot")],
+            [{"column": "c", "condition": condition} for condition in ("equals", "isNot", "isempty", None)],
+        ),
+        (
+            "consentColumn",
+            [{"column": "c", "condition": "isEmpty"}, {"column": "c", "condition": "isEmpty", "value": None}],
+            [{"column": "c", "condition": "isEmpty", "value": "v"}],
+        ),
     ],
 )
 def test_each_limit_of_an_export_holds_on_both_sides(member: str, good: list[Any], bad: list[Any]) -> None:
@@ -92,6 +104,8 @@ def test_each_limit_of_an_export_holds_on_both_sides(member: str, good: list[Any
         ("lastName", [None, "l" * 256], ["", "l" * 257]),
         ("phone", [None, "p" * 256], ["", "p" * 257]),
         ("fields", [[], fields(50)], [fields(51)]),
+        ("winner", [None, {"column": "c" * 256}], [{}, {"column": ""}, {"column": "c" * 257}, "c"]),
+        ("fillEmpty", [False, True], [None]),
         ("fields", [[{"column": "c", "field": "%A_z9%"}]], [[{"column": "", "field": "1"}], [{"column": "c"}]]),
         ("fields", [[{"column": "c", "field": "f" * 64}]], [[{"column": "c", "field": "f" * 65}]]),
         (

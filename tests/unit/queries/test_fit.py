@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import pytest
 
-from exporter.contacts.matching import Mapping
+from exporter.contacts.matching import Consent, Mapping
 from exporter.errors import NotReady, Stop
 from exporter.queries.fit import FIRST_ROWS, check_fit
 from exporter.queries.reading import look
@@ -16,7 +16,7 @@ from tests.planning import Row, csv_file
 
 NOBODY = ("nobody", "Ada", "")
 COLUMNS = ("EMail", "FirstName", "OptIn")
-MAPPING = Mapping("EMail", first_name="FirstName", consent=("OptIn", "yes"))
+MAPPING = Mapping("EMail", first_name="FirstName", consent=Consent("OptIn", "yes"))
 
 
 @pytest.fixture
