@@ -143,11 +143,12 @@ def _csv_rows(stream: BinaryIO, partition: Partition, wanted: Sequence[int]) -> 
         if to_skip:
             continue
         fast = csv_blocks.rows_of(data, syntax, column_count, wanted)
+        end = 0
         if fast:
             blocks, end = fast
             yield from blocks
-        else:
-            end = yield from _one_by_one(data, syntax, column_count, wanted, final=not chunk)
+        if not fast or not chunk:  # at the end of the file, what follows the last line break is a row, too
+            end += yield from _one_by_one(data[end:], syntax, column_count, wanted, final=not chunk)
         # Only a line that is too large leaves more than a window: the rest of it need not be kept.
         data = data[end : end + WINDOW_BYTES]
 

@@ -20,6 +20,7 @@ from exporter.pipeline.sweep import sweep
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.records import paths
 from exporter.records.paths import lane_path
+from sandbox.activecampaign import CustomField
 from tests.api.client import CONNECTION, Api, principal
 from tests.builders import COLUMNS, deliver, drive, people, read_run, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
@@ -40,7 +41,20 @@ EXPORT = {
         "firstName": "FirstName",
         "lastName": "LastName",
         "phone": "Telephone",
-        "fields": [{"column": "City", "field": "%CITY%"}],
+        "fields": [
+            {"column": "City", "field": "%CITY%"},
+            {
+                "column": "Tier",
+                "field": "TIER",
+                "dateOrder": "dmy",
+                "decimalMark": ",",
+                "separator": ",",
+                "yes": ["y"],
+                "onBadValue": "leaveOut",
+                "whenEmpty": {"text": "Gold"},
+            },
+        ],
+        "timeZone": "Asia/Jakarta",
         "winner": {"column": "ModifiedOn"},
     },
     "consentColumn": {"column": "Consent", "value": "yes"},
@@ -48,17 +62,18 @@ EXPORT = {
     "guards": {"mayBeEmpty": True, "sizeFactor": 2.5, "maxRejectShare": 0.8},
     "skipUnchanged": False,
 }
+TIER = CustomField(31, "Tier", "dropdown", ("Silver", "Gold", "Yes"))
 REFUSED = Answer(400, {}, b'{"success": 0, "failureReasons": [{"contact": 0, "failureReason": "Invalid email"}]}')
 LOST, NOT_SENT = AnswerLost("read_timeout"), NotSent("connection")
 
 
 def _write_segments(fakes: Fakes) -> None:
     """Store the segment: some rows cannot be sent."""
-    rows = [(*row, "Berlin", "yes", "2026-11-18") for row in people(12)]
-    rows += [(*people(1)[0], "Berlin", "yes", "2026-11-17"), ("bad", "Bad", "", "nobody", "", "", "yes", "")]
-    rows += [("no", "No", "", "no@example.com", "", "", "no", "")]
-    rows += [("out", "Out", "", "out@example.com", "", "", "yes", "")]
-    write_segment(fakes, rows, (*COLUMNS, "City", "Consent", "ModifiedOn"))
+    rows = [(*row, "Berlin", "gold", "yes", "2026-11-18") for row in people(12)]
+    rows += [(*people(1)[0], "Berlin", "gold", "yes", "2026-11-17"), ("bad", "Bad", "", "nobody", *[""] * 3, "yes", "")]
+    rows += [("no", "No", "", "no@example.com", "", "", "", "no", "")]
+    rows += [("out", "NULL", "", "out@example.com", "", "", "Tin", "yes", "")]
+    write_segment(fakes, rows, (*COLUMNS, "City", "Tier", "Consent", "ModifiedOn"))
     fakes.segments.write("people/_DONE", b"")
 
 
@@ -73,6 +88,7 @@ def load(files: Mapping[str, bytes]) -> Fakes:
     """Return a world with these files, and what they do not hold: the segment, and an account that knows nobody."""
     clock = FakeClock(orjson.loads(files["now.json"]))
     fakes = make_fakes(clock=clock, **SETTINGS)
+    fakes.account.put_field(TIER)
     for path, data in files.items():
         if path.startswith(CONTAINERS):
             fakes.blobs.put(path, data)
@@ -85,6 +101,7 @@ def load(files: Mapping[str, bytes]) -> Fakes:
 def _play() -> Fakes:
     fakes = make_fakes(**SETTINGS)
     _write_segments(fakes)
+    fakes.account.put_field(TIER)
     fakes.account.exclude("out@example.com")
     api = Api(fakes, {**principal("Admin"), "x-forwarded-for": "203.0.113.7"})
     small = RequestSize(max_contacts=3)
@@ -94,6 +111,7 @@ def _play() -> Fakes:
             api.put(f"/exports/{name}", EXPORT | {"displayName": name.title(), "scheduled": name == "vip"})
         api.put("/exports/yearly", EXPORT | {"completeWhen": {"minutes": 30}})
         _runs_that_are_over(api)
+        _run_that_is_held(api)
         _run_that_meets_a_defect(api)
         _run_that_waits_for_a_key(api)
         _run_in_the_middle(api)
@@ -123,6 +141,17 @@ def _runs_that_are_over(api: Api) -> None:
     for path in list(fakes.blobs.names("working/")):
         fakes.blobs.delete(path)
     drive(fakes, stopped)
+
+
+def _run_that_is_held(api: Api) -> None:
+    """A run whose problem is told by its parameters."""
+    api.put("/exports/tiny", EXPORT | {"maxContacts": 1})
+    run_id = _start(api, "tiny")
+    deliver(api.fakes)
+    end = read_run(api.fakes, run_id).end
+    assert end
+    assert end.problem
+    assert end.problem.params
 
 
 def _end_one_late_import(fakes: Fakes, run_id: str) -> None:

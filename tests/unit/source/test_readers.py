@@ -34,6 +34,12 @@ def test_a_file_without_rows_has_none(data: bytes) -> None:
     assert [block for block in read_with_header(data) if block] == []
 
 
+def test_a_last_line_counts_where_only_the_end_of_the_file_completes_the_header() -> None:
+    """A quote that is not closed may belong to a header of several lines until the file ends."""
+    partition = Partition(SegmentFile("s.csv", 9, "e", 0.0), "csv", ('"x', ""), delimiter="|", has_header=True)
+    assert list(read_rows(OneFile(b'"x|\r\n1|a\n2|b'), partition, ['"x', ""]))[-1] == [("2", "b")]
+
+
 def test_a_table_without_columns_has_no_rows() -> None:
     """As Arrow writes an empty table."""
     partition = Partition(SegmentFile("s.parquet", 0, "e", 0.0), "parquet", ())
