@@ -45,8 +45,9 @@ simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEED
 soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 SEED=0
 	@$(RUN) -m tests.e2e.kills --kills $(or $(KILLS),1000) --seed $(or $(SEED),0)
 
-fuzz: $(INSTALLED) ## Read damaged files of every format: make fuzz MINUTES=10
+fuzz: $(INSTALLED) ## Read damaged files and values of every kind: make fuzz MINUTES=10
 	@$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1) --jobs 2
+	@$(RUN) -m tests.fuzz.values --values 200000
 
 mutants: $(INSTALLED) ## Plant small mistakes in the rules, and see the tests notice: make mutants MODULE=tally/count
 	@$(RUN) -m tests.mutants $(MODULE)
