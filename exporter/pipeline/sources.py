@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from exporter.definitions.exports import ExportDefinition
+from exporter.definitions.exports import ExportDefinition, FieldMatch
 from exporter.services import Services
 from exporter.source.segments import Reading, Refresh, Segments
 
@@ -46,11 +46,19 @@ def identity(host: str, export: ExportDefinition, refreshes: Sequence[Refresh]) 
     # The same files sent to another list, or with another data matching, are not the same export.
     definition = export.model_dump_json(
         include={"list_id", "data_matching", "consent_column", "run_automations"},
-        exclude={"data_matching": {"winner", "fill_empty"}, "consent_column": {"condition"}},
+        exclude={
+            "data_matching": {
+                "winner": True,
+                "fill_empty": True,
+                **dict.fromkeys(_OF_VALUES, True),
+                "fields": {"__all__": FieldMatch.model_fields.keys() - {"column", "field"}},
+            },
+            "consent_column": {"condition"},
+        },
     )
     # Read in another encoding, the same files hold other values; without one, the identity is that of former releases.
     encoding = f"|{export.encoding}" if export.encoding else ""
-    return f"{fingerprint(refreshes)}|{host}|{definition}{encoding}{_which_rows(export)}"
+    return f"{fingerprint(refreshes)}|{host}|{definition}{encoding}{_which_rows(export)}{_which_values(export)}"
 
 
 def _which_rows(export: ExportDefinition) -> str:
@@ -60,3 +68,16 @@ def _which_rows(export: ExportDefinition) -> str:
     filling = "|fillEmpty" if matching.fill_empty else ""
     condition = f"|{consent.condition}" if consent and consent.condition != "equals" else ""
     return f"{winner}{filling}{condition}"
+
+
+_OF_VALUES = ("time_zone", "no_value_texts")
+
+
+def _which_values(export: ExportDefinition) -> str:
+    """Return what an export says of values; nothing where it says the usual."""
+    said = export.data_matching.model_dump(mode="json", include=set(_OF_VALUES), exclude_defaults=True)
+    of_fields = [
+        match.model_dump(mode="json", exclude={"column", "field"}, exclude_defaults=True)
+        for match in export.data_matching.fields
+    ]
+    return f"|values {said} {of_fields}" if said or any(of_fields) else ""

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from exporter.definitions.exports import CompleteWhen, ConsentColumn, DataMatching, Export, Winner
+from exporter.definitions.exports import (
+    CompleteWhen,
+    ConsentColumn,
+    DataMatching,
+    Export,
+    FieldMatch,
+    WhenEmpty,
+    Winner,
+)
 from exporter.errors import NotReady
 from exporter.pipeline.sources import identity, refreshes_of
 from tests.builders import HOST, make_export, people, write_segment
@@ -67,6 +75,27 @@ def test_each_rule_for_rows_of_one_address_has_a_name_of_its_own(fakes: Fakes) -
     consents += [ConsentColumn(column="FirstName", condition=way, value="x") for way in ("equals", "isNot")]
     names = {name_of(fakes, data_matching=m, consent_column=c) for m in matchings for c in consents}
     assert len(names) == 6 * 4
+
+
+def test_whatever_an_export_says_of_values_has_a_name_of_its_own(fakes: Fakes) -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"date_order": "dmy"},
+        {"decimal_mark": ","},
+        {"separator": ","},
+        {"yes": ("1",)},
+        {"on_bad_value": "rejectRow"},
+        {"when_empty": WhenEmpty(text="x")},
+    ]
+    fields = [FieldMatch(column="FirstName", field="7", **change) for change in changes]
+    matchings = [MATCHING.model_copy(update={"fields": (field,)}) for field in fields]
+    matchings += [
+        MATCHING.model_copy(update=change) for change in ({"time_zone": "Asia/Jakarta"}, {"no_value_texts": False})
+    ]
+    assert len({name_of(fakes, data_matching=matching) for matching in matchings}) == len(matchings)
+    assert name_of(fakes, data_matching=matchings[0]).endswith(
+        '"phone":"Telephone","fields":[{"column":"FirstName","field":"7"}]},"run_automations":false,"consent_column":null}'
+    )
 
 
 def test_an_export_without_such_rules_has_the_name_that_earlier_releases_gave_it(fakes: Fakes) -> None:
