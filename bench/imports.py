@@ -17,10 +17,12 @@ IMPORTS = (
     "azure.storage.blob",
     "azure.storage.queue",
     "croniter",
+    "idna",
     "orjson",
     "pyarrow.csv",
     "pydantic",
     "requests",
+    "tzdata",
     "werkzeug.routing",
 )
 PROGRAM = "import time; a = time.process_time(); import {name}; print(time.process_time() - a)"

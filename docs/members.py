@@ -80,7 +80,7 @@ and the contact limit; whether it may import shows with the first run.
 | `GET /api/3/users/me` | to test the key; every user may | |
 | `GET /api/3/lists`, `GET /api/3/lists/{{id}}` | to choose and to check the list | `permission_refused` |
 | `GET /api/3/fields` | to choose and to check custom fields | `permission_refused` |
-| `GET /api/3/fields/{id}/options` | to know the options of a field, where the answer before does not tell them | values are sent as they are, with the problem `field_options_unknown` |
+| `GET /api/3/fields/{{id}}/options` | to know the options of a field, where the answer before does not tell them | values are sent as they are, with the problem `field_options_unknown` |
 | `GET /api/3/settings/account` | the contact limit of the plan; ActiveCampaign answers keys of administrators only | the connection is saved anyway, and the contact limit is not checked |
 | `GET /api/3/contacts` | to count those who are on the list already, when the account could exceed its contact limit | everybody counts as new whom the last run did not confirm |
 | `POST /api/3/import/bulk_import`, `GET /api/3/import/info` | to send contacts, and to ask what became of them | the run waits with `credentials_refused` for a day at most, since ActiveCampaign answers a bad key and a missing permission alike |

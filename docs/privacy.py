@@ -14,6 +14,7 @@ from exporter.queries.columns import SAMPLE_ROWS
 from exporter.records.payload import WORKING_COPY_S
 from exporter.settings import Settings
 from exporter.tally.rejects import COLUMNS
+from exporter.tally.unfit import MAX_TOLD
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "main.bicep"
 
@@ -53,7 +54,7 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | taken from a row | the columns that an export maps ({sent}), the columns of consent and of `winner` if they are named, and the customer id (`CustomerId`, `PreviousCustomerId`). Other columns stay in the file |
 | sent | the mapped values, nothing else, to the ActiveCampaign host of the connection: exactly {suffixes}, or a suffix that the deployment adds (`ACTIVECAMPAIGN_HOST_SUFFIXES`). TLS only, no redirects |
 | recipient | ActiveCampaign, as your processor: contract, region and transfer to a third country are *yours*. A connection cannot be saved without `consent: true`; who agreed and when is in its record |
-| looked at | the first {SAMPLE_ROWS:,} rows of a segment, of the columns that somebody [asks for](api.md#what-a-segment-holds): how many values, addresses and different values, and three examples. To role {shown_to}, examples are masked: of a word at most the first character. As they are, only role Admin gets them, and the audit trail says who did and of which segment. `HIDDEN_COLUMNS` names columns of which nobody is shown anything. Nothing of it is stored |
+| looked at | the first {SAMPLE_ROWS:,} rows of a segment, of the columns that somebody [asks for](api.md#what-a-segment-holds): how many values, addresses and different values, and three examples. To role {shown_to}, examples are masked: of a word at most the first character. As they are, only role Admin gets them, and the audit trail says who did and of which segment. A preview shows three values of each column and reason that do not fit their field, masked. `HIDDEN_COLUMNS` names columns of which nobody is shown anything. Nothing of it is stored |
 | not done | no profiling, no automated decision, no removal of people from a list, no re-subscription of people who unsubscribed |
 
 ## Where copies are, how long, and who can read them
@@ -61,8 +62,8 @@ tested as text, and [not yet proven](../how-to/prove-a-deployment.md).
 | copy | holds | kept | deleted by | who can read it |
 |---|---|---|---|---|
 | container `working` | request bodies (the mapped values), row numbers and customer ids | until the run is over and no import is late, {working_days:.0f} day at most | the app; a lifecycle rule if the app does not run (it acts within about another day) | the app's identity |
-| container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that are not confirmed | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
-| container `records` | counts, codes, row numbers, ids, names of files and columns; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
+| container `rejects` | {", ".join(f"`{name}`" for name in COLUMNS)} of rows that are not confirmed; beside them, up to {MAX_TOLD:,} values of each column and reason that do not fit their fields | {rejects_days} days (`REJECTS_RETENTION_DAYS`) | the app; a lifecycle rule | the app's identity; through it, role {least} or higher: {looking} |
+| container `records` | counts, codes, row numbers, ids, names of files, columns, fields and their options; no personal data of customers, with one exception (below). Names of operators: who started, canceled, changed, agreed | runs {records_days} days; connections and exports until deleted; of each export, its newest run stays | a lifecycle rule; `DELETE` | the app's identity; through it, role Viewer or higher (connections: Contributor) |
 | container `audit` | who asked for what: name, Entra object id, role and address of the caller; no personal data of customers | {audit_days} days (`AUDIT_RETENTION_DAYS`), during which nobody who has rights over data only can change or delete an entry; until you [lock it](../how-to/lock-the-audit-trail.md), an owner of the account can lift that protection | the app | the app's identity; through it, role Admin |
 | queues | run id and lane number | an hour | themselves | the app's identity |
 | Key Vault | API keys of ActiveCampaign; [the people key](../how-to/deploy.md#the-people-key), which nothing uses yet | until deleted, then 90 days of soft delete | *you* | the app's identity; whoever *you* gave a role |
