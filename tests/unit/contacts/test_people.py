@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -51,17 +52,16 @@ CONSENTS = [
     Consent("Consent", " ", holds=False),
     Consent("Consent", ""),
 ]
-PEOPLE = st.fixed_dictionaries(
-    {
-        "Id": st.sampled_from(["", "x", "7", "70", "8.5", "2026-11-26", "2026-11-27T01:00+02:00", "2026-11-26T22:59Z"]),
-        "EMail": st.sampled_from(["a@x.org", " A@x.org", "a@X.org\u00a0", "b@x.org", "b@x.org", "", "nobody"]),
-        "First": st.sampled_from(["", "", "Ada", "Bob", " ", "a\x01"]),
-        "Tier": st.sampled_from(["", "5", "7", "many"]),
-        "Last": st.sampled_from(["", "L", '"', "NULL"]),
-        "Tags": st.sampled_from(["", "a;b", ";", "c", "a||b"]),
-        "Consent": st.sampled_from(["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"]),
-    }
-)
+CELLS = {
+    "Id": ["", "x", "7", "70", "8.5", "2026-11-26", "2026-11-27T01:00+02:00", "2026-11-26T22:59Z"],
+    "EMail": ["a@x.org", " A@x.org", "a@X.org\u00a0", "b@x.org", "b@x.org", "", "nobody"],
+    "First": ["", "", "Ada", "Bob", " ", "a\x01"],
+    "Tier": ["", "5", "7", "many"],
+    "Last": ["", "L", '"', "NULL"],
+    "Tags": ["", "a;b", ";", "c", "a||b"],
+    "Consent": ["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"],
+}
+PEOPLE = st.fixed_dictionaries({name: st.sampled_from(cells) for name, cells in CELLS.items()})
 AGREED = PEOPLE.map(lambda person: person | {"Consent": "yes"})
 
 
@@ -209,6 +209,18 @@ def test_what_a_row_lacks_comes_from_the_first_other_one_that_has_it(rows: list[
 def test_all_of_it_together(rows: list[Person], read: Read, consent: Consent | None) -> None:
     mapping = replace(MAPPING, consent=consent, winner="Id", fill_empty=True)
     assert ends(rows, mapping, read) == in_plain_python(rows, mapping)
+
+
+@pytest.mark.parametrize("consent", [None, Consent("Consent", "Yes"), Consent("Consent", "no", holds=False)])
+@pytest.mark.parametrize("read", [WHOLE, Read((5, 40)), Read((7, 8), careful=True)])
+def test_many_rows_of_few_people_say_what_they_say_together(consent: Consent | None, read: Read) -> None:
+    random = Random(1)
+    rows = [{name: random.choice(cells) for name, cells in CELLS.items()} for _ in range(60)]
+    for number, row in enumerate(rows):
+        row["EMail"] = row["EMail"].replace("x.org", f"{number % 7}.org")
+    for winner, fill_empty in itertools.product((None, "Id"), (False, True)):
+        mapping = replace(MAPPING, consent=consent, winner=winner, fill_empty=fill_empty)
+        assert ends(rows, mapping, read) == in_plain_python(rows, mapping)
 
 
 def person(address: str, **values: str) -> Person:
