@@ -285,6 +285,7 @@ def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:
 
 @pytest.mark.parametrize(("most", "value"), [("MOST_FILLED", 2), ("MOST_FILLED_CHARACTERS", 6)])
 def test_no_more_is_filled_in_than_there_is_memory_for(most: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (rules.MOST_FILLED, rules.MOST_FILLED_CHARACTERS) == (200_000, 64 << 20)
     mapping = replace(columns.MAPPING, fill_empty=True)
     rows = [person("a@x.org"), person("a@x.org", First="Ada", Last="Ada")]
     monkeypatch.setattr(rules, most, value)
