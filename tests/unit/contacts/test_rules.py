@@ -126,6 +126,11 @@ def test_people_may_be_called_null() -> None:
     found = contact_of(["a@example.com", "Null"], rules)
     assert isinstance(found, Contact)
     assert orjson.loads(found.text + b"}")["first_name"] == "Null"
+    assert contact_of(["n/a", "Null"], rules) is Reason.INVALID_EMAIL_NO_AT
+
+
+def test_a_value_that_does_not_fit_is_not_logged() -> None:
+    assert "Ada" not in repr(Unfit(4, Flaw.NOT_A_DATE, "Ada"))
 
 
 def test_an_address_that_is_no_value_is_missing() -> None:
