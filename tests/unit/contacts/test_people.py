@@ -247,6 +247,8 @@ def looked_at(**settings: object) -> tuple[str, ...]:
 def test_only_what_is_needed_is_read_and_only_as_often() -> None:
     assert looked_at(consent=Consent("Consent", "yes")) == ("EMail", "Consent", "1")
     assert looked_at(winner="Id") == ("EMail", "First", "Last", "Phone", "Tier", "Tags", "Id", "1")
+    labels = {"customer_id": "Consent", "previous_customer_id": "Consent"}
+    assert looked_at(winner="Id", **labels) == looked_at(winner="Id")
     assert looked_at(fill_empty=True) == ("EMail", "First", "Last", "Phone", "Tier", "Tags", "3")
 
 
