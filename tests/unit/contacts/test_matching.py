@@ -120,7 +120,7 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
     ],
 )
 def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str], consent: Consent) -> None:
-    matching = {"email": "E", "winner": {"column": "Modified"}, "fillEmpty": True}
+    matching = {"email": "E", "winner": {"column": "Modified"}, "fillEmpty": True, "noValueTexts": False}
     export = ExportDefinition.model_validate(
         {
             "displayName": "x",
@@ -130,7 +130,8 @@ def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str],
             "consentColumn": {"column": "C"} | said,
         }
     )
-    assert mapping_of(export, ()) == Mapping("E", consent=consent, winner="Modified", fill_empty=True)
+    expected = Mapping("E", consent=consent, winner="Modified", fill_empty=True, no_values=False)
+    assert mapping_of(export, ()) == expected
     assert export.columns == ("E", "C", "Modified")
 
 
@@ -215,6 +216,7 @@ def test_what_is_sent_for_nothing_has_to_fit(text: str, reason: str) -> None:
 
 
 def test_a_target_has_the_name_that_people_know() -> None:
+    assert Field(3) == Field(3, "", "text", None)
     assert Target("c", 0, ANY_TEXT, field=TIER).name == "Tier"
     assert Target("c", 0, ANY_TEXT, field=Field(3)).name == "3"
     assert Target("c", 0, ANY_TEXT, member="phone").name == "phone"

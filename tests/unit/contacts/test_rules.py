@@ -151,10 +151,11 @@ def test_a_phone_that_was_a_number_is_one_without_decimals() -> None:
 
 def test_a_value_that_must_not_be_left_out_costs_the_row() -> None:
     rule = Rule(Kind.DATE, reject_row=True)
-    mapping = Mapping("EMail", fields=(FieldMapping("Born", Field(1), rule),))
-    rules = match_columns(mapping, [Column("EMail", ""), Column("Born", "")])
+    lenient = FieldMapping("Seen", Field(2), Rule(Kind.DATE))
+    mapping = Mapping("EMail", fields=(FieldMapping("Born", Field(1), rule), lenient))
+    rules = match_columns(mapping, [Column("EMail", ""), Column("Born", ""), Column("Seen", "")])
     for value, rejected in (("1980-05-03", False), ("n/k", True), ("", False), ("NULL", False)):
-        found = contact_of(["a@example.com", value], rules)
+        found = contact_of(["a@example.com", value, "n/k"], rules)
         assert isinstance(found, Contact)
         assert found.rejected is rejected
 
