@@ -106,6 +106,11 @@ def test_neither_is_less_than_a_number_and_a_number_less_than_a_time() -> None:
     assert (NEITHER, NUMBER, TIME) == (0, 1, 2)
 
 
+def test_far_times_are_compared_to_the_microsecond() -> None:
+    assert rank_of("9999-12-31T23:59:59.999998") < rank_of("9999-12-31T23:59:59.999999")
+    assert rank_of("0001-01-01T00:00:00.000001") < rank_of("0001-01-01T00:00:00.000002")
+
+
 def test_a_time_without_a_zone_is_in_utc() -> None:
     assert rank_of("2026-11-26T10:00") == rank_of("2026-11-26T12:00+02:00") == rank_of("2026-11-26 10:00Z")
     assert rank_of("2026-11-26") == rank_of("2026-11-26T00:00:00Z")
