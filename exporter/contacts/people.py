@@ -200,10 +200,7 @@ class People:
         matched = _as_it_is(matched)
         for _, counting, row in self._rows_of_several(rows, first_row, matched, counting=False):
             contact = contact_of(row, matched)
-            if not isinstance(contact, Contact):
-                continue
-            wanted = int(self._lacking[counting]) & _bits(contact.filled)
-            if not wanted:
+            if isinstance(contact, Reason) or not (wanted := int(self._lacking[counting]) & _bits(contact.filled)):
                 continue
             self._lacking[counting] ^= np.uint64(wanted)
             values = {at: row[target.position] for at, target in enumerate(matched.targets) if wanted >> at & 1}
@@ -244,7 +241,7 @@ class People:
         for number in numbers:
             for at, value in self._filled[number].items():
                 cells.setdefault(matched.targets[at].position, {})[number - first_row] = value
-        return (_with_cells(rows, cells) if cells else rows), [number - first_row for number in numbers]
+        return _with_cells(rows, cells), [number - first_row for number in numbers]
 
 
 def _joined[T: np.generic](blocks: list[npt.NDArray[T]]) -> npt.NDArray[T]:

@@ -256,8 +256,11 @@ def test_rows_that_will_be_set_aside_are_counted_while_they_are_looked_at() -> N
     people = People(replace(MAPPING, winner="Id"), "", b"}", 1_000)
     matched = match(people.mapping, COLUMNS)
     rows = [person("a@x.org"), person("a@x.org"), person("b@x.org", Consent="no"), person("", Consent="yes")]
-    next(people.looks())([texts(row, matched.wanted) for row in rows], matched, 1)
+    look = next(people.looks())
+    look([texts(row, matched.wanted) for row in rows], matched, 1)
     assert people.counts == {Reason.DUPLICATE_EMAIL: 1, Reason.NO_CONSENT: 1, Reason.MISSING_EMAIL: 1}
+    look([texts(row, matched.wanted) for row in rows], matched, 5)
+    assert people.counts == {Reason.DUPLICATE_EMAIL: 3, Reason.NO_CONSENT: 2, Reason.MISSING_EMAIL: 2}
 
 
 @pytest.mark.parametrize(
@@ -274,15 +277,16 @@ def test_values_that_cannot_be_compared_are_pointed_out(ids: list[str], told: st
 
 def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:
     rows = [
+        person("c@x.org"),
         person("a@x.org", Last="L"),
         person("a@x.org", First="f" * 60),
         person("b@x.org"),
         person("b@x.org", Last="M"),
     ]
     found = ends(rows, replace(columns.MAPPING, fill_empty=True), room=100)
-    assert found[1] == {"email": "a@x.org", "last_name": "L"}
-    assert found[3] == {"email": "b@x.org", "last_name": "M"}
-    assert found[2] == ("duplicate", 1)
+    assert found[2] == {"email": "a@x.org", "last_name": "L"}
+    assert found[4] == {"email": "b@x.org", "last_name": "M"}
+    assert found[3] == ("duplicate", 2)
 
 
 @pytest.mark.parametrize(("most", "value"), [("MOST_FILLED", 2), ("MOST_FILLED_CHARACTERS", 6)])
