@@ -48,11 +48,11 @@ def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> st
 
 
 def _with_ascii_domain(address: str) -> str | None:
-    """Return an address with its domain in ASCII; None if the domain is not valid, or not what is beyond ASCII."""
+    """Return an address with its domain in ASCII; None if the domain is not valid, or not all that is beyond ASCII."""
     import idna  # noqa: PLC0415 - its tables take 10 ms to load, and few segments have such domains
 
-    local, _, domain = address.rpartition("@")
-    if not local.isascii() or domain.isascii():
+    local, _, domain = address.partition("@")
+    if not local.isascii():
         return None
     try:
         return f"{local}@{idna.encode(domain, uts46=True).decode()}"

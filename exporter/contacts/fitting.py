@@ -19,7 +19,7 @@ type Flags = npt.NDArray[np.bool_]
 type Bytes = npt.NDArray[np.uint8]
 _WHOLE_NUMBER = r"^-?(?:[1-9][0-9]{0,14}|0)$"
 _PLAIN_NUMBER = r"^-?(?:[1-9][0-9]{0,14}|0)(?:\.[0-9]*[1-9])?$"
-_PLAIN_NUMBER_BYTES = 24
+_PLAIN_NUMBER_BYTES = 30  # as many digits as `values.fit` takes
 _NEGATIVE_ZERO = "-0"
 _DAY_BYTES, _SECOND_BYTES, _LONGEST_TIME_BYTES = 10, 19, 30  # 1980-05-03, and with T08:15:00, and with decimals and Z
 _ZONE = b"+00:00"
@@ -57,16 +57,15 @@ def _by_distinct(column: pa.StringArray, rule: Rule) -> tuple[pa.StringArray, Fl
     certain: list[bool] = []
     for value in encoded.dictionary.to_pylist():
         fitted = fit(value or "", rule)
-        simple = fitted.flaw is None and not fitted.notices and _needs_no_escape(fitted.text)
-        texts.append(fitted.text if simple else None)
-        certain.append(simple)
+        texts.append(fitted.text)
+        certain.append(fitted.flaw is None and not fitted.notices and _needs_no_escape(fitted.text))
     indices = encoded.indices
-    known: Flags = np.array(certain, np.bool_)[indices.to_numpy(zero_copy_only=False)]
+    known: Flags = np.array(certain, np.bool_)[indices.to_numpy()]
     return pa.array(texts, pa.string()).take(indices), known
 
 
 def _needs_no_escape(text: str | None) -> bool:
-    return text is None or not any(character in '"\\' or character < " " or character == "\x7f" for character in text)
+    return text is None or not any(character in '"\\' or character < " " for character in text)
 
 
 def _usual_numbers(column: pa.StringArray, pattern: str) -> Flags:

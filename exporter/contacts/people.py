@@ -9,6 +9,7 @@ Rows are referred to by their running number, from 1, in the order of reading, w
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -31,7 +32,7 @@ MOST_FILLED, MOST_FILLED_CHARACTERS = 200_000, 64 << 20
 """The most values, and characters of theirs, that are filled in: they are kept while the segments are read again."""
 _NOBODY = 0
 _PARTS = 16  # of the addresses, which are compared one part after the other, to save memory
-_ADDRESS = match_columns(Mapping("", customer_id=None, previous_customer_id=None), [Column("", "string")])
+_ADDRESS = match_columns(Mapping(""), [Column("", "string")])
 """For rows that hold nothing but an address."""
 _ROOM_BYTES = 1_000  # more than an address takes
 
@@ -62,12 +63,12 @@ class People:
         self._first_blocks = [np.zeros(1, np.uint32)]  # the first row with its address; 0: cannot be sent, says nothing
         self._rank_blocks = [np.zeros(1, RANK)]
         # By row number:
-        self._refusing = np.zeros(1, np.bool_)  # says no
+        self._refusing = _flags([])  # says no
         self._counting: npt.NDArray[np.uint32] | None = None
-        self._several = np.zeros(1, np.bool_)  # one of several that can be sent and share an address without a no
-        self._lacking = np.zeros(1, np.uint64)  # which of the values to send are empty in a row that counts, as bits
+        self._several: Flags  # one of several that can be sent and share an address without a no
+        self._lacking: npt.NDArray[np.uint64]  # which of the values to send are empty in a row that counts, as bits
         self._filled: dict[int, dict[int, str]] = {}
-        self._filled_rows = np.zeros(0, np.int64)
+        self._filled_rows: list[int] = []
         self._filled_count = self._filled_characters = 0
 
     def looks(self) -> Iterator[Look]:
@@ -85,8 +86,8 @@ class People:
             self._lacking = np.zeros(len(self._several), np.uint64)
             yield self._see_what_is_lacking
             yield self._see_what_is_there
-            self._filled_rows = np.array(sorted(self._filled), np.int64)
-            self._lacking = np.zeros(1, np.uint64)
+            self._filled_rows = sorted(self._filled)
+            del self._lacking
 
     def check(self, rows: Rows, matched: Matched, first_row: int) -> Checked:
         """Check the rows of a block as `blocks.check` does, with what is filled in.
@@ -199,10 +200,7 @@ class People:
         matched = _as_it_is(matched)
         for _, counting, row in self._rows_of_several(rows, first_row, matched, counting=False):
             contact = contact_of(row, matched)
-            if not isinstance(contact, Contact):
-                continue
-            wanted = int(self._lacking[counting]) & _bits(contact.filled)
-            if not wanted:
+            if isinstance(contact, Reason) or not (wanted := int(self._lacking[counting]) & _bits(contact.filled)):
                 continue
             self._lacking[counting] ^= np.uint64(wanted)
             values = {at: row[target.position] for at, target in enumerate(matched.targets) if wanted >> at & 1}
@@ -237,13 +235,13 @@ class People:
 
     def _fill(self, rows: Rows, matched: Matched, first_row: int) -> tuple[Rows, list[int]]:
         """Return the rows with what is filled in, and the positions of those that got something."""
-        start, end = np.searchsorted(self._filled_rows, (first_row, first_row + len(rows)))
-        numbers = [number for number in self._filled_rows[start:end].tolist() if number in self._filled]
+        start, end = (bisect_left(self._filled_rows, row) for row in (first_row, first_row + len(rows)))
+        numbers = [number for number in self._filled_rows[start:end] if number in self._filled]
         cells: dict[int, dict[int, str]] = {}  # by column and position
         for number in numbers:
             for at, value in self._filled[number].items():
                 cells.setdefault(matched.targets[at].position, {})[number - first_row] = value
-        return (_with_cells(rows, cells) if cells else rows), [number - first_row for number in numbers]
+        return _with_cells(rows, cells), [number - first_row for number in numbers]
 
 
 def _joined[T: np.generic](blocks: list[npt.NDArray[T]]) -> npt.NDArray[T]:

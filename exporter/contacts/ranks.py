@@ -24,7 +24,7 @@ type Ranks = npt.NDArray[np.void]
 NEITHER, NUMBER, TIME = range(3)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _PLAIN_NUMBER = r"^[0-9]{1,15}$"  # a double holds each of them
-_PLAIN_TIME = (
+_PLAIN_TIME = (  # a double holds its microseconds since 1970
     r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"  # a day that every month has
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?ZONE)?$"
 )
@@ -45,10 +45,8 @@ def ranks_of(column: pa.StringArray) -> Ranks:
     ):
         plain = _flags(pc.match_substring_regex(texts, pattern)) & ~done
         if plain.any():
-            exact = texts.filter(pa.array(plain)).cast(data_type).cast(pa.int64()).to_numpy()
-            values = exact.astype(np.float64)
+            values = texts.filter(pa.array(plain)).cast(data_type).cast(pa.int64()).to_numpy()
             ranks["kind"][plain], ranks["value"][plain] = kind, values
-            ranks["rest"][plain] = (exact - values.astype(np.int64)) / np.spacing(np.abs(values))
             done |= plain
     others = np.flatnonzero(~done)
     for place, text in zip(others.tolist(), texts.take(pa.array(others)).to_pylist(), strict=True):

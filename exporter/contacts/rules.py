@@ -37,9 +37,9 @@ class Contact:
     key: str
     text: bytes
     filled: tuple[bool, ...]
-    notices: tuple[Notice, ...] = ()
-    unfit: tuple[Unfit, ...] = ()
-    rejected: bool = False
+    notices: tuple[Notice, ...]
+    unfit: tuple[Unfit, ...]
+    rejected: bool
 
 
 def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:

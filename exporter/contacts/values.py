@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -103,14 +102,13 @@ class Choices:
 
     def __init__(self, options: tuple[str, ...], yes: tuple[str, ...] = (), former: tuple[str, ...] = ()) -> None:
         """`yes`: values that mean yes; `former`: the options that the field had at the last run."""
-        self.options = options
         self.given = (options, yes, former)
         by_fold: dict[str, list[str]] = {}
         for option in dict.fromkeys(options):
             by_fold.setdefault(folded(option), []).append(option)
         self._exact = frozenset(options)
         self._one = {key: found[0] for key, found in by_fold.items() if len(found) == 1}
-        self._ambiguous = frozenset(key for key, found in by_fold.items() if len(found) > 1)
+        self._ambiguous = by_fold.keys() - self._one.keys()
         self._former = frozenset(map(folded, former))
         self._yes = frozenset(map(folded, yes))
         named_yes = [option for option in options if folded(option) in self._yes | {"yes"}]
@@ -179,11 +177,8 @@ class Fitted:
     """What becomes of a value: the text to send, or None for nothing, and why not if it does not fit."""
 
     text: str | None
-    flaw: Flaw | None = None
-    notices: frozenset[Notice] = field(default_factory=frozenset)
-
-
-_NOTHING: frozenset[Notice] = frozenset()
+    flaw: Flaw | None
+    notices: frozenset[Notice]
 
 
 def fit(value: str, rule: Rule) -> Fitted:
@@ -202,7 +197,7 @@ def fit(value: str, rule: Rule) -> Fitted:
             result = _fitted(trimmed(text, notices), rule, notices)
     if isinstance(result, Flaw):
         return Fitted(None, result, frozenset(notices))
-    return Fitted(rule.when_empty if result is None else result, None, frozenset(notices) if notices else _NOTHING)
+    return Fitted(rule.when_empty if result is None else result, None, frozenset(notices))
 
 
 def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | None:
@@ -275,25 +270,18 @@ class _Moment:
     """A day and a time of the day as they are written, and the zone as a difference to UTC, if it is written."""
 
     day: date
-    hour: int = 0
-    minute: int = 0
-    second: int = 0
-    offset: timedelta | None = None
+    clock: time
+    offset: timedelta | None
 
     def in_zone(self, zone: str) -> str:
         """Return it as ISO 8601 with its own difference to UTC, or that of the zone on that day."""
-        local = datetime(self.day.year, self.day.month, self.day.day, self.hour, self.minute, self.second)  # noqa: DTZ001 - its zone is told apart
+        local = datetime.combine(self.day, self.clock)
         offset = self.offset
         if offset is None:
-            offset = _zone(zone).utcoffset(local) or timedelta()
-        minutes = int(offset.total_seconds() // 60)
+            offset = ZoneInfo(zone).utcoffset(local) or timedelta()
+        minutes = offset // timedelta(minutes=1)
         sign = "-" if minutes < 0 else "+"
         return f"{local.isoformat()}{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-@cache
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
 
 
 def _moment(text: str, order: DateOrder | None) -> _Moment | Flaw:
@@ -311,9 +299,7 @@ def _moment(text: str, order: DateOrder | None) -> _Moment | Flaw:
         return _checked(found, month, day)
     if found := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
         name = found["name"].lower()
-        months = [
-            number for number, month in enumerate(_MONTHS, 1) if month.startswith(name) or name == "sept" == month[:4]
-        ]
+        months = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name)]
         return _checked(found, months[0], int(found["day"])) if months else Flaw.NOT_A_DATE
     return Flaw.NOT_A_DATE
 
@@ -322,7 +308,7 @@ def _checked(found: re.Match[str], month: int, day: int) -> _Moment | Flaw:
     """Return the moment that a text was found to be, if there is such a day and such a time."""
     year = int(found["year"])
     try:
-        moment = _Moment(date(year, month, day), *_clock(found), _offset(found["zone"]))
+        moment = _Moment(date(year, month, day), _clock(found), _offset(found["zone"]))
     except ValueError:
         return Flaw.NOT_A_DATE
     if moment.day in _PLACEHOLDERS:
@@ -330,22 +316,21 @@ def _checked(found: re.Match[str], month: int, day: int) -> _Moment | Flaw:
     return moment if year >= _FIRST_YEAR else Flaw.NOT_A_DATE
 
 
-def _clock(found: re.Match[str]) -> tuple[int, int, int]:
-    """Return hour, minute and second. Raises `ValueError` for a time that no clock shows."""
+def _clock(found: re.Match[str]) -> time:
+    """Return the time of the day, 0:00 without one. Raises `ValueError` for a time that no clock shows."""
     hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
     if found["half"]:
         if not 1 <= hour <= 12:  # noqa: PLR2004 - of a clock with two halves
             raise ValueError("expected an hour from 1 to 12")
-        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
-    datetime(2000, 1, 1, hour, minute, second)  # noqa: DTZ001 - only checks the clock
-    return hour, minute, second
+        hour = hour % 12 + (12 if found["half"].lower() == "p" else 0)
+    return time(hour, minute, second)
 
 
 def _offset(zone: str | None) -> timedelta | None:
     """Return the difference to UTC of a zone as it is written. Raises `ValueError` for one that no place has."""
     if zone is None:
         return None
-    if zone in {"Z", "z", "UTC", "GMT"}:
+    if zone.isalpha():  # Z, UTC, GMT
         return timedelta()
     digits = zone[1:].replace(":", "").ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
@@ -399,16 +384,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may name one alone, which no 
 
 def _text_of(part: object) -> str | None:
     """Return a value of a list as text; None for a list or an object within it."""
-    match part:
-        case None:
-            return ""
-        case bool():
-            return "true" if part else "false"
-        case str() | int() | float():
-            text = cleaned(str(part), set())
-            return None if _SURROGATE.search(text) else text
-        case _:
-            return None
+    if part is None:
+        return ""
+    if isinstance(part, bool):
+        return "true" if part else "false"
+    if not isinstance(part, str | int | float):
+        return None
+    text = cleaned(str(part), set())
+    return None if _SURROGATE.search(text) else text
 
 
 # Numbers
@@ -433,7 +416,7 @@ def _number(text: str, decimal_mark: str | None) -> str | Flaw:
         decimal_mark = _decimal_mark(text, marks)
     if decimal_mark is None:
         return Flaw.DECIMAL_MARK_UNKNOWN
-    whole, mark, decimals = text.rpartition(decimal_mark) if decimal_mark in text else (text, "", "")
+    whole, mark, decimals = text.partition(decimal_mark)
     for group, pattern in _GROUPS.items():
         if group != decimal_mark and group in whole:
             if not pattern.fullmatch(whole):
@@ -445,8 +428,6 @@ def _number(text: str, decimal_mark: str | None) -> str | Flaw:
 def _decimal_mark(text: str, marks: list[str]) -> str | None:
     """Return what stands before the decimals of a number as far as it shows; None if the number may be read twice."""
     match marks:
-        case []:
-            return "."
         case [".", ","]:
             return max(marks, key=text.rindex)
         case [mark] if text.count(mark) > 1:

@@ -21,7 +21,6 @@ MAX_TOLD = 1_000
 """So many values of each column and reason are listed: enough to see what is wrong with all of them."""
 COLUMNS = ("file", "row", "customerId", "email", "column", "field", "reason", "value", "didYouMean", "explanation")
 HEADER = BYTE_ORDER_MARK + line(COLUMNS)
-_NEAR = 0.6  # of difflib's measure, which is 1 for equal texts
 
 
 def sentences(counts: Iterable[ValueCount]) -> tuple[str, ...]:
@@ -59,7 +58,7 @@ class UnfitValue(NamedTuple):
         """The option of the field that looks most like the value, if one does."""
         options = (self.target.field.options if self.target.field else None) or ()
         by_fold = {folded(option): option for option in options}
-        near = difflib.get_close_matches(folded(self.value), by_fold, n=1, cutoff=_NEAR)
+        near = difflib.get_close_matches(folded(self.value), by_fold)
         return by_fold[near[0]] if near else None
 
 

@@ -117,7 +117,23 @@ def test_what_comes_with_an_address_is_cleaned_and_counted(cell: str, address: s
     assert seen == set(notices)
 
 
-@pytest.mark.parametrize("cell", ["mailto:", "Ada <>", "a@b;", "x@\u00e4"])
+@pytest.mark.parametrize("cell", ["j\u00f6rg@ex\u00e4mple.com", "a@b@ex\u00e4mple.com", "a@\u00e4..com"])
+def test_a_domain_beyond_ascii_stays_where_the_address_is_none_anyway(cell: str) -> None:
+    assert address_of(cell, set()) == cell
+
+
+@pytest.mark.parametrize(("no_values", "address"), [({}, ""), ({"no_values": True}, ""), ({"no_values": False}, "n/a")])
+def test_a_text_that_means_no_value_is_no_address(no_values: dict[str, bool], address: str) -> None:
+    assert address_of(" n/a ", set(), **no_values) == address
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("mailto:", "Ada <>", "a@b;", "x@\u00e4", "mailto:a@example.com?\nb", "<mailto:a@example.com?\nb>"),
+        *("<\u2003a@example.com>", "<mailto:\u2003a@example.com>", "a@example.com\u2003;"),
+    ],
+)
 def test_what_is_no_address_when_cleaned_is_not_counted(cell: str) -> None:
     seen: set[Notice] = set()
     assert email_flaw(address_of(cell, seen)) is not None

@@ -9,8 +9,20 @@ import pytest
 from pydantic.alias_generators import to_camel, to_snake
 
 from exporter.api.segments import MatchingSuggestion
-from exporter.contacts.matching import MEMBERS, Consent, Field, FieldMapping, Mapping, mapping_of, match_columns
-from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition
+from exporter.contacts.matching import (
+    MEMBERS,
+    Consent,
+    Field,
+    FieldMapping,
+    Mapping,
+    Target,
+    field_mapping,
+    find_columns,
+    mapping_of,
+    match_columns,
+)
+from exporter.contacts.values import ANY_TEXT, Choices, Kind, Rule
+from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
 from exporter.source.names import MEMBER_NAMES
 from exporter.source.rows import Column
@@ -108,7 +120,7 @@ def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None
     ],
 )
 def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str], consent: Consent) -> None:
-    matching = {"email": "E", "winner": {"column": "Modified"}, "fillEmpty": True}
+    matching = {"email": "E", "winner": {"column": "Modified"}, "fillEmpty": True, "noValueTexts": False}
     export = ExportDefinition.model_validate(
         {
             "displayName": "x",
@@ -118,7 +130,8 @@ def test_what_an_export_says_of_a_person_is_in_its_mapping(said: dict[str, str],
             "consentColumn": {"column": "C"} | said,
         }
     )
-    assert mapping_of(export, ()) == Mapping("E", consent=consent, winner="Modified", fill_empty=True)
+    expected = Mapping("E", consent=consent, winner="Modified", fill_empty=True, no_values=False)
+    assert mapping_of(export, ()) == expected
     assert export.columns == ("E", "C", "Modified")
 
 
@@ -134,3 +147,113 @@ def test_every_member_of_the_data_matching_is_looked_up_and_suggested() -> None:
     assert [getattr(mapping, member) for member in MEMBERS] == [member.upper() for member in MEMBERS]
     columns = [Column(name, "string") for name in ("E", *(member.upper() for member in MEMBERS))]
     assert {target.member for target in match_columns(mapping, columns).targets} == set(MEMBERS)
+
+
+TIER = Field(3, "Tier", "dropdown", ("Gold", "Silver"))
+
+
+def resolved(found: Field, former: tuple[str, ...] = (), **said: object) -> FieldMapping:
+    match = FieldMatch.model_validate({"column": "C", "field": "3"} | said)
+    return field_mapping(DataMatching(email="E"), match, found, former)
+
+
+def test_what_the_export_says_of_a_field_is_in_its_rule() -> None:
+    found = Field(3, "Born", "datetime")
+    matching = DataMatching(email="E", time_zone="Asia/Jakarta", no_value_texts=False)
+    said = {"dateOrder": "dmy", "decimalMark": ",", "separator": "|", "onBadValue": "rejectRow"}
+    match = FieldMatch.model_validate({"column": "C", "field": "3"} | said)
+    rule = Rule(
+        Kind.DATETIME,
+        date_order="dmy",
+        decimal_mark=",",
+        separator="|",
+        zone="Asia/Jakarta",
+        no_values=False,
+        reject_row=True,
+    )
+    assert field_mapping(matching, match, found) == FieldMapping("C", found, rule)
+
+
+@pytest.mark.parametrize(
+    ("found", "rule"),
+    [
+        (Field(3), Rule()),
+        (Field(3, "", "of the future", ("a",)), Rule()),
+        (Field(3, "", "text", ("a",)), Rule()),
+        (Field(3, "", "number"), Rule(Kind.NUMBER)),
+        (Field(3, "", "radio"), Rule(Kind.OPTION)),
+        (Field(3, "", "dropdown", ()), Rule(Kind.OPTION)),
+        (TIER, Rule(Kind.OPTION, Choices(("Gold", "Silver"), (), ("Bronze",)))),
+        (Field(3, "", "listbox", ("a",)), Rule(Kind.OPTIONS, Choices(("a",), (), ("Bronze",)))),
+    ],
+)
+def test_what_a_field_takes_follows_from_its_type_and_options(found: Field, rule: Rule) -> None:
+    assert resolved(found, ("Bronze",)) == FieldMapping("C", found, rule)
+
+
+def test_the_options_of_the_last_run_need_not_be_known() -> None:
+    assert resolved(TIER).rule.choices == Choices(("Gold", "Silver"))
+    assert resolved(TIER, yes=["gold"]).rule.choices == Choices(("Gold", "Silver"), ("gold",))
+
+
+def test_a_value_that_means_yes_needs_an_option() -> None:
+    field = Field(3, "Tier", "dropdown", tuple(f"o{number}" for number in range(30)))
+    with pytest.raises(Stop) as caught:
+        resolved(field, yes=["1"])
+    assert caught.value.code == "yes_without_option"
+    assert caught.value.parameters == {"field": "Tier", "options": ", ".join(f"o{number}" for number in range(20))}
+
+
+@pytest.mark.parametrize(("text", "reason"), [("Bronze", "not_an_option"), ("NULL", "no_value")])
+def test_what_is_sent_for_nothing_has_to_fit(text: str, reason: str) -> None:
+    assert resolved(TIER, whenEmpty={"text": "gold"}).rule == Rule(
+        Kind.OPTION, Choices(("Gold", "Silver")), when_empty="Gold"
+    )
+    with pytest.raises(Stop) as caught:
+        resolved(TIER, whenEmpty={"text": text})
+    assert caught.value.code == "when_empty_does_not_fit"
+    assert caught.value.parameters == {"column": "C", "field": "Tier", "type": "dropdown", "reason": reason}
+
+
+def test_a_target_has_the_name_that_people_know() -> None:
+    assert Field(3) == Field(3, "", "text", None)
+    assert Target("c", 0, ANY_TEXT, field=TIER).name == "Tier"
+    assert Target("c", 0, ANY_TEXT, field=Field(3)).name == "3"
+    assert Target("c", 0, ANY_TEXT, member="phone").name == "phone"
+
+
+@pytest.mark.parametrize("no_values", [True, False])
+def test_each_target_has_its_rule(*, no_values: bool) -> None:
+    rule = Rule(Kind.DATE)
+    mapping = Mapping(
+        "EMail",
+        last_name="Last",
+        phone="phone",
+        fields=(FieldMapping("Tier", TIER, rule),),
+        winner="id",
+        no_values=no_values,
+    )
+    found = match_columns(mapping, COLUMNS)
+    assert found.targets == (
+        Target("Last", 1, Rule(Kind.NAME, no_values=no_values), member="last_name"),
+        Target("phone", 2, Rule(Kind.PHONE, no_values=no_values), member="phone"),
+        Target("Tier", 3, rule, field=TIER),
+    )
+    assert (found.winner, found.wanted, found.no_values) == (4, ("EMail", "Last", "Phone", "Tier", "Id"), no_values)
+    assert found.warnings == ("The column phone was found as Phone.", "The column id was found as Id.")
+
+
+def test_what_only_labels_a_row_is_not_needed() -> None:
+    mapping = Mapping("EMail", first_name="First", customer_id="Id", previous_customer_id="Last")
+    found = match_columns(mapping, COLUMNS)
+    assert (found.wanted, found.needed) == (("EMail", "First", "Id", "Last"), ("EMail", "First"))
+
+
+def test_columns_are_found_by_name_each_once() -> None:
+    assert [column.name for column in find_columns(["tier", "Id", "Tier"], COLUMNS)] == ["Tier", "Id"]
+    with pytest.raises(Stop) as caught:
+        find_columns(["Id", "Nobody"], COLUMNS)
+    assert (caught.value.code, caught.value.message) == (
+        "column_missing",
+        f"The segment has no column Nobody among its {len(COLUMNS)}.",
+    )

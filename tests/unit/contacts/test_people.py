@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -51,17 +52,16 @@ CONSENTS = [
     Consent("Consent", " ", holds=False),
     Consent("Consent", ""),
 ]
-PEOPLE = st.fixed_dictionaries(
-    {
-        "Id": st.sampled_from(["", "x", "7", "70", "8.5", "2026-11-26", "2026-11-27T01:00+02:00", "2026-11-26T22:59Z"]),
-        "EMail": st.sampled_from(["a@x.org", " A@x.org", "a@X.org\u00a0", "b@x.org", "b@x.org", "", "nobody"]),
-        "First": st.sampled_from(["", "", "Ada", "Bob", " ", "a\x01"]),
-        "Tier": st.sampled_from(["", "5", "7", "many"]),
-        "Last": st.sampled_from(["", "L", '"', "NULL"]),
-        "Tags": st.sampled_from(["", "a;b", ";", "c", "a||b"]),
-        "Consent": st.sampled_from(["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"]),
-    }
-)
+CELLS = {
+    "Id": ["", "x", "7", "70", "8.5", "2026-11-26", "2026-11-27T01:00+02:00", "2026-11-26T22:59Z"],
+    "EMail": ["a@x.org", " A@x.org", "a@X.org\u00a0", "b@x.org", "b@x.org", "", "nobody"],
+    "First": ["", "", "Ada", "Bob", " ", "a\x01"],
+    "Tier": ["", "5", "7", "many"],
+    "Last": ["", "L", '"', "NULL"],
+    "Tags": ["", "a;b", ";", "c", "a||b"],
+    "Consent": ["yes", " Yes", "YES", "no", " No", "NO\u00a0", "", " ", "\u212a", "\u00e9"],
+}
+PEOPLE = st.fixed_dictionaries({name: st.sampled_from(cells) for name, cells in CELLS.items()})
 AGREED = PEOPLE.map(lambda person: person | {"Consent": "yes"})
 
 
@@ -211,6 +211,18 @@ def test_all_of_it_together(rows: list[Person], read: Read, consent: Consent | N
     assert ends(rows, mapping, read) == in_plain_python(rows, mapping)
 
 
+@pytest.mark.parametrize("consent", [None, Consent("Consent", "Yes"), Consent("Consent", "no", holds=False)])
+@pytest.mark.parametrize("read", [WHOLE, Read((5, 40)), Read((7, 8), careful=True)])
+def test_many_rows_of_few_people_say_what_they_say_together(consent: Consent | None, read: Read) -> None:
+    random = Random(1)
+    rows = [{name: random.choice(cells) for name, cells in CELLS.items()} for _ in range(60)]
+    for number, row in enumerate(rows):
+        row["EMail"] = row["EMail"].replace("x.org", f"{number % 7}.org")
+    for winner, fill_empty in itertools.product((None, "Id"), (False, True)):
+        mapping = replace(MAPPING, consent=consent, winner=winner, fill_empty=fill_empty)
+        assert ends(rows, mapping, read) == in_plain_python(rows, mapping)
+
+
 def person(address: str, **values: str) -> Person:
     return {"EMail": address, "Consent": "yes"} | values
 
@@ -235,6 +247,8 @@ def looked_at(**settings: object) -> tuple[str, ...]:
 def test_only_what_is_needed_is_read_and_only_as_often() -> None:
     assert looked_at(consent=Consent("Consent", "yes")) == ("EMail", "Consent", "1")
     assert looked_at(winner="Id") == ("EMail", "First", "Last", "Phone", "Tier", "Tags", "Id", "1")
+    labels = {"customer_id": "Consent", "previous_customer_id": "Consent"}
+    assert looked_at(winner="Id", **labels) == looked_at(winner="Id")
     assert looked_at(fill_empty=True) == ("EMail", "First", "Last", "Phone", "Tier", "Tags", "3")
 
 
@@ -242,8 +256,11 @@ def test_rows_that_will_be_set_aside_are_counted_while_they_are_looked_at() -> N
     people = People(replace(MAPPING, winner="Id"), "", b"}", 1_000)
     matched = match(people.mapping, COLUMNS)
     rows = [person("a@x.org"), person("a@x.org"), person("b@x.org", Consent="no"), person("", Consent="yes")]
-    next(people.looks())([texts(row, matched.wanted) for row in rows], matched, 1)
+    look = next(people.looks())
+    look([texts(row, matched.wanted) for row in rows], matched, 1)
     assert people.counts == {Reason.DUPLICATE_EMAIL: 1, Reason.NO_CONSENT: 1, Reason.MISSING_EMAIL: 1}
+    look([texts(row, matched.wanted) for row in rows], matched, 5)
+    assert people.counts == {Reason.DUPLICATE_EMAIL: 3, Reason.NO_CONSENT: 2, Reason.MISSING_EMAIL: 2}
 
 
 @pytest.mark.parametrize(
@@ -260,19 +277,21 @@ def test_values_that_cannot_be_compared_are_pointed_out(ids: list[str], told: st
 
 def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:
     rows = [
+        person("c@x.org"),
         person("a@x.org", Last="L"),
         person("a@x.org", First="f" * 60),
         person("b@x.org"),
         person("b@x.org", Last="M"),
     ]
     found = ends(rows, replace(columns.MAPPING, fill_empty=True), room=100)
-    assert found[1] == {"email": "a@x.org", "last_name": "L"}
-    assert found[3] == {"email": "b@x.org", "last_name": "M"}
-    assert found[2] == ("duplicate", 1)
+    assert found[2] == {"email": "a@x.org", "last_name": "L"}
+    assert found[4] == {"email": "b@x.org", "last_name": "M"}
+    assert found[3] == ("duplicate", 2)
 
 
 @pytest.mark.parametrize(("most", "value"), [("MOST_FILLED", 2), ("MOST_FILLED_CHARACTERS", 6)])
 def test_no_more_is_filled_in_than_there_is_memory_for(most: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (rules.MOST_FILLED, rules.MOST_FILLED_CHARACTERS) == (200_000, 64 << 20)
     mapping = replace(columns.MAPPING, fill_empty=True)
     rows = [person("a@x.org"), person("a@x.org", First="Ada", Last="Ada")]
     monkeypatch.setattr(rules, most, value)

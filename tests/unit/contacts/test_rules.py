@@ -126,6 +126,11 @@ def test_people_may_be_called_null() -> None:
     found = contact_of(["a@example.com", "Null"], rules)
     assert isinstance(found, Contact)
     assert orjson.loads(found.text + b"}")["first_name"] == "Null"
+    assert contact_of(["n/a", "Null"], rules) is Reason.INVALID_EMAIL_NO_AT
+
+
+def test_a_value_that_does_not_fit_is_not_logged() -> None:
+    assert "Ada" not in repr(Unfit(4, Flaw.NOT_A_DATE, "Ada"))
 
 
 def test_an_address_that_is_no_value_is_missing() -> None:
@@ -146,10 +151,11 @@ def test_a_phone_that_was_a_number_is_one_without_decimals() -> None:
 
 def test_a_value_that_must_not_be_left_out_costs_the_row() -> None:
     rule = Rule(Kind.DATE, reject_row=True)
-    mapping = Mapping("EMail", fields=(FieldMapping("Born", Field(1), rule),))
-    rules = match_columns(mapping, [Column("EMail", ""), Column("Born", "")])
+    lenient = FieldMapping("Seen", Field(2), Rule(Kind.DATE))
+    mapping = Mapping("EMail", fields=(FieldMapping("Born", Field(1), rule), lenient))
+    rules = match_columns(mapping, [Column("EMail", ""), Column("Born", ""), Column("Seen", "")])
     for value, rejected in (("1980-05-03", False), ("n/k", True), ("", False), ("NULL", False)):
-        found = contact_of(["a@example.com", value], rules)
+        found = contact_of(["a@example.com", value, "n/k"], rules)
         assert isinstance(found, Contact)
         assert found.rejected is rejected
 

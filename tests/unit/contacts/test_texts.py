@@ -22,6 +22,7 @@ from exporter.contacts.texts import (
     ("text", "clean", "notices"),
     [
         ("Ada", "Ada", []),
+        ("X", "X", []),
         ("a\tb\r\nc", "a\tb\r\nc", []),
         ("a\x0bb\x0cc\x85d\u2028e\u2029f", "a\nb\nc\nd\ne\nf", [Notice.LINE_BREAKS]),
         ("\x00a\x08\x0e\x1f\x7f\x80\x84\x86\x9fb", "ab", [Notice.CONTROL_CHARACTERS]),
@@ -38,6 +39,15 @@ def test_what_nobody_sees_is_dropped_and_line_breaks_become_one_kind(
     assert seen == set(notices)
 
 
+def test_what_was_done_has_a_stable_code_and_words() -> None:
+    assert [str(notice) for notice in Notice] == [notice.value for notice in Notice]
+    assert [str(notice) for notice in Notice] == [
+        *("no_value", "trimmed", "line_breaks", "control_characters", "invisible", "address_cleaned", "punycode"),
+        "whole_number",
+    ]
+    assert all(" " in notice.words for notice in Notice)
+
+
 @given(st.text())
 def test_a_clean_text_stays_as_it_is(text: str) -> None:
     once = cleaned(text, set())
@@ -48,7 +58,15 @@ def test_a_clean_text_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "bare", "told"), [(" a\u00a0", "a", True), ("a", "a", False), (" \t ", "", False), ("", "", False)]
+    ("text", "bare", "told"),
+    [
+        (" a\u00a0", "a", True),
+        ("a", "a", False),
+        (" \t ", "", False),
+        ("", "", False),
+        ("XaX", "XaX", False),
+        ("\u2003a", "\u2003a", False),
+    ],
 )
 def test_blanks_around_a_text_are_told_unless_there_is_nothing_else(text: str, bare: str, *, told: bool) -> None:
     seen: set[Notice] = set()
@@ -95,8 +113,10 @@ def test_case_blanks_and_the_encoding_of_accents_do_not_tell_texts_apart() -> No
     assert folded(" CAFE\u0301\u00a0") == folded("caf\u00e9")
     assert folded("Stra\u00dfe") == folded("STRASSE")
     assert folded("a b") != folded("ab")
+    assert folded("\u2003a") != folded("a")
     assert plain(" A\u00a0") == "a"
+    assert plain("\u2003A") == "\u2003a"
 
 
 def test_joiners_have_no_place_in_an_address() -> None:
-    assert without_joiners("a\u200cb\u200dc") == "abc"
+    assert without_joiners("a\u200cb\u200dXc") == "abXc"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.contacts.texts import Notice
-from exporter.contacts.values import KINDS, Choices, Fitted, Flaw, Kind, Rule, fit
+from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Fitted, Flaw, Kind, Rule, fit
 
 TIERS = Choices(("Bronze", "Silver", "Gold"))
 DRINKS = Choices(("Coffee", "Tea", "Cocoa"))
@@ -20,6 +20,20 @@ DRINKS = Choices(("Coffee", "Tea", "Cocoa"))
 def fitted(kind: Kind, value: str, **about: Any) -> str | Flaw | None:
     found = fit(value, Rule(kind, **about))
     return found.flaw or found.text
+
+
+def test_what_is_wrong_has_a_stable_code_and_a_sentence() -> None:
+    assert [flaw.value for flaw in Flaw] == [
+        *("not_a_date", "date_order_unknown", "placeholder_date"),
+        *("not_an_option", "option_gone", "option_ambiguous", "yes_unknown", "not_a_list", "separator_in_value"),
+        *("not_a_number", "decimal_mark_unknown", "damaged_phone"),
+    ]
+    assert all(flaw.explanation.endswith(".") for flaw in Flaw)
+
+
+def test_an_export_that_says_nothing_has_its_texts_sent_as_they_are() -> None:
+    assert Rule(Kind.TEXT, reject_row=False) == ANY_TEXT
+    assert fitted(Kind.TEXT, " a||b ") == " a||b "
 
 
 @pytest.mark.parametrize(
@@ -43,6 +57,7 @@ def fitted(kind: Kind, value: str, **about: Any) -> str | Flaw | None:
         ("2024-02-29", "2024-02-29"),
         ("9999-12-31", "9999-12-31"),
         (" 1980-05-03 ", "1980-05-03"),
+        ("1000-01-01", "1000-01-01"),
     ],
 )
 def test_a_date_is_written_as_activecampaign_takes_it(value: str, day: str) -> None:
@@ -65,6 +80,14 @@ def test_a_date_is_written_as_activecampaign_takes_it(value: str, day: str) -> N
             "0980-05-03",
         ),
         *("May 1980", "3 Mai 1980", "Ma 3 1980", "1980-05-03T25:00:00", "1980-05-03T08:60:00", "1980-05-03 13:00 PM"),
+        *("1980113", "1980-05-03x", "5/3/1980x", "3 May 1980x", "May 3, 1980x", "\u0665.3.1980", "\u0663 May 1980"),
+        *(
+            "May \u0663, 1980",
+            "May 3, 198\u0660",
+            "1980-05-03 08:15:60",
+            "1980-05-03 08:15+07:60",
+            "1980-05-03 08:15+07:75",
+        ),
         *(
             "1980-05/03",
             "1980-05-03T08:15:00+15:00",
@@ -76,8 +99,17 @@ def test_a_date_is_written_as_activecampaign_takes_it(value: str, day: str) -> N
     ],
 )
 def test_what_is_no_date_does_not_fit(value: str) -> None:
-    assert fitted(Kind.DATE, value) is Flaw.NOT_A_DATE
+    assert fitted(Kind.DATE, value, date_order="dmy") is Flaw.NOT_A_DATE
     assert fitted(Kind.DATETIME, value) is Flaw.NOT_A_DATE
+
+
+@pytest.mark.parametrize("length", [3, 4, 9])
+def test_a_month_may_be_named_in_full_or_by_its_first_letters(length: int) -> None:
+    for month in range(1, 13):
+        name = f"{date(1980, month, 3):%B}"[:length]
+        assert (
+            fitted(Kind.DATE, f"3 {name} 1980") == fitted(Kind.DATE, f"{name.upper()} 3, 1980") == f"1980-{month:02}-03"
+        )
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00", "1753-01-01", "1899-12-30", "1/1/0001"])
@@ -102,6 +134,7 @@ def test_which_comes_first_day_or_month_is_never_guessed(value: str) -> None:
 )
 def test_the_export_says_which_comes_first(value: str, order: str, day: str | Flaw) -> None:
     assert fitted(Kind.DATE, value, date_order=order) == day
+    assert fitted(Kind.DATETIME, value, date_order=order) == (f"{day}T00:00:00+00:00" if isinstance(day, str) else day)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +149,14 @@ def test_the_export_says_which_comes_first(value: str, order: str, day: str | Fl
         ("2026-11-20 08:15", "Europe/Amsterdam", "2026-11-20T08:15:00+01:00"),
         ("2026-07-20 08:15", "Europe/Amsterdam", "2026-07-20T08:15:00+02:00"),
         ("2026-07-20 08:15", "America/St_Johns", "2026-07-20T08:15:00-02:30"),
+        ("2026-11-20 08:15 UTC", "Asia/Jakarta", "2026-11-20T08:15:00+00:00"),
+        ("2026-11-20 08:15z", "Asia/Jakarta", "2026-11-20T08:15:00+00:00"),
+        ("2026-11-20 08:15+07", "UTC", "2026-11-20T08:15:00+07:00"),
+        ("2026-11-20 08:15+07:59", "UTC", "2026-11-20T08:15:00+07:59"),
+        ("2026-11-20 08:15 -05", "UTC", "2026-11-20T08:15:00-05:00"),
+        ("1880-01-01", "America/New_York", "1880-01-01T00:00:00-04:57"),  # 4:56:02 behind, before there were zones
+        ("2026-11-20 1:15 AM", "UTC", "2026-11-20T01:15:00+00:00"),
+        ("2026-11-20 1:15 P.M.", "UTC", "2026-11-20T13:15:00+00:00"),
         ("2026-11-20 8:15:30 PM", "UTC", "2026-11-20T20:15:30+00:00"),
         ("2026-11-20 12:15 am", "UTC", "2026-11-20T00:15:00+00:00"),
         ("2026-11-20 12:15 p.m.", "UTC", "2026-11-20T12:15:00+00:00"),
@@ -168,6 +209,13 @@ def test_an_option_may_be_what_else_means_no_value() -> None:
     assert fitted(Kind.OPTIONS, "N/A", choices=Choices(("N/A",))) == "||N/A||"
 
 
+def test_choices_are_equal_when_they_were_made_from_the_same() -> None:
+    made = [Choices(("a",)), Choices(("b",)), Choices(("a",), ("1",)), Choices(("a",), ("1",), ("c",))]
+    assert len({*made, *made, Choices(("a",))}) == len(made)
+    assert len({hash(one) for one in made}) == len(made)
+    assert made[0] != ("a",)
+
+
 def test_options_that_differ_in_case_only_are_told_apart_by_it() -> None:
     both = Choices(("gold", "Gold"))
     assert fitted(Kind.OPTION, "Gold", choices=both) == "Gold"
@@ -188,6 +236,7 @@ def test_an_option_of_the_last_run_that_is_gone_is_told_apart() -> None:
         ('["Coffee","Tea"]', "json", "||Coffee||Tea||"),
         ("[]", "json", None),
         ('["Coffee", null]', "json", "||Coffee||"),
+        ('["Coffee", 1]', "json", Flaw.YES_UNKNOWN),
         ("Coffee", "json", "||Coffee||"),
         ("Tea; Cocoa;", ";", "||Tea||Cocoa||"),
         ("||Coffee||Tea||", ",", "||Coffee||Tea||"),
@@ -226,12 +275,12 @@ def test_what_the_export_says_means_yes(value: str) -> None:
     assert fitted(Kind.OPTION, value, choices=YES) == "Yes"
 
 
-@pytest.mark.parametrize("value", ["true", "1", "Y", "false", "0"])
+@pytest.mark.parametrize("value", ["true", "1", "Y", "yes", "T", "on", "false", "0", "n", "no", "F", "off"])
 def test_without_that_nobody_knows(value: str) -> None:
-    assert fitted(Kind.OPTIONS, value, choices=Choices(("Yes",))) is Flaw.YES_UNKNOWN
+    assert fitted(Kind.OPTIONS, value, choices=Choices(("Subscribed",))) is Flaw.YES_UNKNOWN
 
 
-@pytest.mark.parametrize("value", ["false", "0", "No", "n"])
+@pytest.mark.parametrize("value", ["false", "0", "No", "n", "F", "off"])
 def test_no_is_an_option_or_nothing(value: str) -> None:
     assert fitted(Kind.OPTIONS, value, choices=YES) is None
     assert fitted(Kind.OPTION, value, choices=Choices(("Yes", "No"), ("true",))) == "No"
@@ -271,12 +320,26 @@ def test_yes_is_the_only_option_or_the_one_that_is_called_so() -> None:
         ("12.50 EUR", None, "12.50"),
         ("Rp 1.000.000", None, "1000000"),
         ("1.5e3", None, "1500"),
+        ("1.5E3", None, "1500"),
+        ("1.5e3x", None, Flaw.NOT_A_NUMBER),
+        ("\u0661e3", None, Flaw.NOT_A_NUMBER),
+        ("1,\u0662\u0663\u0664", None, Flaw.NOT_A_NUMBER),
+        ("1\u202f234,5", None, "1234.5"),
+        ("1\u2019234.5", None, "1234.5"),
+        ("1,2345", None, "1.2345"),
+        ("1,234x", None, Flaw.NOT_A_NUMBER),
+        ("1,2345.5", None, Flaw.NOT_A_NUMBER),
+        ("1,234,567.5.5", None, Flaw.NOT_A_NUMBER),
+        ("12 X", None, Flaw.NOT_A_NUMBER),
+        ("$\u200312", None, Flaw.NOT_A_NUMBER),
+        ("$ 12 EUR", None, Flaw.NOT_A_NUMBER),
         ("\u22125", None, "-5"),
         ("12 kg", None, Flaw.NOT_A_NUMBER),
         ("true", None, Flaw.NOT_A_NUMBER),
         ("1-2", None, Flaw.NOT_A_NUMBER),
         ("1,23,4.5", None, Flaw.NOT_A_NUMBER),
         (".", None, Flaw.NOT_A_NUMBER),
+        ("9" * 30, None, "9" * 30),
         ("9" * 31, None, Flaw.NOT_A_NUMBER),
         ("1e99", None, Flaw.NOT_A_NUMBER),
         ("NaN", None, None),
@@ -297,8 +360,17 @@ def test_a_number_keeps_its_value(number: Decimal) -> None:
     assert fitted(Kind.NUMBER, grouped, decimal_mark=",") == found
 
 
-@pytest.mark.parametrize(("value", "phone"), [("+44 1632 960001", "+44 1632 960001"), ("31612345678.0", "31612345678")])
-def test_a_phone_number_is_sent_as_it_is(value: str, phone: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "phone"),
+    [
+        ("+44 1632 960001", "+44 1632 960001"),
+        ("31612345678.0", "31612345678"),
+        ("31612345678.01", "31612345678.01"),
+        *((value, Flaw.DAMAGED_PHONE) for value in ("-6854", "-6854.5", "1E+10", "4,9E+11", "4.93012e11")),
+        *((value, value) for value in ("-6854x", "1E+10 x", "4.93012e11/1", "x-6854")),
+    ],
+)
+def test_a_phone_number_is_sent_as_it_is_unless_its_digits_are_lost(value: str, phone: str | Flaw) -> None:
     assert fitted(Kind.PHONE, value) == phone
 
 
@@ -317,12 +389,26 @@ def test_what_was_cleaned_is_told() -> None:
     assert fit("NULL", Rule(Kind.NAME)).notices == {Notice.NO_VALUE}
     assert fit(" Ada ", Rule(Kind.NAME)).notices == {Notice.TRIMMED}
     assert fit("1.0", Rule(Kind.PHONE)).notices == {Notice.WHOLE_NUMBER}
+    assert fitted(Kind.NAME, " Ada ") == "Ada"
     assert fit("a\x00", Rule()) == Fitted("a", None, frozenset({Notice.CONTROL_CHARACTERS}))
+    assert fit("n/k\x00", Rule(Kind.DATE)) == Fitted(None, Flaw.NOT_A_DATE, frozenset({Notice.CONTROL_CHARACTERS}))
+    assert fit("a", Rule()) == Fitted("a", None, frozenset())
 
 
 def test_where_nobody_knows_the_options_any_text_fits() -> None:
     assert fitted(Kind.OPTION, "whatever") == "whatever"
     assert fitted(Kind.OPTIONS, "a;b") == "||a||b||"
+    assert fitted(Kind.OPTIONS, "[true, false, 1, 2.5]", separator="json") == "||true||false||1||2.5||"
+
+
+@pytest.mark.parametrize("value", ["||a;b", "a;b||"])
+def test_only_a_list_as_activecampaign_writes_it_has_its_separator_on_both_sides(value: str) -> None:
+    assert fitted(Kind.OPTIONS, value) is Flaw.SEPARATOR_IN_VALUE
+
+
+def test_only_usual_blanks_are_dropped() -> None:
+    assert fitted(Kind.NAME, " \u2003 ") == "\u2003"
+    assert fitted(Kind.OPTIONS, "a\u2003; b ") == "||a\u2003||b||"
 
 
 def test_every_type_of_field_is_known_by_what_it_takes() -> None:

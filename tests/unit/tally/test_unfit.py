@@ -10,7 +10,7 @@ import pytest
 from exporter.contacts.matching import Field, Target
 from exporter.contacts.values import ANY_TEXT, Flaw
 from exporter.delivery.plan import ValueCount
-from exporter.tally.unfit import MAX_TOLD, UnfitReport, UnfitValue, sentences
+from exporter.tally.unfit import UnfitReport, UnfitValue, sentences
 
 TIER = Target("Tier", 0, ANY_TEXT, field=Field(3, "Loyalty", "dropdown", ("Bronze", "Silver", "Gold")))
 PHONE = Target("Mobile", 1, ANY_TEXT, member="phone")
@@ -26,7 +26,8 @@ def rows(report: UnfitReport) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("value", "nearest"), [("Golden", "Gold"), (" GOLDE", "Gold"), ("silvr", "Silver"), ("Tin", None), ("", None)]
+    ("value", "nearest"),
+    [("Golden", "Gold"), (" GOLDE", "Gold"), ("silvr", "Silver"), ("Tin", None), ("Goose", None), ("", None)],
 )
 def test_the_option_that_looks_most_like_the_value_is_named(value: str, nearest: str | None) -> None:
     assert unfit(value).nearest == nearest
@@ -40,22 +41,34 @@ def test_a_line_tells_where_the_value_stands_and_why_it_does_not_fit() -> None:
     report = UnfitReport()
     report.add([unfit("=Golden"), unfit("-1", PHONE, Flaw.DAMAGED_PHONE)])
     first, second = rows(report)
+    assert list(first.items())[:4] == [
+        *(("file", "people/1.csv"), ("row", "1"), ("customerId", "c-1"), ("email", "ada@example.com")),
+    ]
     assert (first["column"], first["field"], first["value"]) == ("Tier", "Loyalty", "'=Golden")
     assert (first["reason"], first["didYouMean"]) == ("not_an_option", "Gold")
     assert (second["field"], second["value"], second["reason"]) == ("phone", "'-1", "damaged_phone")
+    assert (second["file"], second["didYouMean"]) == ("people/1.csv", "")
     assert first["explanation"] == Flaw.NOT_AN_OPTION.explanation
+
+
+def test_of_a_hidden_column_the_value_is_not_shown() -> None:
+    report = UnfitReport(lambda column: column == "Tier")
+    report.add([unfit("Golden"), unfit("-1", PHONE)])
+    first, second = rows(report)
+    assert (first["value"], first["didYouMean"], first["row"], first["field"]) == ("", "", "1", "Loyalty")
+    assert second["value"] == "'-1"
 
 
 def test_so_many_values_of_each_column_and_reason_are_listed() -> None:
     report = UnfitReport()
     assert report.data is None
-    for row in range(MAX_TOLD + 5):
+    for row in range(1_005):
         report.add([unfit("x", row=row)])
     report.add([unfit("y", flaw=Flaw.OPTION_GONE), unfit("z", PHONE)])
     listed = rows(report)
-    assert len(listed) == MAX_TOLD + 2
+    assert len(listed) == 1_002
     assert {row["value"] for row in listed} == {"x", "y", "z"}
-    assert listed[-3]["row"] == str(MAX_TOLD - 1)
+    assert listed[-3]["row"] == "999"
 
 
 def test_a_sentence_says_how_many_and_why() -> None:
