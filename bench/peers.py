@@ -12,16 +12,18 @@ import csv
 import hashlib
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 import idna
 import orjson
 
 ADDRESS = re.compile(
     r"(?=.{1,64}@)(?=.{1,254}\Z)[\w!#$%&*+/=?^`{|}~-]+(\.[\w!#$%&*+/=?^`{|}~-]+)*@"
-    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|(?=xn--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)",
     re.ASCII | re.IGNORECASE,
 )
 BLANK = " \t\r\n\u00a0"
@@ -29,9 +31,11 @@ LINE_BREAK = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 UNSEEN = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 NOTHING = {
     *(r"null", r"(null)", r"<null>", r"[null]", r"\n", r"none", r"nan", r"nat", r"<na>", r"n/a", r"undefined"),
-    *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!"),
+    *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#error!", "#field!"),
+    *("#blocked!", "#unknown!", "#connect!", "#getting_data", "loading...", "#nv", "#bezug!", "#wert!", "#zahl!"),
+    *("#n/d", "#nom?", "#valeur!", "#nombre!", "#\u00a1ref!", "#\u00a1valor!"),
 }
-DAMAGED = re.compile(r"-\d+([.,]\d+)?|\d+([.,]\d+)?[eE]\+?\d+")
+DAMAGED = re.compile(r"-\d+([.,]\d+)?|[+-]?\d+([.,]\d+)?[eE]\+?\d+")
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,12 @@ def address_in(text: str) -> str:
     found = found.replace("\u200c", "").replace("\u200d", "").strip(BLANK)
     if found.lower() in NOTHING:
         return ""
+    if found.endswith((";", ",", ".")):
+        found = found[:-1].rstrip(BLANK)
     if found.endswith(">") and found.count("<") == found.count(">") == 1:
         found = found[found.index("<") + 1 : -1].strip(BLANK)
     if found.lower().startswith("mailto:"):
-        found = found[len("mailto:") :].partition("?")[0].strip(BLANK)
-    if found.endswith((";", ",", ".")):
-        found = found[:-1].rstrip(BLANK)
+        found = unquote(found[len("mailto:") :].partition("?")[0]).strip(BLANK)
     local, _, domain = found.rpartition("@")
     if local.isascii() and not domain.isascii():
         with contextlib.suppress(idna.IDNAError):
@@ -88,6 +92,12 @@ def cleaned(text: str) -> str:
     """Return a text without what nobody sees, and empty if it means that there is no value."""
     found = UNSEEN.sub("", LINE_BREAK.sub("\n", text))
     return "" if found.strip(BLANK).lower() in NOTHING else found
+
+
+def folded(text: str) -> str:
+    """Return a text as it is compared with what allows sending."""
+    seen = UNSEEN.sub("", LINE_BREAK.sub("\n", text)).strip()
+    return unicodedata.normalize("NFC", seen).casefold()
 
 
 def contact(task: Task, email: str, row: Any) -> bytes:
@@ -123,18 +133,29 @@ def rows_with_csv(file: BinaryIO) -> Iterator[list[str]]:
 def with_csv(file: BinaryIO, task: Task, payload: Sink, rejects: Sink) -> list[str]:
     """The standard library's csv module and orjson, row by row."""
 
+    def says_no(row: list[str]) -> bool:
+        return bool(len(row) == task.columns and task.consent and folded(row[task.consent[0]]) != task.consent[1])
+
+    held_back: set[str] = set()
+    if task.consent:
+        data = file.read()
+        held_back = {address_in(row[task.email]).lower() for row in rows_with_csv(io.BytesIO(data)) if says_no(row)}
+        file = io.BytesIO(data)
+
     def contacts() -> Iterator[tuple[bytes, bytes]]:
         seen: dict[int, int] = {}
         lines = csv.writer(out := io.StringIO(newline=""))
         for number, row in enumerate(rows_with_csv(file), 1):
             whole = len(row) == task.columns
             email = address_in(row[task.email]) if whole else ""
-            if whole and task.consent and row[task.consent[0]].strip(BLANK).lower() != task.consent[1]:
+            if says_no(row):
                 lines.writerow((number, row[task.customer_id], email, "no consent"))
             elif not whole or not ADDRESS.fullmatch(email):
                 lines.writerow((number, row[task.customer_id] if whole else "", email, "invalid"))
             elif len(text := contact(task, email, row)) > task.room_bytes:
                 lines.writerow((number, row[task.customer_id], email, "too large"))
+            elif email.lower() in held_back:
+                lines.writerow((number, row[task.customer_id], email, "no consent"))
             elif (first := seen.setdefault(hash(email.lower()), number)) != number:
                 lines.writerow((number, row[task.customer_id], email, f"duplicate of {first}"))
             else:

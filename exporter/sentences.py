@@ -57,6 +57,12 @@ SENTENCES: Mapping[str, str] = {
         "found {rowsRead}. {nothingSent} If this is intended, start the run with force, or raise guards.sizeFactor "
         "of the export."
     ),
+    # What a run comes to
+    "nobody_arrived": (
+        "Expected people to arrive on the list; of {contacts} contacts, not one is confirmed, most often as "
+        "{reason} ({count}). The reject report names all of them. Look there and at the list in ActiveCampaign, then "
+        "start the export again."
+    ),
     # Fields and what goes into them
     "yes_without_option": (
         "Expected the field {field} to have one option, or one that is called Yes or is named in yes; it has: "

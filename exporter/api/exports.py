@@ -138,7 +138,7 @@ def check(context: Context, export: ExportDefinition) -> tuple[str, ...]:
             " repeat with ?validate=false.",
         )
     connection = connections.find(context, export.connection_id)
-    fields = preflight.check(connections.account_calls(context, connection), export)
+    fields = preflight.check(connections.account_calls(context, connection), export, saving=True)
     with one_of_few_listers():
         refreshes = refreshes_now(context.services, export, settled=False)
     mapping = mapping_of(export, fields.mapped)

@@ -159,7 +159,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
 
 
 def _values(
-    count: ValueCount, unfit: Mapping[tuple[str, Flaw], Sequence[UnfitValue]], hides: Callable[[str], bool]
+    count: ValueCount, unfit: Mapping[tuple[tuple[str, str], Flaw], Sequence[UnfitValue]], hides: Callable[[str], bool]
 ) -> ValuesView:
     return ValuesView(
         **count.model_dump(),
@@ -169,10 +169,10 @@ def _values(
                 reason=flaw.value,
                 explanation=flaw.explanation,
                 contacts=count.unfit.get(flaw.value, 0),
-                examples=tuple(_example(one, hidden=hides(column)) for one in examples),
+                examples=tuple(_example(one, hidden=hides(count.column)) for one in examples),
             )
-            for (column, flaw), examples in unfit.items()
-            if column == count.column
+            for (goal, flaw), examples in unfit.items()
+            if goal == count.goal
         ),
     )
 

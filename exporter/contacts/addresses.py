@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from exporter.contacts.texts import BLANKS, Notice, cleaned, means_no_value, without_joiners
 from exporter.reasons import Reason
@@ -10,7 +11,8 @@ from exporter.reasons import Reason
 # At least as strict as ActiveCampaign: its documentation refuses "(),:;<>@[\] before the @, and its import refuses an
 # apostrophe although the request was accepted: https://developers.activecampaign.com/reference/bulk-import-status-info
 _LOCAL_CHARACTERS = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]*")
-_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?:[A-Za-z]{{2,63}}|(?=[Xx][Nn]--){_LABEL})")  # the latter: punycode
 _ADDRESS_CHARACTERS, _LOCAL_PART_CHARACTERS = 254, 64  # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
 _NAMED = re.compile(r"[^<>]*<([^<>]*)>")  # Ada Lovelace <ada@example.com>
 _MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE)
@@ -31,12 +33,11 @@ def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> st
     if len(address) < len(bare):
         seen.add(Notice.INVISIBLE)
     before = address
-    if found := _NAMED.fullmatch(address) or _MAILTO.fullmatch(address):
+    address = _without_trailing(address)
+    if found := _NAMED.fullmatch(address):
         address = found[1].strip(BLANKS)
-        if found := _MAILTO.fullmatch(address):
-            address = found[1].strip(BLANKS)
-    if address.endswith(_TRAILING):
-        address = address[:-1].rstrip(BLANKS)
+    if found := _MAILTO.fullmatch(address):
+        address = unquote(found[1]).strip(BLANKS)
     if address != before:
         seen.add(Notice.ADDRESS_CLEANED)
     if not address.isascii() and (ascii_form := _with_ascii_domain(address)):
@@ -45,6 +46,10 @@ def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> st
     if email_flaw(address) is None:
         notices |= seen
     return address
+
+
+def _without_trailing(address: str) -> str:
+    return address[:-1].rstrip(BLANKS) if address.endswith(_TRAILING) else address
 
 
 def _with_ascii_domain(address: str) -> str | None:

@@ -18,10 +18,11 @@ from exporter.source.formats.text_columns import bounds, content, lengths
 type Flags = npt.NDArray[np.bool_]
 type Bytes = npt.NDArray[np.uint8]
 _WHOLE_NUMBER = r"^-?(?:[1-9][0-9]{0,14}|0)$"
-_PLAIN_NUMBER = r"^-?(?:[1-9][0-9]{0,14}|0)(?:\.[0-9]*[1-9])?$"
+_PLAIN_NUMBER = r"^-?(?:[1-9][0-9]{0,14}|0)(?:\.(?:[1-9]|[0-9]{2,}))?$"
+_NEGATIVE_ZEROS = r"^-0(?:\.0*)?$"
 _PLAIN_NUMBER_BYTES = 30  # as many digits as `values.fit` takes
-_NEGATIVE_ZERO = "-0"
-_DAY_BYTES, _SECOND_BYTES, _LONGEST_TIME_BYTES = 10, 19, 30  # 1980-05-03, and with T08:15:00, and with decimals and Z
+_DAY_BYTES, _SECOND_BYTES, _LONGEST_TIME_BYTES = 10, 19, 35  # 1980-05-03; with T08:15:00; with decimals and +01:00
+_FARTHEST_MINUTES = 14 * 60
 _ZONE = b"+00:00"
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, *[0] * 87])  # of the months that two digits name
 _FIRST_YEAR, _PLACEHOLDER_YEARS = 1000, (1753, 1899)
@@ -70,7 +71,9 @@ def _needs_no_escape(text: str | None) -> bool:
 
 def _usual_numbers(column: pa.StringArray, pattern: str) -> Flags:
     """Return the rows whose values are numbers as they are to be sent."""
-    plain = pc.and_(pc.match_substring_regex(column, pattern), pc.not_equal(column, _NEGATIVE_ZERO))
+    plain = pc.and_(
+        pc.match_substring_regex(column, pattern), pc.invert(pc.match_substring_regex(column, _NEGATIVE_ZEROS))
+    )
     known: Flags = pc.fill_null(plain, fill_value=False).to_numpy(zero_copy_only=False)
     known &= lengths(column) <= _PLAIN_NUMBER_BYTES
     return known
@@ -91,8 +94,14 @@ def _usual_times(column: pa.StringArray, rule: Rule) -> tuple[pa.StringArray, Fl
         texts = data[starts[rows][:, None] + np.arange(size)]
         usual = _are_days(texts)
         zoned = np.zeros(len(rows), np.bool_)
+        zones = np.broadcast_to(np.frombuffer(_ZONE, np.uint8), (len(rows), len(_ZONE)))
         if size > _DAY_BYTES:
             times, zoned = _are_times(texts)
+            if size >= _SECOND_BYTES + len(_ZONE):
+                without, has_z = _are_times(texts[:, : -len(_ZONE)])
+                offset = _are_offsets(texts[:, -len(_ZONE) :]) & without & ~has_z
+                zones = np.where(offset[:, None], texts[:, -len(_ZONE) :], zones)
+                times, zoned = times | offset, zoned | offset
             usual &= times
         if rule.kind is Kind.DATE:
             out[rows, :_DAY_BYTES] = texts[:, :_DAY_BYTES]
@@ -102,7 +111,7 @@ def _usual_times(column: pa.StringArray, rule: Rule) -> tuple[pa.StringArray, Fl
             out[rows, _DAY_BYTES] = ord("T")
             if size == _DAY_BYTES:
                 out[rows, _DAY_BYTES:_SECOND_BYTES] = np.frombuffer(b"T00:00:00", np.uint8)
-            out[rows, _SECOND_BYTES:] = np.frombuffer(_ZONE, np.uint8)
+            out[rows, _SECOND_BYTES:] = zones
         known[rows] = usual
     return _texts(out, known), known
 
@@ -135,6 +144,7 @@ def _are_days(texts: Bytes) -> Flags:
     good &= (day >= 1) & (day <= _DAYS[month] + leap) & (year >= _FIRST_YEAR)
     for placeholder in _PLACEHOLDER_YEARS:
         good &= year != placeholder
+    good &= (year != 1900) | (month != 1) | (day != 1)  # noqa: PLR2004 - a placeholder, too
     return good
 
 
@@ -159,3 +169,14 @@ def _are_times(texts: Bytes) -> tuple[Flags, Flags]:
         else:
             good &= zoned
     return good, zoned
+
+
+def _are_offsets(texts: Bytes) -> Flags:
+    """Return the rows that are a difference to UTC such as `+01:00`, which is sent as it is written."""
+    hour, hours = _number(texts, 1, 2)
+    minute, minutes = _number(texts, 4, 5)
+    ahead = texts[:, 0] == ord("+")
+    good: Flags = (ahead | (texts[:, 0] == ord("-"))) & hours & minutes & (texts[:, 3] == ord(":"))
+    total = hour * 60 + minute
+    good &= (minute < 60) & (total <= _FARTHEST_MINUTES) & (ahead | (total > 0))  # noqa: PLR2004 - of an hour
+    return good

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exporter.contacts.texts import Notice, plain
+from exporter.contacts.texts import Notice, folded
 from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Kind, Rule, fit
 from exporter.definitions.exports import DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
@@ -131,7 +131,7 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     return Matched(
         email=email,
         targets=(*members, *fields),
-        consent=None if consent is None else (wanted.position(consent.column), plain(consent.value), consent.holds),
+        consent=None if consent is None else (wanted.position(consent.column), folded(consent.value), consent.holds),
         winner=None if mapping.winner is None else wanted.position(mapping.winner),
         customer_id=wanted.find(mapping.customer_id),
         previous_customer_id=wanted.find(mapping.previous_customer_id),
@@ -201,18 +201,21 @@ def _listing(names: Sequence[str]) -> str:
     return f"Its columns are: {', '.join(names[:limit])}{more}."
 
 
-def field_mapping(matching: DataMatching, match: FieldMatch, found: Field, former: Sequence[str] = ()) -> FieldMapping:
-    """Return how a column fills a custom field of the account.
+def field_mapping(
+    matching: DataMatching, match: FieldMatch, found: Field, former: Sequence[str] = ()
+) -> tuple[FieldMapping, list[Stop]]:
+    """Return how a column fills a custom field of the account, and what the export says that does not fit the field.
 
-    `former`: the options that the field had at the last run. Raises `Stop` ("yes_without_option",
-    "when_empty_does_not_fit").
+    What does not fit is left out of the mapping: "yes_without_option", "when_empty_does_not_fit". `former`: options
+    that the field had at earlier runs.
     """
+    errors: list[Stop] = []
     kind = KINDS.get(found.type, Kind.TEXT)
     choices = None
     if found.options and kind in {Kind.OPTION, Kind.OPTIONS}:
         choices = Choices(found.options, match.yes, tuple(former))
         if match.yes and choices.yes is None:
-            raise Stop.of("yes_without_option", field=found.title, options=", ".join(found.options[:20]))
+            errors.append(Stop.of("yes_without_option", field=found.title, options=", ".join(found.options[:20])))
     rule = Rule(
         kind=kind,
         choices=choices,
@@ -226,15 +229,17 @@ def field_mapping(matching: DataMatching, match: FieldMatch, found: Field, forme
     if match.when_empty is not None:
         fitted = fit(match.when_empty.text, rule)
         if fitted.text is None:
-            raise Stop.of(
-                "when_empty_does_not_fit",
-                column=match.column,
-                field=found.title,
-                type=found.type,
-                reason=fitted.flaw.value if fitted.flaw else Notice.NO_VALUE.value,
+            errors.append(
+                Stop.of(
+                    "when_empty_does_not_fit",
+                    column=match.column,
+                    field=found.title,
+                    type=found.type,
+                    reason=fitted.flaw.value if fitted.flaw else Notice.NO_VALUE.value,
+                )
             )
         rule = replace(rule, when_empty=fitted.text)
-    return FieldMapping(match.column, found, rule)
+    return FieldMapping(match.column, found, rule), errors
 
 
 def mapping_of(export: ExportDefinition, fields: tuple[FieldMapping, ...]) -> Mapping:

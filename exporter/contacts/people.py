@@ -189,11 +189,12 @@ class People:
     def _see_what_is_lacking(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Remember what the rows that count have no value for; the rules leave out more than empty texts."""
         matched = _as_it_is(matched)
+        columns = Counter(target.position for target in matched.targets)
+        alone = _bits(columns[target.position] == 1 for target in matched.targets)  # a cell has one value for all
         for number, _, row in self._rows_of_several(rows, first_row, matched, counting=True):
             contact = contact_of(row, matched)
             if isinstance(contact, Contact):
-                unfit = {unfit.target for unfit in contact.unfit}  # what does not fit is told, not replaced
-                self._lacking[number] = _bits(at not in unfit and not one for at, one in enumerate(contact.filled))
+                self._lacking[number] = _bits(contact.empty) & alone  # what does not fit, or says no, is not replaced
 
     def _see_what_is_there(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Keep what a row that counts lacks, from the first other one that has it."""

@@ -12,7 +12,7 @@ import orjson
 
 from exporter.contacts.addresses import address_of, email_flaw
 from exporter.contacts.matching import Matched
-from exporter.contacts.texts import Notice, plain
+from exporter.contacts.texts import Notice, folded
 from exporter.contacts.values import Flaw, fit
 from exporter.reasons import Reason
 
@@ -30,13 +30,15 @@ class Unfit:
 class Contact:
     """A contact: its address in lower case, and its JSON object without the closing brace.
 
-    `filled` tells for each target of the mapping whether the contact has a value for it; `unfit` are the values that
-    were left out. `rejected`: one of these must not be left out, so the row cannot be sent.
+    `filled` tells for each target of the mapping whether the contact has a value for it, `empty` whether the row holds
+    nothing for it; `unfit` are the values that were left out. `rejected`: one of these must not be left out, so the row
+    cannot be sent.
     """
 
     key: str
     text: bytes
     filled: tuple[bool, ...]
+    empty: tuple[bool, ...]
     notices: tuple[Notice, ...]
     unfit: tuple[Unfit, ...]
     rejected: bool
@@ -45,7 +47,7 @@ class Contact:
 def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
     """Return whether a cell of the consent column says yes; `consent` is that of `Matched`."""
     _, value, holds = consent
-    return (plain(cell) == value) is holds
+    return (folded(cell) == value) is holds
 
 
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
@@ -63,12 +65,14 @@ def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     contact: dict[str, object] = {"email": email}
     fields: list[dict[str, object]] = []
     filled: list[bool] = []
+    empty: list[bool] = []
     unfit: list[Unfit] = []
     rejected = False
     for number, target in enumerate(matched.targets):
         fitted = fit(row[target.position], target.rule)
         notices |= fitted.notices
         filled.append(fitted.text is not None)
+        empty.append(fitted.text is None and fitted.flaw is None and not fitted.says_no)
         if fitted.flaw:
             unfit.append(Unfit(number, fitted.flaw, row[target.position]))
             rejected |= target.rule.reject_row
@@ -79,4 +83,4 @@ def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:
     if fields:
         contact["fields"] = fields
     text = orjson.dumps(contact)[:-1]
-    return Contact(email.lower(), text, tuple(filled), tuple(sorted(notices)), tuple(unfit), rejected)
+    return Contact(email.lower(), text, tuple(filled), tuple(empty), tuple(sorted(notices)), tuple(unfit), rejected)

@@ -12,7 +12,11 @@ from typing import Self
 
 BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 _OF_PROGRAMS = ("null", "(null)", "<null>", "[null]", "\\n", "none", "nan", "nat", "<na>", "n/a", "undefined")
-_OF_SPREADSHEETS = ("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!")
+_OF_SPREADSHEETS = (
+    *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#error!", "#field!"),
+    *("#blocked!", "#unknown!", "#connect!", "#getting_data", "loading..."),
+    *("#nv", "#bezug!", "#wert!", "#zahl!", "#n/d", "#nom?", "#valeur!", "#nombre!", "#\u00a1ref!", "#\u00a1valor!"),
+)
 NO_VALUE_TEXTS = frozenset((*_OF_PROGRAMS, *_OF_SPREADSHEETS))
 """Texts that programs write where there is no value, without case: databases (`\\N` is what MySQL and Hive write),
 Python and pandas, JavaScript, and the errors of a spreadsheet's cells."""
@@ -91,14 +95,16 @@ def means_no_value(text: str) -> bool:
     return text.lower() in NO_VALUE_TEXTS
 
 
-def plain(text: str) -> str:
-    """Return a text trimmed and in lower case."""
-    return text.strip(BLANKS).lower()
+_LONGEST_NORMALIZED = 1_000
+"""Normalizing takes time by the square of the length where accents follow one another, and nothing so long is named."""
 
 
 def folded(text: str) -> str:
-    """Return a text so that texts which differ in case, outer blanks or the encoding of accents are equal."""
-    return unicodedata.normalize("NFC", text.strip(BLANKS)).casefold()
+    """Return a text so that texts are equal if they differ in case, outer blanks, and what nobody sees."""
+    bare = cleaned(text, set()).strip()
+    if len(bare) <= _LONGEST_NORMALIZED:
+        bare = unicodedata.normalize("NFC", bare)
+    return bare.casefold()
 
 
 def without_joiners(text: str) -> str:

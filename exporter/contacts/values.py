@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from exporter.contacts.texts import BLANKS, Notice, cleaned, folded, means_no_va
 type DateOrder = Literal["dmy", "mdy"]
 SEPARATOR = "||"
 """How ActiveCampaign joins several values; it is also before the first and after the last."""
+_LISTED = ";"  # what `source.formats.parquet` writes between the values of a list
 JSON = "json"
 """The separator of lists as JSON: `["Coffee", "Tea"]`."""
 
@@ -101,7 +102,7 @@ class Choices:
     """The options of a field, found whatever their case."""
 
     def __init__(self, options: tuple[str, ...], yes: tuple[str, ...] = (), former: tuple[str, ...] = ()) -> None:
-        """`yes`: values that mean yes; `former`: the options that the field had at the last run."""
+        """`yes`: values that mean yes; `former`: options that the field had at earlier runs."""
         self.given = (options, yes, former)
         by_fold: dict[str, list[str]] = {}
         for option in dict.fromkeys(options):
@@ -110,9 +111,12 @@ class Choices:
         self._one = {key: found[0] for key, found in by_fold.items() if len(found) == 1}
         self._ambiguous = by_fold.keys() - self._one.keys()
         self._former = frozenset(map(folded, former))
+        self.gone = tuple(dict.fromkeys(option for option in former if option not in self._exact))
+        """The options of earlier runs that are none any more."""
         self._yes = frozenset(map(folded, yes))
         named_yes = [option for option in options if folded(option) in self._yes | {"yes"}]
-        self.yes = next(iter(options if len(options) == 1 else named_yes), None)
+        only = [option for option in options if folded(option) not in _NO] if len(options) == 1 else []
+        self.yes = next(iter(only or named_yes), None)
         """What is sent for a value that means yes: the only option, or the one that is called Yes, or as such a value;
         None: there is no such option."""
 
@@ -125,7 +129,7 @@ class Choices:
         return hash(self.given)
 
     def find(self, text: str) -> str | Flaw | None:
-        """Return the option that a text means, None if it means that nothing is chosen."""
+        """Return the option that a text means; None if it says no, and there is no option for that."""
         if text in self._exact:
             return text
         key = folded(text)
@@ -140,7 +144,7 @@ class Choices:
                 return self._one.get("no")
         if key in self._former:
             return Flaw.OPTION_GONE
-        return Flaw.YES_UNKNOWN if not self._yes and key in _YES | _NO else Flaw.NOT_AN_OPTION
+        return Flaw.YES_UNKNOWN if self.yes is not None and key in _YES | _NO else Flaw.NOT_AN_OPTION
 
 
 _YES = frozenset(("true", "1", "y", "yes", "t", "on"))
@@ -174,11 +178,15 @@ ANY_TEXT = Rule()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What becomes of a value: the text to send, or None for nothing, and why not if it does not fit."""
+    """What becomes of a value: the text to send, or None for nothing, and why not if it does not fit.
+
+    `says_no`: it is no empty value, but a no for which the field has no option.
+    """
 
     text: str | None
     flaw: Flaw | None
     notices: frozenset[Notice]
+    says_no: bool = False
 
 
 def fit(value: str, rule: Rule) -> Fitted:
@@ -186,7 +194,7 @@ def fit(value: str, rule: Rule) -> Fitted:
     notices: set[Notice] = set()
     text = cleaned(value, notices)
     bare = text.strip(BLANKS)
-    result: str | Flaw | None = None
+    result: str | Flaw | _Said | None = None
     if bare:
         chosen = rule.choices.find(bare) if rule.choices else None
         if rule.no_values and means_no_value(bare) and (chosen is None or isinstance(chosen, Flaw)):
@@ -197,10 +205,18 @@ def fit(value: str, rule: Rule) -> Fitted:
             result = _fitted(trimmed(text, notices), rule, notices)
     if isinstance(result, Flaw):
         return Fitted(None, result, frozenset(notices))
+    if isinstance(result, _Said):
+        return Fitted(None, None, frozenset(notices), says_no=True)
     return Fitted(rule.when_empty if result is None else result, None, frozenset(notices))
 
 
-def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | None:
+class _Said(Enum):
+    """What a value says without anything to send for it."""
+
+    NO = "no"
+
+
+def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | _Said | None:
     match rule.kind:
         case Kind.PHONE:
             return _phone(text, notices)
@@ -211,7 +227,7 @@ def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | None:
             moment = _moment(text, rule.date_order)
             return moment if isinstance(moment, Flaw) else moment.in_zone(rule.zone)
         case Kind.OPTION:
-            return text if rule.choices is None else rule.choices.find(text)
+            return text if rule.choices is None else rule.choices.find(text) or _Said.NO
         case Kind.OPTIONS:
             return _several(text, rule)
         case Kind.NUMBER:
@@ -222,7 +238,7 @@ def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | None:
 
 # Phone numbers. What a spreadsheet makes of +49-6903 is the difference; of a long number, one with an exponent.
 
-_DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|\d+(?:[.,]\d+)?[eE]\+?\d+")
+_DAMAGED_PHONE = re.compile(r"-\d+(?:[.,]\d+)?|[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 _WHOLE_NUMBER = re.compile(r"(\+?\d+)\.0")
 
 
@@ -238,8 +254,9 @@ def _phone(text: str, notices: set[Notice]) -> str | Flaw:
 # Dates and times
 
 _TIME = (
-    r"(?:(?:[T ]\s*)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d{1,9})?)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
+    r"(?:,?(?:[T ]\s*)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d{1,9})?)?"
+    r"(?:[ \u00a0\u202f]?(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?(?= UTC|\[|\Z))(?: UTC|\[[A-Za-z_+/-]+\])?)?)?"
 )
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + _TIME, re.ASCII
@@ -249,17 +266,19 @@ _YEAR_LAST = re.compile(
     r"(?P<first>\d{1,2})(?P<mark>[-/. ])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4})" + _TIME, re.ASCII
 )
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
+_TH = "(?:st|nd|rd|th)?"
 _DAY_NAMED = re.compile(
-    _WEEKDAY + r"(?P<day>\d{1,2})[ -](?P<name>[A-Za-z]{3,9})\.?,?[ -](?P<year>\d{4}),?" + _TIME, re.ASCII
+    _WEEKDAY + r"(?P<day>\d{1,2})(?:st|nd|rd|th)?[ -](?P<name>[A-Za-z]{3,9})\.?,?[ -](?P<year>\d{4}),?" + _TIME,
+    re.ASCII,
 )
 _MONTH_NAMED = re.compile(
-    _WEEKDAY + r"(?P<name>[A-Za-z]{3,9})\.? {1,2}(?P<day>\d{1,2}),? (?P<year>\d{4}),?" + _TIME, re.ASCII
+    _WEEKDAY + rf"(?P<name>[A-Za-z]{{3,9}})\.? {{1,2}}(?P<day>\d{{1,2}}){_TH},? (?P<year>\d{{4}}),?" + _TIME, re.ASCII
 )
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_PLACEHOLDERS = frozenset((date(1, 1, 1), date(1753, 1, 1), date(1899, 12, 30)))
+_PLACEHOLDERS = frozenset((date(1, 1, 1), date(1753, 1, 1), date(1899, 12, 30), date(1900, 1, 1)))
 """What .NET, SQL Server and spreadsheets make of "no date"."""
 _FIRST_YEAR = 1000
 _FARTHEST_ZONE = timedelta(hours=14)
@@ -293,8 +312,10 @@ def _moment(text: str, order: DateOrder | None) -> _Moment | Flaw:
     if found := _YEAR_LAST.fullmatch(text):
         numbers = int(found["first"]), int(found["second_"])
         if order is None:
-            possible = any(not isinstance(_checked(found, *pair), Flaw) for pair in (numbers, numbers[::-1]))
-            return Flaw.DATE_ORDER_UNKNOWN if possible else Flaw.NOT_A_DATE
+            readings = [_checked(found, *pair) for pair in (numbers, numbers[::-1])]
+            if Flaw.PLACEHOLDER_DATE in readings:
+                return Flaw.PLACEHOLDER_DATE
+            return Flaw.NOT_A_DATE if all(isinstance(one, Flaw) for one in readings) else Flaw.DATE_ORDER_UNKNOWN
         month, day = numbers if order == "mdy" else numbers[::-1]
         return _checked(found, month, day)
     if found := _DAY_NAMED.fullmatch(text) or _MONTH_NAMED.fullmatch(text):
@@ -342,24 +363,45 @@ def _offset(zone: str | None) -> timedelta | None:
 # Several options
 
 
-def _several(text: str, rule: Rule) -> str | Flaw | None:
+def _several(text: str, rule: Rule) -> str | Flaw | _Said | None:
     """Return several values as ActiveCampaign writes them; None when there are none."""
     choices = rule.choices
     if choices and isinstance(whole := choices.find(text), str):
-        return f"{SEPARATOR}{whole}{SEPARATOR}"  # an option may hold the separator
+        return _joined([whole])  # an option may hold the separator
     parts = _parts(text, rule.separator)
-    if parts is None:
-        return Flaw.NOT_A_LIST
-    chosen: list[str] = []
+    chosen = Flaw.NOT_A_LIST if parts is None else _chosen(parts, rule)
+    if isinstance(chosen, Flaw) and choices and rule.separator != _LISTED and _LISTED in text:
+        # As lists come from Parquet, whatever stands between the values elsewhere.
+        listed = _chosen([*filter(None, map(_bare, text.split(_LISTED)))], rule)
+        chosen = chosen if isinstance(listed, Flaw) else listed
+    if isinstance(chosen, Flaw):
+        return chosen
+    return _joined(chosen) if chosen else (_Said.NO if parts else None)
+
+
+def _chosen(parts: Sequence[str], rule: Rule) -> list[str] | Flaw:
+    """Return the options that are meant, each once."""
+    chosen: dict[str, None] = {}
     for part in parts:
-        found = part if choices is None else choices.find(part)
+        found = part if rule.choices is None else rule.choices.find(part)
+        no_option = isinstance(found, Flaw) or rule.choices is None
+        if no_option and rule.no_values and means_no_value(part):
+            continue
         if isinstance(found, Flaw):
             return found
         if found is not None:
-            chosen.append(found)
-    if any(SEPARATOR in f"|{part}|" for part in chosen):
+            chosen[found] = None
+    return list(chosen)
+
+
+def _joined(values: Sequence[str]) -> str | Flaw:
+    if any(SEPARATOR in f"|{value}|" for value in values):
         return Flaw.SEPARATOR_IN_VALUE
-    return SEPARATOR.join(["", *dict.fromkeys(chosen), ""]) if chosen else None
+    return SEPARATOR.join(["", *values, ""])
+
+
+def _bare(text: str) -> str:
+    return text.strip(BLANKS)
 
 
 def _parts(text: str, separator: str) -> list[str] | None:
@@ -376,7 +418,7 @@ def _parts(text: str, separator: str) -> list[str] | None:
     else:
         parts = [*text.split(separator)]
     texts = [_text_of(part) for part in parts]
-    return None if None in texts else [bare for part in texts if (bare := (part or "").strip(BLANKS))]
+    return None if None in texts else [bare for part in texts if (bare := _bare(part or ""))]
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may name one alone, which no text has
@@ -408,7 +450,10 @@ _MOST_DIGITS = 30
 
 def _number(text: str, decimal_mark: str | None) -> str | Flaw:
     """Return a number as plain digits with a point before its decimals."""
-    text = _MONEY.sub("", text, count=1).strip(" \u00a0\u202f").replace("\u2212", "-")
+    number = _MONEY.sub("", text, count=1).strip(" \u00a0\u202f").replace("\u2212", "-")
+    if decimal_mark is None and number != text and number.count(".") == 1 and _GROUPS["."].fullmatch(number):
+        return Flaw.DECIMAL_MARK_UNKNOWN  # a person has written 12.500 with its currency; a program would not
+    text = number
     if _EXPONENT.fullmatch(text):
         return _plain_digits(format(Decimal(text), "f"))
     marks = [mark for mark in (".", ",") if mark in text]

@@ -51,6 +51,8 @@ class FieldEntry(Value):
     type: str | None = None
     """None in runs of former releases, which sent values as they were."""
     options: tuple[str, ...] | None = None
+    former: tuple[str, ...] = ()
+    """Options of earlier runs that are gone."""
 
     @classmethod
     def of(cls, mapped: FieldMapping) -> Self:
@@ -63,6 +65,7 @@ class FieldEntry(Value):
             title=mapped.field.title,
             type=mapped.field.type,
             options=mapped.field.options,
+            former=mapped.rule.choices.gone if mapped.rule.choices else (),
         )
 
     @property
@@ -94,7 +97,7 @@ class Manifest(Record):
     def mapped_fields(self, matching: DataMatching) -> tuple[FieldMapping, ...]:
         """Return the custom fields of the mapping; the rest of it is in `matching`, the run's copy of the export."""
         pairs = zip(matching.fields, self.fields, strict=True)
-        return tuple(field_mapping(matching, match, entry.found) for match, entry in pairs)
+        return tuple(field_mapping(matching, match, entry.found)[0] for match, entry in pairs)
 
     def locate(self, row: int) -> tuple[str, int]:
         """Return the file and the row within it (from 1 on) of the run's row number `row` (from 1 on)."""

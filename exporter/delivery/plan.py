@@ -35,6 +35,11 @@ class ValueCount(Value):
     """Contacts whose value does not fit and is left out, by reason. Rows that are rejected for such a value count as
     rejected instead."""
 
+    @property
+    def goal(self) -> tuple[str, str]:
+        """The column, and what it fills: several fields may have one column."""
+        return self.column, str(self.member if self.field_id is None else self.field_id)
+
 
 class Plan(Value):
     """What planning found; the batches themselves are in the manifest."""

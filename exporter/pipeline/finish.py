@@ -21,7 +21,7 @@ from exporter.records.payload import read_batches
 from exporter.records.runs import change_run, read_manifest, read_run
 from exporter.records.slots import LastSuccess, Slot
 from exporter.runs.report import Report
-from exporter.runs.run import Amended, End, Problem, Run, RunStatus, final_status
+from exporter.runs.run import Amended, End, Problem, Run, RunStatus, final_status, is_yardstick, nobody_arrived
 from exporter.services import Services
 from exporter.tally.count import Tally, resends, tally_of
 from exporter.tally.fates import fates
@@ -122,7 +122,7 @@ def _list_rejects(services: Services, run: Run, manifest: Manifest) -> list[Lane
 def _end_after_sending(
     services: Services, run: Run, tally: Tally, resends: int, may_end: Callable[[Run], bool] = bool
 ) -> None:
-    problem = run.stop
+    problem = run.stop or (None if run.cancel else nobody_arrived(tally))
     if not tally.adds_up:
         problem = Problem(
             code="tally_does_not_add_up",
@@ -179,8 +179,8 @@ def after_end(services: Services, run: Run) -> None:
         _write_report(services, _report(run, run.end, run.tally, manifest), previous)
     except Changed:
         return
-    if manifest and run.end.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
-        _remember(services, run, run.end, manifest)
+    if manifest and is_yardstick(run.end.status, run.tally):
+        _remember(services, run, run.end.at, run.tally, manifest)
     lanes = [*read_lanes(services, run).values()]
     if run.plan and (any(any(lane.late()) for lane in lanes) or tally_of(run.plan, lanes) != run.tally):
         return
@@ -212,15 +212,15 @@ def _write_report(services: Services, report: Report, previous: Blob | None) -> 
         services.blobs.replace(path, report.to_json(), previous.etag)
 
 
-def _remember(services: Services, run: Run, end: End, manifest: Manifest) -> None:
+def _remember(services: Services, run: Run, ended_at: float, tally: Tally, manifest: Manifest) -> None:
     """Store what the export's next run compares with, unless a newer run already has."""
     success = LastSuccess(
         run_id=run.run_id,
         fingerprint=manifest.fingerprint,
-        rows_read=end.tally.rows_read,
-        at=end.at,
+        rows_read=tally.rows_read,
+        at=ended_at,
         host=run.host,
-        confirmed=end.tally.confirmed,
+        confirmed=tally.there,
     )
 
     def newer(slot: Slot) -> Slot | None:

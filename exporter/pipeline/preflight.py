@@ -46,12 +46,16 @@ class Fields:
     noticed: tuple[Noticed, ...] = ()
 
 
-def check(session: Session, export: ExportDefinition, former: Options = MappingProxyType({})) -> Fields:
+def check(
+    session: Session, export: ExportDefinition, former: Options = MappingProxyType({}), *, saving: bool = False
+) -> Fields:
     """Check that the export can work; return its matched custom fields, as they are in ActiveCampaign now.
 
-    `former`: the options that fields had at the last run. Raises what `questions.ask` raises, and `Stop`
-    ("list_not_found", "list_not_email", "field_not_found", "field_mapped_twice", "yes_without_option",
-    "when_empty_does_not_fit").
+    `former`: the options that fields had at earlier runs. `saving`: what the export says has to fit its fields; later,
+    when options may have been renamed, it costs these values and not the run.
+
+    Raises what `questions.ask` raises, and `Stop` ("list_not_found", "list_not_email", "field_not_found",
+    "field_mapped_twice"; when saving also "yes_without_option", "when_empty_does_not_fit").
     """
     ask(session, wire.who_am_i(), account.read_user, "the API key's user")
     contact_list = ask(
@@ -71,12 +75,17 @@ def check(session: Session, export: ExportDefinition, former: Options = MappingP
     found = resolve_fields(export, all_fields(session))
     options = [_options(session, field) for field in found]
     matching = export.data_matching
-    mapped = tuple(
-        field_mapping(matching, match, Field(field.id, field.title, field.type, texts), former.get(field.id, ()))
-        for match, field, texts in zip(matching.fields, found, options, strict=True)
-    )
-    noticed = (_noticed(field, texts, export.list_id) for field, texts in zip(found, options, strict=True))
-    return Fields(mapped, tuple(filter(None, noticed)))
+    mapped: list[FieldMapping] = []
+    noticed = [_noticed(field, texts, export.list_id) for field, texts in zip(found, options, strict=True)]
+    for match, field, texts in zip(matching.fields, found, options, strict=True):
+        seen = Field(field.id, field.title, field.type, texts)
+        mapping, errors = field_mapping(matching, match, seen, former.get(field.id, ()))
+        if saving:
+            for error in errors:
+                raise error
+        mapped.append(mapping)
+        noticed += (Noticed(error.code, error.culprit, error.parameters) for error in errors)
+    return Fields(tuple(mapped), tuple(filter(None, noticed)))
 
 
 def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | None:
@@ -104,8 +113,8 @@ def last_fields(services: Services, last: LastSuccess | None) -> tuple[FieldEntr
 
 
 def options_of(fields: Iterable[FieldEntry]) -> Options:
-    """Return the options that fields had."""
-    return {field.field_id: field.options or () for field in fields}
+    """Return the options that fields had, at that run or at earlier ones."""
+    return {field.field_id: (*(field.options or ()), *field.former) for field in fields}
 
 
 def check_connection(session: Session) -> str | None:

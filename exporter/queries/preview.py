@@ -36,7 +36,7 @@ class Preview:
     """What a run would do. `problems`: what would stop it before anything is sent; `value_problems` would not.
 
     `examples`: the first rows that would be set aside for each reason, as path and number in that file (from 1).
-    `unfit`: the first values that do not fit, by column and reason.
+    `unfit`: the first values that do not fit, by `UnfitValue.goal` and reason.
     """
 
     planned: Planned
@@ -45,7 +45,7 @@ class Preview:
     seconds: int
     limits: AccountLimits | None
     problems: tuple[Problem, ...]
-    unfit: dict[tuple[str, Flaw], list[UnfitValue]]
+    unfit: dict[tuple[tuple[str, str], Flaw], list[UnfitValue]]
     value_problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
@@ -115,7 +115,7 @@ class _Examples:
 
     def __init__(self) -> None:
         self.rows: dict[Reason, list[tuple[str, int]]] = {}
-        self.unfit: dict[tuple[str, Flaw], list[UnfitValue]] = {}
+        self.unfit: dict[tuple[tuple[str, str], Flaw], list[UnfitValue]] = {}
 
     def add_batch(self, body: bytes, references: bytes) -> None:
         """Ignore the batch, as nothing is sent."""
@@ -130,6 +130,6 @@ class _Examples:
     def add_unfit(self, values: Sequence[UnfitValue]) -> None:
         """Keep the first values of each column and reason."""
         for value in values:
-            kept = self.unfit.setdefault((value.target.column, value.flaw), [])
+            kept = self.unfit.setdefault((value.goal, value.flaw), [])
             if len(kept) < EXAMPLES:
                 kept.append(value)

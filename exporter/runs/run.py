@@ -18,6 +18,7 @@ from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.plan import Plan
 from exporter.errors import Culprit, ExporterError
 from exporter.model import Record, Time, Value
+from exporter.reasons import BY_CODE, Bucket
 from exporter.sentences import Parameter, Situation, sentence
 from exporter.tally.count import Tally
 
@@ -34,7 +35,7 @@ class RunStatus(StrEnum):
     WAITING = "waiting"  # for something external; `waiting` says for what, since when and until when
     SUCCESSFUL = "successful"  # every row confirmed, or a duplicate
     COMPLETED_WITH_WARNINGS = "completedWithWarnings"  # over; some rows or files were left out, or are unconfirmed
-    FAILED = "failed"  # over; `problem` says why and who has to act
+    FAILED = "failed"  # over, and nobody arrived or it was stopped; `problem` says why and who has to act
     CANCELED = "canceled"  # over; someone asked for it
     SKIPPED = "skipped"  # nothing to do, or another run of the export was in progress; `problem` says which
 
@@ -209,6 +210,29 @@ def scheduled_run_id(export_id: str, occurrence: float, salt: str) -> str:
     """
     digest = hashlib.sha256(f"{export_id}|{occurrence:.0f}|{salt}".encode()).hexdigest()
     return new_run_id(export_id, occurrence, digest[:32])
+
+
+def nobody_arrived(result: Tally) -> Problem | None:
+    """Return why a run that was to bring somebody counts as failed: nobody is known to be there."""
+    if result.there or not result.contacts:
+        return None
+    late = {Bucket.REJECTED_BY_ACTIVECAMPAIGN, Bucket.UNCONFIRMED}
+    reasons = {code: count for code, count in result.reasons.items() if BY_CODE[code].group.bucket in late}
+    reason = max(reasons, key=reasons.__getitem__, default="")
+    return Problem.said(
+        "nobody_arrived",
+        Culprit.EXTERNAL,
+        Situation.ENDED,
+        contacts=result.contacts,
+        reason=reason,
+        count=reasons.get(reason, 0),
+    )
+
+
+def is_yardstick(status: RunStatus, result: Tally) -> bool:
+    """Whether later runs are compared with this one: somebody is there, and of nobody it is unknown."""
+    ended_well = status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
+    return ended_well and result.there > 0 and result.unconfirmed == 0
 
 
 def final_status(result: Tally, problem: Problem | None, *, canceled: bool, files_not_read: int = 0) -> RunStatus:

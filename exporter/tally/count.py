@@ -37,6 +37,16 @@ class Tally(Value):
         """The rows that keep a run from being successful."""
         return sum(self.rows_in(bucket) for bucket in Bucket if bucket.warns)
 
+    @property
+    def contacts(self) -> int:
+        """The rows that were to become contacts."""
+        return self.confirmed + self.rejected_by_active_campaign + self.unconfirmed
+
+    @property
+    def there(self) -> int:
+        """The people who are known to be on the list."""
+        return self.confirmed
+
     def rows_in(self, bucket: Bucket) -> int:
         """Return the rows in a bucket."""
         rows: int = getattr(self, bucket.member)

@@ -45,7 +45,9 @@ def times(random: Random) -> str:
     text = dates(random) + random.choice("TTT t_") + ":".join(clock[: random.choice((3, 3, 3, 2))])
     if random.random() < 0.5:
         text += "." + "".join(random.choices("0123456789", k=random.choice((0, 1, 3, 7, 7, 9, 10))))
-    return text + random.choice(("", "", "Z", "Z", "z", "+00:00", "-05:00", " UTC", "+15:00"))
+    return text + random.choice(
+        ("", "", "Z", "Z", "z", "+00:00", "-00:00", "-05:00", "+14:00", " UTC", "+14:30", "+01:60")
+    )
 
 
 def numbers(random: Random) -> str:

@@ -59,7 +59,7 @@ def test_a_run_whose_working_copy_is_lost_ends_and_tells_that_nobody_is_named(
     change(fakes, manifest, edit)
     run = drive(fakes, run_of(manifest), limit_s=4 * 3_600)
     assert run.end
-    assert run.end.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert run.end.status is RunStatus.FAILED
     assert run.end.tally.adds_up
     assert run.end.tally.reasons == {"not_confirmed_in_time": 600}
     assert ("ERROR", "rejects_not_listed", {"runId": run.run_id, "code": code}) in logged(caplog)

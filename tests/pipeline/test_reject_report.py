@@ -158,7 +158,7 @@ def test_an_import_that_never_ends_is_given_up_while_its_contacts_can_be_named()
     run = drive(fakes, run_id, limit_s=1_200)
     assert run.end
     assert LAST_ANSWER_S < run.end.at - planned < WORKING_COPY_S
-    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert run.status is RunStatus.FAILED
     assert named(fakes, run) == {"not_confirmed_in_time": addresses(0, 300)}
 
 

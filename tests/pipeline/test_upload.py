@@ -170,7 +170,12 @@ def test_an_import_that_activecampaign_fails_each_time_is_sent_again_twice_and_n
     fakes.account.end_next_imports("interrupted", 100)
     run = run_export(fakes, make_export(fakes))
     assert run.end
-    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert run.status is RunStatus.FAILED
+    assert run.end.problem
+    assert (run.end.problem.code, run.end.problem.params) == (
+        "nobody_arrived",
+        {"contacts": 600, "reason": "import_failed", "count": 600},
+    )
     assert run.end.tally.reasons == {"import_failed": 600}
     assert len(rejects_of(fakes, run.run_id)) == 600
     assert len(bulk(fakes)) == 3 * (1 + 2)

@@ -168,21 +168,22 @@ def test_a_text_may_be_sent_where_a_column_is_empty(fakes: Fakes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "told"),
+    ("changes", "told"),
     [
-        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "when_empty_does_not_fit", "(not_an_option)"),
-        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "when_empty_does_not_fit", "(no_value)"),
-        ({"Tier": {"yes": ("1",)}}, "yes_without_option", "it has: Bronze, Silver, Gold"),
+        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "whenEmpty of the column Tier"),
+        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "whenEmpty of the column Born"),
+        ({"Tier": {"yes": ("1",)}}, "it has: Bronze, Silver, Gold"),
     ],
 )
-def test_what_the_export_says_has_to_fit_the_field(
-    fakes: Fakes, changes: dict[str, dict[str, Any]], code: str, told: str
+def test_what_the_export_says_and_does_not_fit_any_more_costs_the_value_and_not_the_run(
+    fakes: Fakes, changes: dict[str, dict[str, Any]], told: str
 ) -> None:
     run = run_export(fakes, make_export(fakes, data_matching=matching(**changes)))
     assert run.end
-    assert run.end.problem
-    assert run.end.problem.code == code
-    assert told in run.end.problem.message
+    assert run.end.tally.confirmed == 3
+    assert run.plan
+    assert told in "\n".join(run.plan.warnings)
+    assert stored(fakes, "cy@example.com") == {}
 
 
 def scheduled(fakes: Fakes, export: Export, number: int) -> Run:
@@ -202,6 +203,8 @@ def test_an_option_that_is_gone_is_told_and_a_new_one_lets_the_same_files_be_sen
     assert counts(run)["Tier"] == (1, 1, {"option_gone": 1})
     assert stored(fakes, "bob@example.com") == {"3": "Platinium"}
     assert stored(fakes, "ada@example.com")["3"] == "Gold"  # what is in ActiveCampaign stays
+    assert scheduled(fakes, export, 4).status is RunStatus.SKIPPED
+    assert counts(run_export(fakes, export))["Tier"] == (1, 1, {"option_gone": 1})  # as long as anybody has it
 
 
 def test_a_field_that_nobody_would_see_is_told(fakes: Fakes) -> None:

@@ -378,6 +378,8 @@ class Oracle:
         if report:
             told = load(Report, report)
             self.require((told.status, told.tally) == (end.status, record.tally), "I7", "report and end differ")
+        nobody = end.tally.contacts > 0 and not end.tally.confirmed
+        self.require(not (nobody and end.status in SENT), "I7", "not failed, though nobody arrived")
         if end.status is RunStatus.SUCCESSFUL:
             unsent = record.plan.contacts - account.confirmed
             self.require(not unsent and not record.plan.rejected_by_reason, "I7", "successful without all contacts")
@@ -495,6 +497,7 @@ class Oracle:
             if path.startswith("records/slots/"):
                 slot = load(Slot, self._world.stored(path) or b"")
                 ended = [r for r in records if r.export_id == slot.run.export_id and r.end and r.end.status in SENT]
+                ended = [r for r in ended if r.tally and r.tally.confirmed and not r.tally.unconfirmed]
                 newest = max(ended, key=lambda r: r.end.at if r.end else 0, default=None)
                 known = slot.last_success.run_id if slot.last_success else None
                 # The working copy is the mark that something is left to do: without it, the sweep does not know.

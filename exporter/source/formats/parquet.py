@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pyarrow as pa
@@ -274,14 +276,25 @@ def _raw(column: pa.Array) -> pa.Array:
     if is_.is_dictionary(column.type):
         column = column.dictionary_decode()
     if is_.is_timestamp(column.type):
-        # In UTC, Python needs no time zone database. Other units stay, as they reach further than microseconds.
+        # Other units stay, as they reach further than microseconds. A time keeps its zone, which says what day it is.
         unit = "us" if column.type.unit == "ns" else column.type.unit
-        return column.cast(pa.timestamp(unit, "UTC" if column.type.tz else None), safe=False)
+        return column.cast(pa.timestamp(unit, _known_zone(column.type.tz)), safe=False)
     if is_.is_time64(column.type):
         return column.cast(pa.time64("us"), safe=False)  # nanoseconds take pandas
     if is_.is_float32(column.type) or is_.is_float16(column.type):
         return column.cast(pa.string()).cast(pa.float64())  # 0.1 is stored as 0.100000001490116
     return column.cast(pa.large_binary()) if _data_type(column.type) == "string" else column
+
+
+def _known_zone(name: str | None) -> str | None:
+    """Return the zone of a column, or UTC for one that nobody knows: the moments are the same."""
+    if name is None or re.fullmatch(r"[+-]\d\d:\d\d", name):
+        return name
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return "UTC"
+    return name
 
 
 def _lists[T](column: pa.Array, values: Iterable[T]) -> Iterator[list[T]]:

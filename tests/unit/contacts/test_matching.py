@@ -154,7 +154,10 @@ TIER = Field(3, "Tier", "dropdown", ("Gold", "Silver"))
 
 def resolved(found: Field, former: tuple[str, ...] = (), **said: object) -> FieldMapping:
     match = FieldMatch.model_validate({"column": "C", "field": "3"} | said)
-    return field_mapping(DataMatching(email="E"), match, found, former)
+    mapping, errors = field_mapping(DataMatching(email="E"), match, found, former)
+    for error in errors:
+        raise error
+    return mapping
 
 
 def test_what_the_export_says_of_a_field_is_in_its_rule() -> None:
@@ -171,7 +174,7 @@ def test_what_the_export_says_of_a_field_is_in_its_rule() -> None:
         no_values=False,
         reject_row=True,
     )
-    assert field_mapping(matching, match, found) == FieldMapping("C", found, rule)
+    assert field_mapping(matching, match, found) == (FieldMapping("C", found, rule), [])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping
 from exporter.contacts.matching import match_columns as match
 from exporter.contacts.people import People
 from exporter.contacts.rules import Contact, contact_of
-from exporter.contacts.texts import BLANKS, plain
+from exporter.contacts.texts import BLANKS, folded
 from exporter.contacts.values import Kind, Rule
 from exporter.errors import Stop
 from exporter.reasons import Reason
@@ -163,7 +163,7 @@ def in_plain_python(rows: list[Person], mapping: Mapping) -> Ends:
 
 
 def says_no(row: Person, consent: Consent | None) -> bool:
-    return consent is not None and (plain(row["Consent"]) == plain(consent.value)) is not consent.holds
+    return consent is not None and (folded(row["Consent"]) == folded(consent.value)) is not consent.holds
 
 
 def held(row: Person, name: str) -> bool:
