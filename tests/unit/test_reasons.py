@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.errors import Wait
+from exporter.errors import Culprit, Wait
 from exporter.reasons import BY_CODE, Bucket, Group, Reason, reason_of
 from exporter.tally.count import Tally
 
@@ -35,7 +35,7 @@ def test_a_reason_of_a_newer_release_is_left_to_that_release() -> None:
     assert reason_of("excluded") is Reason.EXCLUDED
     with pytest.raises(Wait, match="'held_out': a newer release wrote it") as wait:
         reason_of("held_out")
-    assert wait.value.code == "newer_release"
+    assert (wait.value.code, wait.value.culprit) == ("newer_release", Culprit.SYSTEM)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
