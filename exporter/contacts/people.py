@@ -154,7 +154,7 @@ class People:
 
     def _compare(self) -> None:
         """Find out which row counts for each address."""
-        self._first_rows = FirstRows("", 2)  # its memory is needed here
+        del self._first_rows  # its memory is needed here
         first = _joined(self._first_blocks)
         self._refusing = _flags(self._refusing_numbers)
         refusing = np.flatnonzero(self._refusing)
@@ -267,8 +267,7 @@ def _flags(numbers: list[RowNumbers]) -> Flags:
 def _saying_no(rows: Rows, matched: Matched) -> Positions:
     """Return the positions of rows that say no."""
     consent = matched.consent
-    if consent is None:
-        return np.zeros(0, np.int64)
+    assert consent is not None  # noqa: S101 - or nothing is looked at
     if not isinstance(rows, list):
         return np.flatnonzero(~agreeing(rows, consent))
     cells = (row if isinstance(row, Reason) else row[consent[0]] for row in rows)

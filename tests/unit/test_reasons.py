@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.errors import Wait
+from exporter.errors import Culprit, Wait
 from exporter.reasons import BY_CODE, Bucket, Group, Reason, reason_of
+from exporter.tally.count import Tally
 
 GROUPS = {
     "file": "wrong_field_count not_utf8 malformed_quotes unclosed_quote row_too_large date_out_of_range",
@@ -34,7 +35,7 @@ def test_a_reason_of_a_newer_release_is_left_to_that_release() -> None:
     assert reason_of("excluded") is Reason.EXCLUDED
     with pytest.raises(Wait, match="'held_out': a newer release wrote it") as wait:
         reason_of("held_out")
-    assert wait.value.code == "newer_release"
+    assert (wait.value.code, wait.value.culprit) == ("newer_release", Culprit.SYSTEM)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -51,6 +52,15 @@ def test_buckets_are_named_as_in_the_api_and_say_what_keeps_a_run_from_being_suc
         "rejectedByActiveCampaign": True,
         "unconfirmed": True,
     }
+    assert all(bucket == bucket.value for bucket in Bucket)
+    assert Bucket.UNCONFIRMED.words == "unconfirmed"
+
+
+def test_each_bucket_is_counted_by_a_member_of_the_tally() -> None:
+    assert [bucket.member for bucket in Bucket] == [
+        *("confirmed", "duplicates", "rejected", "rejected_by_active_campaign", "unconfirmed"),
+    ]
+    assert {bucket.member for bucket in Bucket} <= Tally.model_fields.keys()
 
 
 def test_a_group_counts_in_the_bucket_of_its_reasons() -> None:
@@ -61,4 +71,5 @@ def test_a_group_counts_in_the_bucket_of_its_reasons() -> None:
         "activecampaign": Bucket.REJECTED_BY_ACTIVECAMPAIGN,
         "unconfirmed": Bucket.UNCONFIRMED,
     }
+    assert all(group == group.value for group in Group)
     assert len({group.heading for group in Group}) == len(Group)

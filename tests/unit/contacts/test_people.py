@@ -263,6 +263,14 @@ def test_rows_that_will_be_set_aside_are_counted_while_they_are_looked_at() -> N
     assert people.counts == {Reason.DUPLICATE_EMAIL: 3, Reason.NO_CONSENT: 2, Reason.MISSING_EMAIL: 2}
 
 
+@pytest.mark.parametrize("winner", [None, "Id"])
+def test_a_row_that_cannot_be_read_says_nothing(winner: str | None) -> None:
+    people = People(Mapping("EMail", consent=Consent("Consent", "yes"), winner=winner), "", b"}", 1_000)
+    matched = match(people.mapping, COLUMNS)
+    next(people.looks())([Reason.ROW_TOO_LARGE, texts(person("a@x.org", Consent="no"), matched.wanted)], matched, 1)
+    assert people.counts[Reason.NO_CONSENT] == 1
+
+
 @pytest.mark.parametrize(
     ("ids", "told"),
     [(["x", "2026-11-26", ""], "2 of 3"), (["1", "2", "3"], ""), (["x"], ""), (["1", "11/26/2026"], "1 of 2")],

@@ -54,15 +54,34 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
     }
 
 
+def test_of_a_field_nothing_more_has_to_be_said() -> None:
+    (field,) = matching(fields=[{"column": "c", "field": "1"}]).data_matching.fields
+    assert field.model_dump(exclude={"column", "field"}) == {
+        "date_order": None,
+        "decimal_mark": None,
+        "separator": ";",
+        "yes": (),
+        "on_bad_value": "leaveOut",
+        "when_empty": None,
+    }
+    consent = export(consentColumn={"column": "c", "value": "v"}).consent_column
+    assert consent
+    assert consent.condition == "equals"
+
+
 @pytest.mark.parametrize(
     ("member", "good", "bad"),
     [
         ("files", [None, "all", "newest"], ["", "oldest", 1]),
-        ("ignore", [[], ["*.zip"], ["x" * 128], ["a b/c*"] * 20], [[""], ["x" * 129], ["a\n"], ["a"] * 21, "a"]),
-        ("completeWhen", [None, {"marker": "_DONE"}, {"marker": "m" * 128}, {"minutes": 1}, {"minutes": 1440}], [{}]),
+        ("ignore", [[], ["x"], ["*.zip"], ["x" * 128], ["a b/c*"] * 20], [[""], ["x" * 129], ["a\n"], ["a"] * 21, "a"]),
+        (
+            "completeWhen",
+            [None, {"marker": "m"}, {"marker": "_DONE"}, {"marker": "m" * 128}, {"minutes": 1}, {"minutes": 1440}],
+            [{}],
+        ),
         ("completeWhen", [None], [{"marker": "a/b"}, {"marker": ""}, {"marker": "m" * 129}, {"marker": "a\x00"}]),
         ("completeWhen", [None], [{"minutes": 0}, {"minutes": 1441}, {"minutes": 1, "marker": "_DONE"}]),
-        ("encoding", [None, "windows-1252", "e" * 32], ["", "e" * 33, "utf 8", "\u00fc"]),
+        ("encoding", [None, "e", "E", "windows-1252", "e" * 32], ["", "e" * 33, "utf 8", "\u00fc"]),
         ("listId", [1, 2_147_483_647], [0, 2_147_483_648, None]),
         ("maxContacts", [1, 1_000_000], [0, 1_000_001]),
         ("connectionId", [None, "a", "a-1", "0" * 63], ["", "0" * 64, "A", "-a", "a-", "a--b", "a_b", "a/b", "a\n"]),
@@ -106,6 +125,7 @@ def test_each_limit_of_an_export_holds_on_both_sides(member: str, good: list[Any
         ("fields", [[], fields(50)], [fields(51)]),
         ("winner", [None, {"column": "c" * 256}], [{}, {"column": ""}, {"column": "c" * 257}, "c"]),
         ("fillEmpty", [False, True], [None]),
+        ("timeZone", ["UTC", "Asia/Jakarta"], [None, "", "Jakarta", "x" * 65]),
         ("fields", [[{"column": "c", "field": "%A_z9%"}]], [[{"column": "", "field": "1"}], [{"column": "c"}]]),
         ("fields", [[{"column": "c", "field": "f" * 64}]], [[{"column": "c", "field": "f" * 65}]]),
         (
@@ -121,6 +141,29 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
     for value in bad:
         with pytest.raises(ValidationError):
             matching(**{member: value})
+
+
+@pytest.mark.parametrize(
+    ("member", "good", "bad"),
+    [
+        ("dateOrder", [None, "dmy", "mdy"], ["ymd", ""]),
+        ("decimalMark", [None, ".", ","], [";", ""]),
+        ("separator", [";", " ", "json", "||||"], [None, "", "a", "1;", "csv", "|||||"]),
+        (
+            "yes",
+            [[], ["1"], [str(number) for number in range(20)]],
+            [None, [""], [str(number) for number in range(21)]],
+        ),
+        ("onBadValue", ["leaveOut", "rejectRow"], [None, ""]),
+        ("whenEmpty", [None, {"text": "t"}], [{}, {"text": ""}, "t"]),
+    ],
+)
+def test_each_limit_of_a_field_holds_on_both_sides(member: str, good: list[Any], bad: list[Any]) -> None:
+    for value in good:
+        matching(fields=[{"column": "c", "field": "1", member: value}])
+    for value in bad:
+        with pytest.raises(ValidationError):
+            matching(fields=[{"column": "c", "field": "1", member: value}])
 
 
 @pytest.mark.parametrize(
@@ -142,6 +185,7 @@ def test_each_limit_of_the_guards_holds_on_both_sides(member: str, good: list[An
 def test_the_columns_of_an_export_are_those_that_it_names() -> None:
     full = {"email": "e", "firstName": "f", "lastName": "l", "phone": "p", "fields": [{"column": "c", "field": "1"}]}
     assert export(dataMatching=full, consentColumn={"column": "o", "value": "yes"}).columns == tuple("eflpco")
+    assert export(dataMatching=full | {"winner": {"column": "w"}}).columns == tuple("eflpcw")
     assert export(dataMatching={"email": "e"}).columns == ("e",)
 
 
