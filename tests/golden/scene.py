@@ -112,6 +112,7 @@ def _play() -> Fakes:
         api.put("/exports/yearly", EXPORT | {"completeWhen": {"minutes": 30}})
         _runs_that_are_over(api)
         _run_that_is_held(api)
+        _run_that_counts(api)
         _run_that_meets_a_defect(api)
         _run_that_waits_for_a_key(api)
         _run_in_the_middle(api)
@@ -152,6 +153,12 @@ def _run_that_is_held(api: Api) -> None:
     assert end
     assert end.problem
     assert end.problem.params
+
+
+def _run_that_counts(api: Api) -> None:
+    """A run that the next one is compared with."""
+    api.put("/exports/daily", EXPORT)
+    assert drive(api.fakes, _start(api, "daily")).status == "completedWithWarnings"
 
 
 def _end_one_late_import(fakes: Fakes, run_id: str) -> None:
