@@ -32,7 +32,7 @@ UNSEEN = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u
 NOTHING = {
     *(r"null", r"(null)", r"<null>", r"[null]", r"\n", r"none", r"nan", r"nat", r"<na>", r"n/a", r"undefined"),
     *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#error!", "#field!"),
-    *("#blocked!", "#unknown!", "#connect!", "#getting_data", "loading...", "#nv", "#bezug!", "#wert!", "#zahl!"),
+    *("#blocked!", "#unknown!", "#connect!", "#getting_data", "#nv", "#bezug!", "#wert!", "#zahl!"),
     *("#n/d", "#nom?", "#valeur!", "#nombre!", "#\u00a1ref!", "#\u00a1valor!"),
 }
 DAMAGED = re.compile(r"-\d+([.,]\d+)?|[+-]?\d+([.,]\d+)?[eE]\+?\d+")

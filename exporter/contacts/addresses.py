@@ -26,6 +26,8 @@ def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> st
     cleaned is added to `notices`. `no_values`: whether a text such as NULL means that there is none.
     """
     bare = text.strip(BLANKS)
+    if email_flaw(bare) is None:
+        return bare  # as nearly all are; nothing of what follows would change it
     if no_values and means_no_value(bare):
         return ""
     seen: set[Notice] = set()

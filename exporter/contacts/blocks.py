@@ -243,19 +243,19 @@ class _Bytes:
         """Return the values that mean no value."""
         sizes = self._ends - self._starts
         short = np.flatnonzero((sizes >= _SHORTEST_NO_VALUE) & (sizes <= _LONGEST_NO_VALUE))
-        for place, values in enumerate(_NO_VALUE_BEGINNINGS):
-            short = short[_one_of(self._text[self._starts[short] + place], values)]
+        first, second = (self._text[self._starts[short] + place] | 0x20 for place in (0, 1))  # letters in lower case
+        short = short[_BEGINNINGS[sizes[short], first, second]]
         texts = (self._text[self._starts[value] : self._ends[value]].tobytes().lower() for value in short.tolist())
-        return short[np.fromiter((text in _NO_VALUES for text in texts), np.bool_, len(short))]
+        found: Positions = short[np.fromiter((text in _NO_VALUES for text in texts), np.bool_, len(short))]
+        return found
 
 
 _NO_VALUES = frozenset(text.encode() for text in NO_VALUE_TEXTS)
 _SHORTEST_NO_VALUE, _LONGEST_NO_VALUE = min(map(len, _NO_VALUES)), max(map(len, _NO_VALUES))
-_NO_VALUE_BEGINNINGS = tuple(
-    "".join({case for text in NO_VALUE_TEXTS for case in (text[place], text[place].upper())}).encode()
-    for place in (0, 1)
-)
-"""The first and second bytes of such texts: with the right length, few other values have both."""
+_BEGINNINGS = np.zeros((_LONGEST_NO_VALUE + 1, 256, 256), np.bool_)
+for _text in _NO_VALUES:
+    _BEGINNINGS[len(_text), _text[0] | 0x20, _text[1] | 0x20] = True
+"""By length and first two bytes, where there is such a text: few other values have all three."""
 
 
 def _one_of(data: npt.NDArray[np.uint8], values: bytes) -> Flags:

@@ -14,7 +14,7 @@ BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 _OF_PROGRAMS = ("null", "(null)", "<null>", "[null]", "\\n", "none", "nan", "nat", "<na>", "n/a", "undefined")
 _OF_SPREADSHEETS = (
     *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#error!", "#field!"),
-    *("#blocked!", "#unknown!", "#connect!", "#getting_data", "loading..."),
+    *("#blocked!", "#unknown!", "#connect!", "#getting_data"),
     *("#nv", "#bezug!", "#wert!", "#zahl!", "#n/d", "#nom?", "#valeur!", "#nombre!", "#\u00a1ref!", "#\u00a1valor!"),
 )
 NO_VALUE_TEXTS = frozenset((*_OF_PROGRAMS, *_OF_SPREADSHEETS))
