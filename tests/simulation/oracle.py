@@ -436,6 +436,10 @@ class Oracle:
         if problem and problem.code == "not_resumable":
             self.require(record.resumes and self._world.version > 1, "I9", "not resumable, though nothing has changed")
             return
+        if problem and problem.code == "nobody_arrived":
+            tally = record.end.tally
+            self.require(tally.contacts and not tally.confirmed, "I9", f"failed, though somebody arrived: {tally}")
+            return
         self.require(problem and problem.code in WAITED_TOO_LONG, "I9", f"failed without need: {problem}")
         waited_s = record.end.at - record.requested_utc
         retry_s = self._world.settings.retry_for_s
