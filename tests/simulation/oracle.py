@@ -436,6 +436,10 @@ class Oracle:
         if problem and problem.code == "not_resumable":
             self.require(record.resumes and self._world.version > 1, "I9", "not resumable, though nothing has changed")
             return
+        if problem and problem.code == "no_contact":
+            held = problem.params or {}
+            self.require(held.get("count") and not run.batches, "I9", f"held, though somebody could be sent: {held}")
+            return
         if problem and problem.code == "nobody_arrived":
             tally = record.end.tally
             self.require(tally.contacts and not tally.confirmed, "I9", f"failed, though somebody arrived: {tally}")
