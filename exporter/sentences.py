@@ -18,13 +18,11 @@ class Situation(StrEnum):
 
     PREVIEW = "preview"  # nothing has been started
     ENDED = "ended"  # the run is over
-    ANSWERED = "answered"  # a request was refused
 
 
 _NOTHING_SENT = {
     Situation.PREVIEW: "A run would send nothing.",
     Situation.ENDED: "Nothing was sent.",
-    Situation.ANSWERED: "Nothing was saved or sent.",
 }
 SENTENCES: Mapping[str, str] = {
     # What holds a run
@@ -60,8 +58,8 @@ SENTENCES: Mapping[str, str] = {
     # What a run comes to
     "nobody_arrived": (
         "Expected people to arrive on the list; of {contacts} contacts, not one is confirmed, most often as "
-        "{reason} ({count}). The reject report names all of them. Look there and at the list in ActiveCampaign, then "
-        "start the export again."
+        "{reason} ({count}). The reject report names all of them. Look there and at the list in ActiveCampaign, "
+        "then start the export again."
     ),
     # Fields and what goes into them
     "yes_without_option": (
@@ -86,7 +84,7 @@ SENTENCES: Mapping[str, str] = {
         "Look at some of them in ActiveCampaign."
     ),
     "options_changed": (
-        "{people} people have a value of the column {column} that was an option of the field {field} at the last "
+        "{people} people have a value of the column {column} that was an option of the field {field} at an earlier "
         "run and is none any more: it was renamed or removed in ActiveCampaign. Name the option as before, or "
         "correct the values; until then, they are left out."
     ),
@@ -102,6 +100,38 @@ SENTENCES: Mapping[str, str] = {
         "So far, the values of the column {column} were sent as they are. From the next run on, they are written as "
         "the field {field} ({type}) takes them, and those that do not fit are left out."
     ),
+    # What was cleaned
+    "no_value": "Contacts with a text that means no value, such as NULL, N/A or #REF!: {contacts}. It was left out.",
+    "trimmed": "Contacts with blanks around a value: {contacts}. They were dropped.",
+    "line_breaks": "Contacts with line breaks of another system: {contacts}. They became ordinary ones.",
+    "control_characters": "Contacts with control characters: {contacts}. They were dropped.",
+    "invisible": "Contacts with characters of no width: {contacts}. They were dropped.",
+    "address_cleaned": (
+        "Contacts whose address came with more than the address, such as mailto: or a name: {contacts}. It was dropped."
+    ),
+    "punycode": (
+        "Contacts whose address has a domain beyond ASCII: {contacts}. It was sent in its ASCII form (punycode)."
+    ),
+    "whole_number": "Contacts whose phone number ends with .0, as of a calculation: {contacts}. That was dropped.",
+    # Why a value does not fit
+    "not_a_date": "The value is no date with a year of four digits.",
+    "date_order_unknown": "The date does not tell its day from its month: say which comes first with dateOrder.",
+    "placeholder_date": "The date is one that programs write where there is none.",
+    "not_an_option": "The value is none of the field's options.",
+    "option_gone": (
+        "The value was an option of the field at an earlier run; it was renamed or removed in ActiveCampaign since."
+    ),
+    "option_ambiguous": (
+        "The field has several options that differ from the value only in case; write it as one of them."
+    ),
+    "yes_unknown": "The value says yes or no: say which values mean yes with yes.",
+    "not_a_list": "The value is no list in the form that separator states.",
+    "separator_in_value": "The value holds ||, which ActiveCampaign reads as a separator.",
+    "not_a_number": "The value is no number.",
+    "decimal_mark_unknown": (
+        "A mark in the number may stand before decimals or between thousands: say which with decimalMark."
+    ),
+    "damaged_phone": "A spreadsheet has calculated with the phone number, so its digits are lost.",
 }
 """By code. `{nothingSent}` says what has not happened, as the situation has it."""
 

@@ -143,7 +143,7 @@ def check(context: Context, export: ExportDefinition) -> tuple[str, ...]:
         refreshes = refreshes_now(context.services, export, settled=False)
     mapping = mapping_of(export, fields.mapped)
     noticed = [check_fit(context.services, refresh, mapping) for refresh in refreshes]
-    return (*(one.words for one in fields.noticed), *chain.from_iterable(noticed))
+    return (*(problem.message for problem in fields.problems), *chain.from_iterable(noticed))
 
 
 def delete(context: Context, export_id: str, headers: MatchHeaders) -> Response:

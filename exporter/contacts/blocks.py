@@ -176,7 +176,7 @@ _TEXTS = frozenset((Kind.TEXT, Kind.NAME, Kind.PHONE))
 """What takes any text, so that the bytes of all such columns are tested together."""
 
 
-def agreeing(rows: pa.RecordBatch, consent: tuple[int, str, bool]) -> Flags:
+def agreeing(rows: pa.RecordBatch, consent: tuple[int, frozenset[str], bool]) -> Flags:
     """Return the rows that say yes; each value of the consent column is looked at once."""
     coded = rows.column(consent[0]).dictionary_encode(null_encoding="encode")
     yes = np.array([agrees(text or "", consent) for text in coded.dictionary.to_pylist()], np.bool_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exporter.contacts.texts import Notice, folded
+from exporter.contacts.texts import NO_VALUE_TEXTS, Notice, folded
 from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Kind, Rule, fit
 from exporter.definitions.exports import DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
@@ -38,7 +38,7 @@ class FieldMapping:
 class Consent:
     """When a row says yes: its column holds the value, or (`holds` is False) anything else.
 
-    Case and surrounding blanks are ignored; an empty text stands for an empty cell.
+    Case, outer blanks and what nobody sees are ignored; an empty text stands for an empty cell.
     """
 
     column: str
@@ -93,13 +93,13 @@ class Matched:
 
     `wanted` are the names of the columns to read, as the segment spells them; the other members refer to positions in a
     row of those. `targets` is everything that is sent besides the address: members of the contact before custom fields.
-    `consent` is (position, value in lower case, whether the column has to hold it).
+    `consent` is (position, folded texts, whether the column has to hold one of them).
     """
 
     wanted: tuple[str, ...]
     email: int
     targets: tuple[Target, ...]
-    consent: tuple[int, str, bool] | None
+    consent: tuple[int, frozenset[str], bool] | None
     winner: int | None
     customer_id: int | None
     previous_customer_id: int | None
@@ -131,7 +131,7 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
     return Matched(
         email=email,
         targets=(*members, *fields),
-        consent=None if consent is None else (wanted.position(consent.column), folded(consent.value), consent.holds),
+        consent=_resolved(consent, wanted, mapping) if consent else None,
         winner=None if mapping.winner is None else wanted.position(mapping.winner),
         customer_id=wanted.find(mapping.customer_id),
         previous_customer_id=wanted.find(mapping.previous_customer_id),
@@ -139,6 +139,13 @@ def match_columns(mapping: Mapping, columns: Sequence[Column]) -> Matched:
         wanted=tuple(columns[place].name for place in wanted.places),
         warnings=tuple(dict.fromkeys(wanted.warnings)),
     )
+
+
+def _resolved(consent: Consent, wanted: _Wanted, mapping: Mapping) -> tuple[int, frozenset[str], bool]:
+    texts = frozenset((folded(consent.value),))
+    if mapping.no_values and texts == {""}:
+        texts |= NO_VALUE_TEXTS  # as in every other column, these are what an empty cell may hold
+    return wanted.position(consent.column), texts, consent.holds
 
 
 def _member_rule(member: str, mapping: Mapping) -> Rule:

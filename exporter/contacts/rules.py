@@ -44,10 +44,10 @@ class Contact:
     rejected: bool
 
 
-def agrees(cell: str, consent: tuple[int, str, bool]) -> bool:
+def agrees(cell: str, consent: tuple[int, frozenset[str], bool]) -> bool:
     """Return whether a cell of the consent column says yes; `consent` is that of `Matched`."""
-    _, value, holds = consent
-    return (folded(cell) == value) is holds
+    _, texts, holds = consent
+    return (folded(cell) in texts) is holds
 
 
 def contact_of(row: Sequence[str], matched: Matched) -> Contact | Reason:

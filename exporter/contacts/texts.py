@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
-from typing import Self
 
 BLANKS = " \t\r\n\u00a0"  # the last one comes from spreadsheets and web pages
 _OF_PROGRAMS = ("null", "(null)", "<null>", "[null]", "\\n", "none", "nan", "nat", "<na>", "n/a", "undefined")
@@ -33,34 +32,16 @@ _LINE_BREAK = re.compile(f"[{LINE_BREAKS}]")
 
 
 class Notice(StrEnum):
-    """Something that was cleaned in the values of a contact: a stable code, and what people read after a number."""
+    """Something that was cleaned in the values of a contact, by its code; `sentences` has the sentences."""
 
-    words: str
-
-    def __new__(cls, code: str, words: str) -> Self:
-        """Make a member that equals its code."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.words = words
-        return member
-
-    NO_VALUE = (
-        "no_value",
-        "contacts hold a text that means no value, such as NULL, N/A or #REF!; it was left out",
-    )
-    TRIMMED = ("trimmed", "contacts hold a value with blanks around it; they were dropped")
-    LINE_BREAKS = ("line_breaks", "contacts hold line breaks of another system; they became ordinary ones")
-    CONTROL_CHARACTERS = ("control_characters", "contacts hold control characters; they were dropped")
-    INVISIBLE = ("invisible", "contacts hold characters of no width; they were dropped")
-    ADDRESS_CLEANED = (
-        "address_cleaned",
-        "addresses came with more than the address, such as mailto: or a name; it was dropped",
-    )
-    PUNYCODE = ("punycode", "addresses have a domain beyond ASCII; it was sent in its ASCII form (punycode)")
-    WHOLE_NUMBER = (
-        "whole_number",
-        "contacts have a phone number that ends with .0, as of a calculation; that was dropped",
-    )
+    NO_VALUE = "no_value"
+    TRIMMED = "trimmed"
+    LINE_BREAKS = "line_breaks"
+    CONTROL_CHARACTERS = "control_characters"
+    INVISIBLE = "invisible"
+    ADDRESS_CLEANED = "address_cleaned"
+    PUNYCODE = "punycode"
+    WHOLE_NUMBER = "whole_number"
 
 
 def cleaned(text: str, notices: set[Notice]) -> str:

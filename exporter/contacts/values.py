@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Literal, Self
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from exporter.contacts.texts import BLANKS, Notice, cleaned, folded, means_no_value, trimmed
+from exporter.sentences import sentence
 
 type DateOrder = Literal["dmy", "mdy"]
 SEPARATOR = "||"
@@ -58,44 +59,25 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Flaw(Enum):
-    """Why a value does not fit its field: its value is a stable code, `explanation` the sentence that people read."""
+    """Why a value does not fit its field: a stable code, which is no text, so that it cannot be taken for a value."""
 
-    explanation: str
+    NOT_A_DATE = "not_a_date"
+    DATE_ORDER_UNKNOWN = "date_order_unknown"
+    PLACEHOLDER_DATE = "placeholder_date"
+    NOT_AN_OPTION = "not_an_option"
+    OPTION_GONE = "option_gone"
+    OPTION_AMBIGUOUS = "option_ambiguous"
+    YES_UNKNOWN = "yes_unknown"
+    NOT_A_LIST = "not_a_list"
+    SEPARATOR_IN_VALUE = "separator_in_value"
+    NOT_A_NUMBER = "not_a_number"
+    DECIMAL_MARK_UNKNOWN = "decimal_mark_unknown"
+    DAMAGED_PHONE = "damaged_phone"
 
-    def __new__(cls, code: str, explanation: str) -> Self:
-        """Make a member whose value is its code; it is no text, so that it cannot be taken for a value."""
-        member = object.__new__(cls)
-        member._value_ = code
-        member.explanation = explanation
-        return member
-
-    NOT_A_DATE = ("not_a_date", "The value is no date with a year of four digits.")
-    DATE_ORDER_UNKNOWN = (
-        "date_order_unknown",
-        "The date does not tell its day from its month: say which comes first with dateOrder.",
-    )
-    PLACEHOLDER_DATE = ("placeholder_date", "The date is one that programs write where there is none.")
-    NOT_AN_OPTION = ("not_an_option", "The value is none of the field's options.")
-    OPTION_GONE = (
-        "option_gone",
-        "The value was an option of the field at the last run; it was renamed or removed in ActiveCampaign since.",
-    )
-    OPTION_AMBIGUOUS = (
-        "option_ambiguous",
-        "The field has several options that differ from the value only in case; write it as one of them.",
-    )
-    YES_UNKNOWN = ("yes_unknown", "The value says yes or no: say which values mean yes with yes.")
-    NOT_A_LIST = ("not_a_list", "The value is no list in the form that separator states.")
-    SEPARATOR_IN_VALUE = (
-        "separator_in_value",
-        "The value holds ||, which ActiveCampaign reads as a separator.",
-    )
-    NOT_A_NUMBER = ("not_a_number", "The value is no number.")
-    DECIMAL_MARK_UNKNOWN = (
-        "decimal_mark_unknown",
-        "The comma of the number may stand before decimals or thousands: say which with decimalMark.",
-    )
-    DAMAGED_PHONE = ("damaged_phone", "A spreadsheet has calculated with the phone number, so its digits are lost.")
+    @property
+    def explanation(self) -> str:
+        """The sentence that people read."""
+        return sentence(self.value, {})
 
 
 class Choices:
@@ -229,7 +211,7 @@ def _fitted(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | _Said |
         case Kind.OPTION:
             return text if rule.choices is None else rule.choices.find(text) or _Said.NO
         case Kind.OPTIONS:
-            return _several(text, rule)
+            return _several(text, rule, notices)
         case Kind.NUMBER:
             return _number(text, rule.decimal_mark)
         case _:
@@ -363,38 +345,39 @@ def _offset(zone: str | None) -> timedelta | None:
 # Several options
 
 
-def _several(text: str, rule: Rule) -> str | Flaw | _Said | None:
+def _several(text: str, rule: Rule, notices: set[Notice]) -> str | Flaw | _Said | None:
     """Return several values as ActiveCampaign writes them; None when there are none."""
     choices = rule.choices
     if choices and isinstance(whole := choices.find(text), str):
         return _joined([whole])  # an option may hold the separator
     parts = _parts(text, rule.separator)
-    chosen = Flaw.NOT_A_LIST if parts is None else _chosen(parts, rule)
+    chosen = Flaw.NOT_A_LIST if parts is None else _chosen(parts, rule, notices)
     if isinstance(chosen, Flaw) and choices and rule.separator != _LISTED and _LISTED in text:
         # As lists come from Parquet, whatever stands between the values elsewhere.
-        listed = _chosen([*filter(None, map(_bare, text.split(_LISTED)))], rule)
+        listed = _chosen([*filter(None, map(_bare, text.split(_LISTED)))], rule, notices)
         chosen = chosen if isinstance(listed, Flaw) else listed
     if isinstance(chosen, Flaw):
         return chosen
-    return _joined(chosen) if chosen else (_Said.NO if parts else None)
+    values = dict.fromkeys(option for option in chosen if option is not None)
+    return _joined(values) if values else (_Said.NO if chosen else None)
 
 
-def _chosen(parts: Sequence[str], rule: Rule) -> list[str] | Flaw:
-    """Return the options that are meant, each once."""
-    chosen: dict[str, None] = {}
+def _chosen(parts: Sequence[str], rule: Rule, notices: set[Notice]) -> list[str | None] | Flaw:
+    """Return the options that are meant, None for a no; parts that mean no value are none."""
+    chosen: list[str | None] = []
     for part in parts:
         found = part if rule.choices is None else rule.choices.find(part)
         no_option = isinstance(found, Flaw) or rule.choices is None
         if no_option and rule.no_values and means_no_value(part):
-            continue
-        if isinstance(found, Flaw):
+            notices.add(Notice.NO_VALUE)
+        elif isinstance(found, Flaw):
             return found
-        if found is not None:
-            chosen[found] = None
-    return list(chosen)
+        else:
+            chosen.append(found)
+    return chosen
 
 
-def _joined(values: Sequence[str]) -> str | Flaw:
+def _joined(values: Collection[str]) -> str | Flaw:
     if any(SEPARATOR in f"|{value}|" for value in values):
         return Flaw.SEPARATOR_IN_VALUE
     return SEPARATOR.join(["", *values, ""])

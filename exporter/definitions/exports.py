@@ -120,10 +120,10 @@ class ConsentColumn(Value):
     """The column's name in the segment."""
     condition: Literal["equals", "isNot", "isEmpty"] = "equals"
     """When a row says yes: if its cell `equals` the value, if it holds anything else (`isNot`; an empty cell is a yes),
-    or if it `isEmpty`."""
+    or if it `isEmpty` (a text that means no value, such as `NULL`, counts as empty)."""
     value: CellText | None = None
-    """What the cell is compared with; case and surrounding blanks are ignored. `isEmpty` takes none, the other
-    conditions require it."""
+    """What the cell is compared with; case, outer blanks and what nobody sees are ignored. `isEmpty` takes none, the
+    other conditions require it."""
 
     @model_validator(mode="after")
     def _value_where_it_is_compared(self) -> Self:
@@ -203,8 +203,8 @@ class ExportDefinition(Value):
     guards: Guards = Guards()
     """What a run may come to without being held."""
     skip_unchanged: bool = True
-    """Skip a scheduled run, or one of run all, if the segments have not changed since the last run that ended
-    `successful` or `completedWithWarnings`."""
+    """Skip a scheduled run, or one of run all, if neither the segments nor what their fields take has changed since the
+    last run that left nobody unconfirmed and brought somebody."""
 
     @property
     def columns(self) -> tuple[str, ...]:

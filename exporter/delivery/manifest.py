@@ -69,6 +69,11 @@ class FieldEntry(Value):
         )
 
     @property
+    def takes(self) -> tuple[object, ...]:
+        """What the field takes: while it is equal, the same files give the same values."""
+        return self.column, self.field_id, self.type, self.options
+
+    @property
     def found(self) -> Field:
         """The field as it was found."""
         return Field(self.field_id, self.title, self.type or ("listbox" if self.multiple else "text"), self.options)

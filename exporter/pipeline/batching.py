@@ -18,6 +18,7 @@ from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.delivery.plan import ValueCount
 from exporter.errors import Stop
 from exporter.reasons import Reason
+from exporter.sentences import sentence
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
 from exporter.source.rows import Rows, rows_at
@@ -371,7 +372,7 @@ class _Planner:
             notices={notice.value: count for notice, count in sorted(self._notices.items())},
             warnings=(
                 *self._warnings,
-                *(f"{count} {notice.words}." for notice, count in sorted(self._notices.items())),
+                *(sentence(notice, {"contacts": count}) for notice, count in sorted(self._notices.items())),
             ),
         )
 

@@ -105,7 +105,8 @@ def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) 
     for attempt in (1, 2):
         try:
             refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
-            if tuple(map(FieldEntry.of, fields.mapped)) == before:  # else the same files give other values
+            # Where a field takes something else now, the same files give other values.
+            if [entry.takes for entry in map(FieldEntry.of, fields.mapped)] == [entry.takes for entry in before]:
                 _guard_unchanged(services, run, refreshes)
             return _read(calls, run, refreshes, fields, limits, heartbeat)
         except Changed:
@@ -194,7 +195,7 @@ def _read(
             notices=planned.notices,
             warnings=(
                 *planned.warnings,
-                *(noticed.words for noticed in fields.noticed),
+                *(problem.message for problem in fields.problems),
                 *sentences(planned.values),
                 *stale(refreshes, now),
             ),

@@ -17,7 +17,7 @@ from exporter.pipeline.questions import account_limits, all_fields, ask, ask_pag
 from exporter.pipeline.session import Session
 from exporter.records.runs import read_manifest
 from exporter.records.slots import LastSuccess
-from exporter.sentences import Parameters, sentence
+from exporter.runs.run import Problem
 from exporter.services import Services
 
 type Options = Mapping[int, tuple[str, ...]]
@@ -25,25 +25,11 @@ type Options = Mapping[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
-    """Something that a person should know and that stops no run; `sentences` has the sentence."""
-
-    code: str
-    culprit: Culprit
-    parameters: Parameters
-
-    @property
-    def words(self) -> str:
-        """The sentence, where the situation does not matter."""
-        return sentence(self.code, self.parameters)
-
-
-@dataclass(frozen=True, slots=True)
 class Fields:
-    """The matched custom fields. `noticed`: why ActiveCampaign may not show some values, which stops no run."""
+    """The matched custom fields. `problems` stop no run; they are why ActiveCampaign may not show some values."""
 
     mapped: tuple[FieldMapping, ...] = ()
-    noticed: tuple[Noticed, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def check(
@@ -76,7 +62,7 @@ def check(
     options = [_options(session, field) for field in found]
     matching = export.data_matching
     mapped: list[FieldMapping] = []
-    noticed = [_noticed(field, texts, export.list_id) for field, texts in zip(found, options, strict=True)]
+    problems = [_problem(field, texts, export.list_id) for field, texts in zip(found, options, strict=True)]
     for match, field, texts in zip(matching.fields, found, options, strict=True):
         seen = Field(field.id, field.title, field.type, texts)
         mapping, errors = field_mapping(matching, match, seen, former.get(field.id, ()))
@@ -84,8 +70,8 @@ def check(
             for error in errors:
                 raise error
         mapped.append(mapping)
-        noticed += (Noticed(error.code, error.culprit, error.parameters) for error in errors)
-    return Fields(tuple(mapped), tuple(filter(None, noticed)))
+        problems += map(Problem.of, errors)
+    return Fields(tuple(mapped), tuple(filter(None, problems)))
 
 
 def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | None:
@@ -95,14 +81,13 @@ def _options(session: Session, field: account.CustomField) -> tuple[str, ...] | 
     return tuple(option.value for option in field_options(session, field) or ()) or None
 
 
-def _noticed(field: account.CustomField, options: tuple[str, ...] | None, list_id: int) -> Noticed | None:
+def _problem(field: account.CustomField, options: tuple[str, ...] | None, list_id: int) -> Problem | None:
     if field.lists is not None and not field.lists & {0, list_id}:
-        return Noticed("field_not_related", Culprit.USER, {"field": field.title, "listId": list_id})
-    about = {"field": field.title, "type": field.type}
+        return Problem.said("field_not_related", Culprit.USER, field=field.title, listId=list_id)
     if field.type not in KINDS:
-        return Noticed("field_type_unknown", Culprit.EXTERNAL, about)
+        return Problem.said("field_type_unknown", Culprit.EXTERNAL, field=field.title, type=field.type)
     if field.type in account.WITH_OPTIONS and options is None:
-        return Noticed("field_options_unknown", Culprit.EXTERNAL, about)
+        return Problem.said("field_options_unknown", Culprit.EXTERNAL, field=field.title, type=field.type)
     return None
 
 

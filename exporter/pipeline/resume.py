@@ -35,8 +35,8 @@ def check_resumable(services: Services, run: Run, host: str, export: ExportDefin
 def _not_resumable() -> Stop:
     return Stop(
         "not_resumable",
-        "Expected the segments and the export as they were when the run was planned; they have changed since. Start the"
-        " export instead: that sends the current segments.",
+        "Expected the segments, the export and the options of its fields in ActiveCampaign as they were when the run"
+        " was planned; they have changed since. Start the export instead: that sends the current segments.",
     )
 
 

@@ -15,13 +15,12 @@ from exporter.delivery.plan import ValueCount
 from exporter.errors import Culprit
 from exporter.pipeline import brakes, preflight, questions
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.preflight import Noticed
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
 from exporter.records.slots import read_slot
 from exporter.runs.run import Problem
-from exporter.sentences import Parameters, Situation, sentence
+from exporter.sentences import Situation, sentence
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import Reject
@@ -80,10 +79,7 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
         limits=limits,
         problems=tuple(Problem.of(stop, Situation.PREVIEW) for stop in stops),
         unfit=examples.unfit,
-        value_problems=tuple(
-            Problem.said(one.code, one.culprit, Situation.PREVIEW, **one.parameters)
-            for one in (*fields.noticed, *_gone(planned.values))
-        ),
+        value_problems=(*fields.problems, *_gone(planned.values)),
         warnings=(
             *planned.warnings,
             *sentences(planned.values),
@@ -93,12 +89,12 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     )
 
 
-def _gone(counts: Sequence[ValueCount]) -> Iterator[Noticed]:
-    """Yield a problem for each field whose options of the last run are missed by somebody."""
+def _gone(counts: Sequence[ValueCount]) -> Iterator[Problem]:
+    """Yield a problem for each field of which somebody has an option of earlier runs."""
     for count in counts:
         if people := count.unfit.get(Flaw.OPTION_GONE.value):
-            about: Parameters = {"people": people, "column": count.column, "field": str(count.title)}
-            yield Noticed("options_changed", Culprit.USER, about)
+            field = str(count.title)
+            yield Problem.said("options_changed", Culprit.USER, people=people, column=count.column, field=field)
 
 
 def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iterator[str]:

@@ -16,7 +16,10 @@ Storage deletes records after a year or more (infra/modules/export-storage.bicep
 
 
 class LastSuccess(Value):
-    """What the last successful run read, for the next one to detect unchanged segments or an implausible size."""
+    """What the last successful run read, for the next one to detect unchanged segments or an implausible size.
+
+    Successful here means that it counts: `runs.run.is_yardstick`.
+    """
 
     run_id: str
     fingerprint: str

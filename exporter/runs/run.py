@@ -83,7 +83,9 @@ class Problem(Value):
         return cls.said(error.code, error.culprit, situation, **error.parameters)
 
     @classmethod
-    def said(cls, code: str, culprit: Culprit, situation: Situation, **params: Parameter) -> Problem:
+    def said(
+        cls, code: str, culprit: Culprit, situation: Situation = Situation.ENDED, /, **params: Parameter
+    ) -> Problem:
         """Return the problem whose sentence `sentences` makes from the code, the situation and these parameters."""
         message = sentence(code, params, situation)
         return cls(code=code, message=message, culprit=culprit, situation=situation, params=params)
@@ -222,7 +224,6 @@ def nobody_arrived(result: Tally) -> Problem | None:
     return Problem.said(
         "nobody_arrived",
         Culprit.EXTERNAL,
-        Situation.ENDED,
         contacts=result.contacts,
         reason=reason,
         count=reasons.get(reason, 0),

@@ -73,7 +73,6 @@ class UnfitValue(NamedTuple):
         return _nearest(folded(self.value[:LONGEST_TOLD]), options)
 
 
-@lru_cache(maxsize=4_096)
 def _nearest(key: str, options: tuple[str, ...]) -> str | None:
     """Return the option that is nearest to a text, or None. Whole texts are compared with the likeliest options only.
 
@@ -103,12 +102,22 @@ class UnfitReport:
     def __init__(self, hides: Callable[[str], bool] = lambda _: False) -> None:
         """`hides`: whether the values of the column with this name are not to be shown."""
         self._hides = hides
+        self._nearest: dict[tuple[tuple[str, str], str], str | None] = {}
         self._told: Counter[tuple[tuple[str, str], Flaw]] = Counter()
         self._lines: list[bytes] = []
 
     def add(self, values: Iterable[UnfitValue]) -> None:
         """Add values."""
-        self._lines += (_line(value, hidden=self._hides(value.target.column)) for value in self._wanted(values))
+        for value in self._wanted(values):
+            hidden = self._hides(value.target.column)
+            self._lines.append(_line(value, "" if hidden else self._did_you_mean(value), hidden=hidden))
+
+    def _did_you_mean(self, value: UnfitValue) -> str:
+        """Return the nearest option; it is looked for once for each value."""
+        key = value.goal, value.value[:LONGEST_TOLD]
+        if key not in self._nearest:
+            self._nearest[key] = value.nearest
+        return self._nearest[key] or ""
 
     def _wanted(self, values: Iterable[UnfitValue]) -> Iterator[UnfitValue]:
         for value in values:
@@ -123,7 +132,7 @@ class UnfitReport:
         return HEADER + b"".join(self._lines) if self._lines else None
 
 
-def _line(value: UnfitValue, *, hidden: bool) -> bytes:
+def _line(value: UnfitValue, did_you_mean: str, *, hidden: bool) -> bytes:
     return line(
         (
             value.path,
@@ -134,7 +143,7 @@ def _line(value: UnfitValue, *, hidden: bool) -> bytes:
             value.target.name,
             value.flaw.value,
             "" if hidden else value.value[:LONGEST_TOLD],
-            "" if hidden else value.nearest or "",
+            did_you_mean,
             value.flaw.explanation,
         )
     )

@@ -238,3 +238,12 @@ def test_names_and_phone_numbers_are_counted_too(api: Api) -> None:
         ("LastName", "lastName", 3),
         ("Telephone", "phone", 3),
     ]
+
+
+def test_each_field_of_a_column_has_its_own_examples(api: Api) -> None:
+    api.fakes.account.put_field(CustomField(33, "Rank", "dropdown", ("Golden", "Tin")))
+    write_segment(api.fakes, [*ROWS, ("s@example.com", "Silver", "", "")], COLUMNS)
+    api.put("/exports/newsletter", exported(TIER, {"column": "Tier", "field": "RANK"}))
+    tier, rank = preview(api)["values"]
+    assert [(one["row"], one.get("didYouMean")) for one in tier["examples"][0]["examples"]] == [(31, "Gold")]
+    assert [one["row"] for one in rank["examples"][0]["examples"]] == [1, 2, 3]

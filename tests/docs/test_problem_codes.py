@@ -27,7 +27,7 @@ def text_of(node: ast.AST) -> str | None:
 def candidates(call: ast.Call) -> Iterator[ast.AST]:
     """Yield what may be the code in a call: Stop(code, ...), Refusal(status, code, ...), code=..., not_found=..."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name in RAISED or name == "Noticed" or ast.unparse(call.func) in {"Stop.of", "Problem.said"}:
+    if name in RAISED or ast.unparse(call.func) in {"Stop.of", "Problem.said"}:
         yield from call.args[:1]
     if name == "Refusal":
         yield from call.args[1:2]

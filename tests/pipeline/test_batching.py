@@ -520,7 +520,7 @@ def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are
     assert (planned.contacts, planned.duplicates) == (4, 1)
     assert planned.warnings == (
         "The column email was found as EMail.",
-        "2 contacts hold a text that means no value, such as NULL, N/A or #REF!; it was left out.",
+        "Contacts with a text that means no value, such as NULL, N/A or #REF!: 2. It was left out.",
     )
 
 

@@ -8,11 +8,23 @@ import pytest
 from exporter.activecampaign.wire import NotSent
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
 from exporter.pipeline.finish import finish
+from exporter.pipeline.start import StartRequest, start
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path
 from exporter.records.payload import WORKING_COPY_S
-from exporter.runs.run import Run, RunStatus
-from tests.builders import deliver, drive, make_export, people, read_run, rejects_of, start_on_demand, write_segment
+from exporter.records.slots import read_slot
+from exporter.runs.run import Run, RunStatus, Trigger
+from tests.builders import (
+    deliver,
+    drive,
+    make_export,
+    people,
+    read_run,
+    rejects_of,
+    run_export,
+    start_on_demand,
+    write_segment,
+)
 from tests.fakes import Fakes, make_fakes
 
 
@@ -203,3 +215,33 @@ def test_what_follows_from_the_end_does_not_wait_for_a_late_import(fakes: Fakes)
     (run_id,) = {path.split("/")[2] for path in fakes.blobs.names("records/runs/")}
     assert run_path(run_id, "report.json") in fakes.blobs.stored
     assert working_copies(fakes) != []
+
+
+def yardstick(fakes: Fakes) -> str | None:
+    slot = read_slot(fakes.services, "newsletter")
+    assert slot
+    return slot.last_success.run_id if slot.last_success else None
+
+
+def test_a_run_counts_for_the_next_one_when_of_nobody_it_is_unknown_any_more(fakes: Fakes) -> None:
+    run = ended_with_stuck_imports(fakes)
+    assert (run.status, yardstick(fakes)) == (RunStatus.COMPLETED_WITH_WARNINGS, None)
+    for one in stuck_imports(fakes):
+        fakes.account.end_import(one, "completed")
+    sweep_for(fakes, ASK_LATE_EVERY_S + 120)
+    assert yardstick(fakes) == run.run_id
+
+
+def test_a_run_of_which_nobody_arrived_is_no_yardstick_and_does_not_keep_the_schedule_from_trying_again(
+    fakes: Fakes,
+) -> None:
+    export = make_export(fakes)
+    fakes.account.end_next_imports("interrupted", 100)
+    failed = run_export(fakes, export)
+    assert (failed.status, yardstick(fakes)) == (RunStatus.FAILED, None)
+    fakes.account._state.next_outcomes.clear()
+    again = start(
+        fakes.services, StartRequest(export, Trigger.SCHEDULED, "schedule"), f"newsletter.20261123T100500Z.{1:032x}"
+    )
+    assert drive(fakes, again.run.run_id).status is RunStatus.SUCCESSFUL
+    assert yardstick(fakes) == again.run.run_id

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.contacts.matching import Consent, Mapping
 from exporter.contacts.people import People
-from exporter.definitions.exports import ConsentColumn, DataMatching, Winner
+from exporter.definitions.exports import ConsentColumn, DataMatching, FieldMatch, WhenEmpty, Winner
 from exporter.errors import Stop
 from exporter.pipeline import batching
 from exporter.pipeline.batching import Task, plan_batches
@@ -21,6 +21,7 @@ from exporter.runs.run import RunStatus
 from exporter.source.files import SegmentFile
 from exporter.source.rows import Rows
 from exporter.source.segments import Reading, Segments
+from sandbox.activecampaign import CustomField
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, make_export, rejects_of, run_export, write_segment
 from tests.fakes import FakeBlobs, FakeClock, Fakes, FakeSegmentFiles, make_fakes
@@ -276,3 +277,29 @@ def test_rows_of_all_files_add_up_and_no_address_is_sent_twice(files: list[list[
         people - refusing
     )
     assert {reject["email"] for reject in done.rejects if reject["reason"] == "no_consent"} == refusing
+
+
+@pytest.mark.parametrize("cell", ["false", "true"])
+def test_a_no_is_not_made_a_yes_by_another_row(cell: str) -> None:
+    fakes = make_fakes()
+    fakes.account.put_field(CustomField(31, "News", "checkbox", ("Yes",)))
+    rows = [("ada@example.com", cell, "2026-11-02"), ("ada@example.com", "true", "2026-11-01")]
+    write_segment(fakes, rows, ("EMail", "News", "ModifiedOn"))
+    news = FieldMatch(column="News", field="31", yes=("true",), when_empty=WhenEmpty(text="yes"))
+    matching = DataMatching(email="EMail", fields=(news,), winner=Winner(column="ModifiedOn"), fill_empty=True)
+    run_export(fakes, make_export(fakes, data_matching=matching))
+    contact = fakes.account.contact("ada@example.com")
+    assert contact
+    assert contact["fields"] == ({"31": "||Yes||"} if cell == "true" else {})
+
+
+def test_a_cell_that_fills_two_fields_is_not_replaced_for_one_of_them() -> None:
+    fakes = make_fakes()
+    fakes.account.put_field(CustomField(31, "Rank", "dropdown", ("N/A", "Gold")))
+    fakes.account.put_field(CustomField(32, "Note", "text"))
+    write_segment(fakes, [("ada@example.com", "N/A"), ("ada@example.com", "Gold")], ("EMail", "Rank"))
+    fields = tuple(FieldMatch(column="Rank", field=number) for number in ("31", "32"))
+    run_export(fakes, make_export(fakes, data_matching=DataMatching(email="EMail", fields=fields, fill_empty=True)))
+    contact = fakes.account.contact("ada@example.com")
+    assert contact
+    assert contact["fields"] == {"31": "N/A"}

@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_counted_by_column_and_reason(fakes: Fakes) -> None
     warnings = "\n".join(run.plan.warnings)
     assert "1 of 2 values of the column Tier do not fit the field Tier (dropdown) (not_an_option: 1)." in warnings
     assert "1 of 2 values of the column Telephone do not fit phone (damaged_phone: 1)." in warnings
-    assert "1 contacts hold a text that means no value" in warnings
+    assert "Contacts with a text that means no value, such as NULL, N/A or #REF!: 1. It was left out." in warnings
     report = orjson.loads(fakes.blobs.stored[f"records/runs/{run.run_id}/report.json"].data)
     assert {one["column"]: one["unfit"] for one in report["values"]}["Born"] == {"date_order_unknown": 1}
 
@@ -229,3 +229,10 @@ def test_a_list_of_rejects_is_as_before(fakes: Fakes) -> None:
     write_segment(fakes, [GOOD, ("nobody", *[""] * 9)], COLUMNS)
     run = run_export(fakes, make_export(fakes, data_matching=matching()))
     assert [row["reason"] for row in rejects_of(fakes, run.run_id)] == ["invalid_email_no_at"]
+
+
+def test_another_title_of_a_field_changes_no_value(fakes: Fakes) -> None:
+    export = make_export(fakes, data_matching=matching())
+    assert scheduled(fakes, export, 1).status is RunStatus.SUCCESSFUL
+    fakes.account.put_field(CustomField(3, "Loyalty", "dropdown", ("Bronze", "Silver", "Gold")))
+    assert scheduled(fakes, export, 2).status is RunStatus.SKIPPED

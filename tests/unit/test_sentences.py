@@ -18,7 +18,7 @@ SIZES = {"rowsRead": 5, "lastRowsRead": 5000, "factor": 5.0}
 
 
 def test_a_sentence_says_what_the_situation_is() -> None:
-    assert list(Situation) == ["preview", "ended", "answered"]
+    assert list(Situation) == ["preview", "ended"]
     assert "found 5. Nothing was sent. If" in sentence("size_changed", SIZES)
     assert "found 5. A run would send nothing. If" in sentence("size_changed", SIZES, Situation.PREVIEW)
     assert "5 times more or fewer rows than the 5000 of" in sentence("size_changed", SIZES)

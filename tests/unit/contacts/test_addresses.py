@@ -45,6 +45,8 @@ from tests.unit.contacts.columns import contact
         ("a@example.c0m", Reason.INVALID_EMAIL_DOMAIN),
         ("a@example..com", Reason.INVALID_EMAIL_DOMAIN),
         ("a@-example.com", Reason.INVALID_EMAIL_DOMAIN),
+        ("a@xn--e1afmkfd.xn--p1ai", Reason.INVALID_EMAIL_DOMAIN),  # the documentation wants letters at the end
+        ("a@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444", Reason.INVALID_EMAIL_DOMAIN),
         ("a@exam_ple.com", Reason.INVALID_EMAIL_DOMAIN),
         ("a@example.com..", Reason.INVALID_EMAIL_DOMAIN),
         ("<a@example.com> <b@example.com>", Reason.INVALID_EMAIL_SEVERAL),
@@ -106,6 +108,9 @@ def test_an_address_of_any_length_is_judged_at_once() -> None:
         ("a@example.com.", "a@example.com", [Notice.ADDRESS_CLEANED]),
         ("\u200ba@exa\u200dmple.com\ufeff", "a@example.com", [Notice.INVISIBLE]),
         ("a\x00@example.com", "a@example.com", [Notice.CONTROL_CHARACTERS, Notice.INVISIBLE]),
+        ("Ada <a@example.com>;", "a@example.com", [Notice.ADDRESS_CLEANED]),
+        ("mailto:a%2Bb@example.com", "a+b@example.com", [Notice.ADDRESS_CLEANED]),
+        ("a@\u043f\u0440\u0438\u043c\u0435\u0440.com", "a@xn--e1afmkfd.com", [Notice.PUNYCODE]),
         ("a@ex\u00e4mple.com", "a@xn--exmple-cua.com", [Notice.PUNYCODE]),
         ("a@EX\u00c4MPLE.com", "a@xn--exmple-cua.com", [Notice.PUNYCODE]),
         (" a@example.com ", "a@example.com", []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from exporter.contacts.matching import Field, FieldMapping, Mapping, match_columns
+from exporter.contacts.matching import Consent, Field, FieldMapping, Mapping, match_columns
 from exporter.contacts.rules import Contact, Unfit, contact_of
 from exporter.contacts.texts import Notice
 from exporter.contacts.values import Flaw, Kind, Rule
@@ -131,6 +131,24 @@ def test_people_may_be_called_null() -> None:
 
 def test_a_value_that_does_not_fit_is_not_logged() -> None:
     assert "Ada" not in repr(Unfit(4, Flaw.NOT_A_DATE, "Ada"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "no_values", "empty"),
+    [("", True, True), (" \u200b", True, True), ("NULL", True, True), ("NULL", False, False), ("no", True, False)],
+)
+def test_an_empty_consent_column_may_hold_what_means_no_value(cell: str, *, no_values: bool, empty: bool) -> None:
+    for holds in (True, False):
+        mapping = Mapping("EMail", consent=Consent("OptOut", "", holds=holds), no_values=no_values)
+        rules = match_columns(mapping, [Column("EMail", ""), Column("OptOut", "")])
+        allowed = not isinstance(contact_of(["a@example.com", cell], rules), Reason)
+        assert allowed is (empty is holds)
+
+
+def test_a_value_that_is_asked_for_is_not_another_that_means_nothing() -> None:
+    rules = match_columns(Mapping("EMail", consent=Consent("Tier", "None")), [Column("EMail", ""), Column("Tier", "")])
+    assert isinstance(contact_of(["a@example.com", "none"], rules), Contact)
+    assert contact_of(["a@example.com", "NULL"], rules) is Reason.NO_CONSENT
 
 
 def test_an_address_that_is_no_value_is_missing() -> None:

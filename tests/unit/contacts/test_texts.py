@@ -15,6 +15,7 @@ from exporter.contacts.texts import (
     trimmed,
     without_joiners,
 )
+from exporter.sentences import sentence
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_was_done_has_a_stable_code_and_words() -> None:
         *("no_value", "trimmed", "line_breaks", "control_characters", "invisible", "address_cleaned", "punycode"),
         "whole_number",
     ]
-    assert all(" " in notice.words for notice in Notice)
+    assert all(": 7. " in sentence(notice, {"contacts": 7}) for notice in Notice)
 
 
 @given(st.text())

@@ -437,3 +437,9 @@ def test_what_is_sent_has_neither_control_characters_nor_anything_that_cannot_be
     found = fit(value, Rule(kind, choices, separator="json"))
     assert (found.text is None) or (found.flaw is None)
     assert found.text is None or found.text.encode()
+
+
+def test_parts_of_a_list_that_mean_no_value_are_no_parts_and_no_no() -> None:
+    assert fit("NULL; nan", Rule(Kind.OPTIONS, DRINKS)) == Fitted(None, None, frozenset({Notice.NO_VALUE}))
+    assert fit("Tea;NULL", Rule(Kind.OPTIONS)).text == "||Tea||"
+    assert fit("Tea;NULL", Rule(Kind.OPTIONS, DRINKS, no_values=False)).flaw is Flaw.NOT_AN_OPTION

@@ -26,7 +26,9 @@ from exporter.runs.run import (
     Trigger,
     Waiting,
     final_status,
+    is_yardstick,
     new_run_id,
+    nobody_arrived,
     scheduled_run_id,
 )
 from exporter.tally.count import Tally
@@ -206,3 +208,42 @@ def test_an_occurrence_of_the_schedule_has_one_run_id() -> None:
 )
 def test_how_a_run_ends(buckets: dict[str, int], problem: Problem | None, canceled: bool, status: RunStatus) -> None:  # noqa: FBT001
     assert final_status(Tally.model_validate({"rows_read": 10} | buckets), problem, canceled=canceled) is status
+
+
+@pytest.mark.parametrize(
+    ("buckets", "reasons", "told"),
+    [
+        ({"confirmed": 1, "unconfirmed": 9}, {"not_sent": 9}, None),
+        ({"rejected": 10}, {"missing_email": 10}, None),
+        ({}, {}, None),
+        ({"unconfirmed": 10}, {"import_failed": 3, "not_sent": 7}, (10, "not_sent", 7)),
+        ({"rejected": 8, "rejected_by_active_campaign": 2}, {"missing_email": 8, "excluded": 2}, (2, "excluded", 2)),
+    ],
+)
+def test_a_run_has_failed_if_somebody_was_to_arrive_and_nobody_did(
+    buckets: dict[str, int], reasons: dict[str, int], told: tuple[int, str, int] | None
+) -> None:
+    problem = nobody_arrived(Tally.model_validate(buckets | {"reasons": reasons}))
+    if told is None:
+        assert problem is None
+    else:
+        assert problem
+        assert problem.code == "nobody_arrived"
+        assert problem.params == dict(zip(("contacts", "reason", "count"), told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("status", "buckets", "counts"),
+    [
+        (RunStatus.SUCCESSFUL, {"confirmed": 1}, True),
+        (RunStatus.COMPLETED_WITH_WARNINGS, {"confirmed": 1, "rejected": 9, "rejected_by_active_campaign": 9}, True),
+        (RunStatus.COMPLETED_WITH_WARNINGS, {"confirmed": 9, "unconfirmed": 1}, False),
+        (RunStatus.SUCCESSFUL, {}, False),
+        (RunStatus.FAILED, {"confirmed": 9}, False),
+        (RunStatus.CANCELED, {"confirmed": 9}, False),
+    ],
+)
+def test_later_runs_are_compared_with_one_that_left_nobody_unknown(
+    status: RunStatus, buckets: dict[str, int], *, counts: bool
+) -> None:
+    assert is_yardstick(status, Tally.model_validate(buckets)) is counts

@@ -10,7 +10,7 @@ import pytest
 from exporter.contacts.matching import Field, Target
 from exporter.contacts.values import ANY_TEXT, Flaw
 from exporter.delivery.plan import ValueCount
-from exporter.tally.unfit import UnfitReport, UnfitValue, sentences
+from exporter.tally.unfit import LONGEST_TOLD, UnfitReport, UnfitValue, sentences
 
 TIER = Target("Tier", 0, ANY_TEXT, field=Field(3, "Loyalty", "dropdown", ("Bronze", "Silver", "Gold")))
 PHONE = Target("Mobile", 1, ANY_TEXT, member="phone")
@@ -82,3 +82,30 @@ def test_a_sentence_says_how_many_and_why() -> None:
         "2 of 7 values of the column Tier do not fit the field Rank (dropdown) (not_an_option: 2)",
         "3 of 3 values of the column Tel do not fit phone (damaged_phone: 1, x: 2)",
     ]
+
+
+def test_of_a_long_value_the_beginning_is_listed() -> None:
+    report = UnfitReport()
+    report.add([unfit("x" * (LONGEST_TOLD + 1))])
+    (row,) = rows(report)
+    assert row["value"] == "x" * LONGEST_TOLD
+
+
+def test_the_nearest_option_is_looked_for_once_for_each_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def nearest(value: UnfitValue) -> str:
+        asked.append(value.value)
+        return value.value.upper()
+
+    monkeypatch.setattr(UnfitValue, "nearest", property(nearest))
+    report = UnfitReport()
+    report.add([unfit("Golden"), unfit("Golden", row=2), unfit("Silvr")])
+    assert asked == ["Golden", "Silvr"]
+    assert [row["didYouMean"] for row in rows(report)] == ["GOLDEN", "GOLDEN", "SILVR"]
+
+
+def test_the_nearest_of_many_options_is_found_though_few_are_compared() -> None:
+    options = tuple(f"Branch office number {number:03}" for number in range(500))
+    target = Target("Office", 0, ANY_TEXT, field=Field(3, "Office", "dropdown", options))
+    assert unfit("branch ofice nummber 321", target).nearest == "Branch office number 321"

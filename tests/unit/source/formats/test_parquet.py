@@ -60,6 +60,9 @@ def read(file: io.BytesIO, *names: str) -> list[Row]:
         (pa.array([3_723_000_000_789], pa.time64("ns")), ["01:02:03"]),
         (pa.array([dt.datetime(2026, 1, 2, 3, 4, 5)], pa.timestamp("ns")), ["2026-01-02T03:04:05"]),  # noqa: DTZ001 - as it is
         (pa.array([dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=PLUS_TWO)]), ["2026-01-02T03:04:05+02:00"]),
+        (pa.array([1_767_315_845], pa.timestamp("s", "Asia/Jakarta")), ["2026-01-02T08:04:05+07:00"]),
+        (pa.array([1_767_315_845_000], pa.timestamp("ms", "UTC")), ["2026-01-02T01:04:05Z"]),
+        (pa.array([1_767_315_845], pa.timestamp("s", "Mars/Olympus")), ["2026-01-02T01:04:05Z"]),
         (pa.nulls(2), ["", ""]),
         (pa.array([bytes(range(16)), None], pa.uuid()), ["00010203-0405-0607-0809-0a0b0c0d0e0f", ""]),
         (pa.array(['{"a":1}', None], pa.json_()), ['{"a":1}', ""]),
