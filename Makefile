@@ -5,12 +5,14 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 PYTEST := $(RUN) -m pytest -n 2 --no-loadscope-reorder
-INSTALLED := $(VENV)/.installed node_modules/.installed
+PAGE := exporter/console/index.html
+INSTALLED := $(VENV)/.installed node_modules/.installed $(PAGE)
+NPM := scripts/npm $(VENV)
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## Install what is needed: .venv and node_modules
+setup: $(INSTALLED) ## Install what is needed (.venv, node_modules), and build the console
 
 demo: $(INSTALLED) ## Run one export from start to finish on this machine, and show its tally
 	@$(RUN) -m sandbox demo
@@ -32,6 +34,8 @@ check: $(INSTALLED) ## Check style, types, architecture and that the docs are tr
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m pytest tests/docs -m "not e2e"
+	cd console && ../scripts/npm ../$(VENV) run --silent check
+	cd console && ../scripts/npm ../$(VENV) run --silent test
 
 bench: $(INSTALLED) ## Measure speed and memory against named peers
 	$(RUN) -m bench
@@ -61,7 +65,7 @@ lock: $(VENV)/.installed ## Pin the newest dependencies, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) node_modules build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules console/node_modules console/build exporter/console build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.installed: requirements-dev.txt
 	@python=$$(scripts/find-python) && echo "Installing Python packages into $(VENV) (once; about half a minute) ..." && "$$python" -m venv $(VENV)
@@ -70,5 +74,15 @@ $(VENV)/.installed: requirements-dev.txt
 
 node_modules/.installed: package-lock.json $(VENV)/.installed
 	@echo "Installing Azurite and a query parser into node_modules (once) ..."
-	@scripts/install-node-packages $(VENV)
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@
+
+console/node_modules/.installed: console/package-lock.json $(VENV)/.installed
+	@echo "Installing what builds the console into console/node_modules (once) ..."
+	@cd console && ../scripts/npm ../$(VENV) ci --no-progress --loglevel=error
+	@touch $@
+
+$(PAGE): console/node_modules/.installed $(shell find console/src console/public console/*.ts console/*.json console/index.html exporter/api -type f ! -name '*.pyc' ! -name schema.d.ts)
+	@echo "Building the console into exporter/console ..."
+	@scripts/build-console $(VENV)
 	@touch $@

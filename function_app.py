@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+
 import azure.functions as func
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+LEVEL = func.AuthLevel.ANONYMOUS if os.environ.get("SIGN_IN") == "entra" else func.AuthLevel.FUNCTION
+"""What the host asks of callers. Where people sign in, the platform in front of the host says who calls, and the app
+refuses whoever it does not name; the host knows nothing of that, and would ask a browser for a function key as well
+(https://github.com/Azure/azure-functions-host/issues/33)."""
+
+app = func.FunctionApp(http_auth_level=LEVEL)
 
 ANY_METHOD = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 """Every HTTP function accepts every method, so that a wrong one gets a problem answer instead of the host's 404."""
 
 
-@app.timer_trigger(arg_name="timer", schedule="%EXPORT_SCHEDULE%")
-def scheduled_start(timer: func.TimerRequest) -> None:
-    """Start every export that has an active schedule."""
+@app.timer_trigger(arg_name="timer", schedule="%LOOK_SCHEDULE%")
+def scheduled_start(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger needs an argument
+    """Look which exports are due, by their times or because their segments were refreshed, and start them."""
     from exporter import triggers
 
-    triggers.scheduled_start(getattr(timer, "schedule_status", None), past_due=timer.past_due)
+    triggers.scheduled_start()
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
@@ -24,6 +31,17 @@ def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger needs
     from exporter import triggers
 
     triggers.sweep()
+
+
+def check_door(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger needs an argument
+    """Test whether the app believes what a caller from outside claims to be: hourly, and when it starts."""
+    from exporter import triggers
+
+    triggers.check_door()
+
+
+if LEVEL is func.AuthLevel.ANONYMOUS:
+    app.timer_trigger(arg_name="timer", schedule="0 41 * * * *", run_on_startup=True)(check_door)
 
 
 @app.queue_trigger(arg_name="message", queue_name="plan-run", connection="ExportStorage")
@@ -74,6 +92,15 @@ def run_status(req: func.HttpRequest) -> func.HttpResponse:
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Report whether the app is live and configured."""
     return _answer(req, "health")
+
+
+@app.route("console/{*path}", methods=ANY_METHOD, auth_level=func.AuthLevel.ANONYMOUS)
+def console(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the page; it holds no data, and calls the API as whoever signs in."""
+    from exporter import triggers
+
+    status, headers, body = triggers.console(req.method, req.route_params.get("path", ""), dict(req.headers))
+    return func.HttpResponse(body, status_code=status, headers=headers)
 
 
 @app.route("{*path}", methods=ANY_METHOD)

@@ -17,6 +17,7 @@ IMPORTS = (
     "azure.storage.blob",
     "azure.storage.queue",
     "croniter",
+    "cronsim",
     "idna",
     "orjson",
     "pyarrow.csv",

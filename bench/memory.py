@@ -44,7 +44,7 @@ class Measured:
 
 def main() -> None:
     """Measure, and print what docs/reference/cost.md says of the app as it is."""
-    with World(settings={"SWEEP_SCHEDULE": NEVER}) as world:
+    with World(settings={"SWEEP_SCHEDULE": NEVER, "LOOK_SCHEDULE": NEVER}) as world:
         fill(world)
         print(f"{'':36}{'before':>8}{'peak':>8}{'after':>8}{'refused':>9}{'growth':>9}")
         base = show("previews, one at a time", measured(world, 1, CALLERS, PREVIEW))

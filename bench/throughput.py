@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.runs.run import RunStatus
-from sandbox.activecampaign import Account
+from sandbox.activecampaign import Account, ContactList
 from tests.builders import make_export, read_run, start_on_demand
 from tests.fakes import START, FakeActiveCampaign, Fakes, make_fakes
 from tests.simulation.clockwork import Clockwork
@@ -61,10 +61,11 @@ def main() -> None:
     print(f"{profiles:,} profiles; minutes to the last upload and to the end; share of 100 bulk requests a minute")
     logging.getLogger("exporter").setLevel(logging.ERROR)
     titles = ("upload", "end", "requests", "share", "refused", "over limit", "invocations")
-    print(f"{'design':<44}" + "".join(f"{title:>12}" for title in titles))
+    print(f"{'design':<52}" + "".join(f"{title:>12}" for title in titles))
     for workers, other in ((1, 0.0), (4, 0.0), (6, 0.0), (20, 0.0), (6, 0.4)):
         name = f"this service, {workers} workers" + (", 40 % taken by others" if other else "")
         show(name, ours(profiles, workers, other))
+    show("this service, 150 exports of 60 people, 150 lists", many(150, 60))
     show("bulk sender, every 400 is bad data", naive(profiles))
     show("contact/sync + contactLists, 5 a second", singles(profiles))
 
@@ -90,7 +91,7 @@ def show(name: str, o: Outcome) -> None:
     share = f"{o.a_minute:.0f} %" if o.bulk else "-"
     lost = f"  {o.lost:,} people lost" if o.lost else ""
     counts = (f"{o.requests:,}", share, o.refused, o.violations, o.invocations)
-    print(f"{name:<44}{o.upload_min:>12.1f}{o.end_min:>12.1f}" + "".join(f"{c:>12}" for c in counts) + lost)
+    print(f"{name:<52}{o.upload_min:>12.1f}{o.end_min:>12.1f}" + "".join(f"{c:>12}" for c in counts) + lost)
 
 
 def segment(profiles: int, first: int) -> Iterator[bytes]:
@@ -115,19 +116,38 @@ def ours(profiles: int, workers: int, other: float) -> Outcome:
         fakes.segments.write(f"{name}/{name}.csv", b"".join(segment(part, number * part)))
         export = make_export(fakes, id=f"export{number}", segments=(name,), data_matching={"email": "EMail"})
         run_ids.append(start_on_demand(fakes.services, export, "bench").run.run_id)
-    invocations = deliver(fakes, clockwork, run_ids)
+    invocations = deliver(fakes, clockwork, lambda: all_over(fakes, run_ids))
     runs = [read_run(fakes, run_id) for run_id in run_ids]
     assert all(run.status is RunStatus.SUCCESSFUL for run in runs), [run.status for run in runs]
     assert sum(run.end.tally.confirmed for run in runs if run.end) == profiles
     return measure(fakes.account, clockwork.now, invocations)
 
 
-def deliver(fakes: Fakes, clockwork: Clockwork, run_ids: list[str]) -> int:
-    """Deliver messages as the host does and sweep every minute, until all runs are over; return the invocations."""
-    invocations = 0
+def many(exports: int, people: int) -> Outcome:
+    """Run many small exports of one account, each to a list of its own, all started at once."""
+    clockwork = Clockwork(START)
+    fakes = make_fakes(clock=VirtualClock(clockwork), activecampaign_class=SlowActiveCampaign)
+    run_ids = []
+    for number in range(exports):
+        name = f"segment{number}"
+        fakes.account.put_list(ContactList(number + 1, f"List {number + 1}"))
+        fakes.segments.write(f"{name}/{name}.csv", b"".join(segment(people, number * people)))
+        matching = {"email": "EMail"}
+        export = make_export(fakes, id=f"export{number}", list_id=number + 1, segments=(name,), data_matching=matching)
+        run_ids.append(start_on_demand(fakes.services, export, "bench").run.run_id)
+    invocations = deliver(fakes, clockwork, lambda: all_over(fakes, run_ids))
+    assert all(read_run(fakes, run_id).status is RunStatus.SUCCESSFUL for run_id in run_ids)
+    return measure(fakes.account, clockwork.now, invocations)
 
-    def over() -> bool:
-        return all(read_run(fakes, run_id).end for run_id in run_ids)
+
+def all_over(fakes: Fakes, run_ids: Iterable[str]) -> bool:
+    """Return whether all runs are over."""
+    return all(read_run(fakes, run_id).end for run_id in run_ids)
+
+
+def deliver(fakes: Fakes, clockwork: Clockwork, over: Callable[[], bool]) -> int:
+    """Deliver messages as the host does and sweep every minute, until it is `over`; return the invocations."""
+    invocations = 0
 
     def tick() -> None:
         nonlocal invocations

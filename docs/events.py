@@ -17,11 +17,18 @@ MEANINGS = {
     "audit_outcome_missing": "what came of a call could not be written to the audit trail",
     "connection_deleted": "a connection was removed; how many exports lost it, how many runs were canceled",
     "connection_saved": "a connection was created or changed",
+    "door_checked": "with sign-in, the app called itself from outside as somebody it must not believe; `answers` are"
+    " the statuses, `none` where there was no answer",
+    "door_open": "the app believed that caller: App Service authentication is not before it, or not on this path",
     "defect": "something ended in an unexpected error; `where` is the place in the code",
+    "destination_gone": "after its last confirmation, a run found its list or a matched field gone; `code` says which",
+    "destination_not_seen": "a run could not look at its list and fields before its end; `over`: it ends without",
     "expired": "the app deleted a working copy or a reject report whose time was over",
     "export_deleted": "an export was removed",
     "export_saved": "an export was created or changed",
     "junk_message": "a queue held a message that this app did not send",
+    "lookups_ended": "people of a run that is over are not looked up any more; `code` says why",
+    "lookups_wait": "people of a run that is over are looked up by a later sweep; `code` says what it waits for",
     "lane_held": "a message came for a lane that another worker has",
     "lane_lost": "a worker found that another one has taken its lane, and stopped",
     "lane_not_needed": "a message came for a run that is over, or is not planned yet",
@@ -35,7 +42,7 @@ MEANINGS = {
     "plan_not_needed": "a message came for a run that is over or unknown",
     "planned": "a run was planned",
     "rejects_not_listed": "contacts that are not confirmed could not be added to the reject report; `code` says why",
-    "run_amended": "a late import got its outcome; the tally as it is now",
+    "run_amended": "a late import got its outcome, or people were looked up; the tally as it is now",
     "run_cancel_asked": "somebody asked to cancel a run",
     "run_ended": "a run ended; its tally",
     "run_silent": "a lane that has work and does not wait has been silent for a quarter of an hour",
@@ -43,11 +50,10 @@ MEANINGS = {
     "run_started": "a run was started",
     "run_stopped": "a run cannot send any more; it ends as failed when what was sent is confirmed",
     "run_waiting": "a run that is not planned yet waits for something outside",
-    "schedule_fired": "the schedule fired; how many runs it started",
-    "schedule_held": "the schedule passed over an export that is on hold: its connection is not shared any more",
-    "schedule_missed": "storage did not answer for minutes when the schedule fired, so not every export was started",
-    "schedule_waits": "storage did not answer when the schedule fired; it tries again",
-    "scheduled_start_failed": "the schedule could not start one export",
+    "refresh_not_exported": "an export that runs with every refresh starts none: its segments cannot be read, or are"
+    " not complete for a day; `code` says why. Once for each cause",
+    "schedule_looked": "the app has looked which exports are due; how many runs it started",
+    "scheduled_start_failed": "one export could not be looked at, or not be started; the next look tries again",
     "source_changed_while_read": "a file of the segment was replaced while it was read",
     "step_stopped": "a step met something that no retry can fix",
     "step_waits": "a step could not do its work; the sweep repeats it",
@@ -101,6 +107,7 @@ def written() -> dict[str, tuple[str, list[str]]]:
     found: dict[str, tuple[str, list[str]]] = {
         "defect": ("error", ["kind", "where"]),
         "message_poisoned": ("error", ["queue", "runId", "lane"]),  # the message's own members
+        "scheduled_start_failed": ("warning or error", []),  # as what failed may be tried again, or not
     }
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -127,4 +134,4 @@ def _condition(name: str) -> str:
 
 def _words(duration: str) -> str:
     number, unit = re.fullmatch(r"PT?(\d+)([MHD])", duration).groups()  # type: ignore[union-attr]  # as in the template
-    return f"{number} {UNITS[unit]}"
+    return f"{number} {UNITS[unit]}" + ("s" if unit == "H" and number != "1" else "")

@@ -55,8 +55,17 @@ REPORT = """## The reject report
 
 A CSV file in UTF-8 with a byte order mark, which Excel reads as it is. It lists every row that is not confirmed:
 those that were set aside while planning, in the order of the files, and once the run is over (canceled and failed ones
-too) those that ActiveCampaign rejected, whose outcome is not known, or that were not sent. A run that ended before it
-was planned has no report."""
+too) those that ActiveCampaign rejected, whose outcome is not known, or that were not sent; in a run that resumes
+another, also those that the other one could not deliver. The rows of the segments without these are the confirmed ones.
+
+Where that does not hold, the last line says why in `explanation`, and its other columns are empty: the run is in
+progress; nothing was sent, and the report has the rows that would have been rejected; or the working copy was gone when
+the run ended, and with it the names. A run that ended before its segments were read has no report.
+
+`?reason=not_sent` asks for the rows of one reason. `?format=json` answers with pages: `value` (rows with the members
+below), `nextLink`, `reasons` (how many rows there are in all, by reason) and `note` (what would be the last line).
+Texts are then as the file has them, without apostrophes. If outcomes come between two pages, the next one is refused
+(`rejects_changed`): begin again."""
 IN_REPORT = {
     "file": "path of the file in the container where segments land",
     "row": "number of the row among the data rows of that file, from 1; a header is not counted",
@@ -105,14 +114,24 @@ STATES = """# Run states
  queued ──► planning ─────────────► running ──► successful, or completedWithWarnings
                 └──► waiting ──────────┘         for something outside; then it continues
 
- when it cannot go on: failed         when somebody asked for it: canceled
- when there is nothing to do: skipped, before anything is sent
+ when it cannot go on: failed         when somebody asked for it: canceling, then canceled
+ before anything is sent: skipped, when there is nothing to do; held, until somebody approves it
 ```"""
-WHY = """A running run is shown as `waiting` while all of its lanes wait; its record still says `running`.
+WHY = """A running run is shown as `waiting` while all of its lanes wait; its record still says `running`. A run that
+somebody asked to cancel is `canceling` until all that was sent has its outcome; if it was over by then, it ends as any
+other.
 
-A run that failed or was skipped says why in `problem`, one that waits in `waiting`: `code` (stable), `message` (for
-people) and `culprit`, that is, who has to act: `system` (this service), `user` (the configuration) or `external`
-(ActiveCampaign, storage, Key Vault)."""
+A `successful` run becomes `completedWithWarnings` when people are looked up after its end and that
+[contradicts it](../explanation/activecampaign-answers.md#what-a-look-says-against-a-run); `warnings` says how. The
+buckets of its tally stay as they are.
+
+A run that failed, is held or was skipped says why in `problem`, one that waits in `waiting`: `code` (stable), `message`
+(for people) and `culprit`, that is, who has to act: `system` (this service), `user` (the configuration) or `external`
+(ActiveCampaign, storage, Key Vault).
+
+A run that is held says in `held` what an approval names: all causes with their numbers, and a digest of who is exported
+whereto. [Approving it](../how-to/approve-a-run.md) starts another run, which says so in `approved`; the held one stays
+as it ended."""
 
 
 def states_page() -> str:

@@ -24,8 +24,8 @@ EXPORT = """{
     "email": "EMail", "firstName": "FirstName", "lastName": "LastName", "phone": "Telephone",
     "fields": [{"column": "CustomerId", "field": "CUSTOMER_ID"}]
   },
-  "consentColumn": {"column": "EmailSubscriber", "value": "true"},
-  "scheduled": true
+  "consentColumn": {"column": "EmailSubscriber", "value": "Yes"},
+  "schedule": {"kind": "withEveryRefresh"}
 }"""
 CONNECTION = """{
   "displayName": "Our ActiveCampaign",
@@ -50,7 +50,7 @@ goes back to its default.
 {EXPORT}
 ```
 
-With this `consentColumn`, only people are sent for whom the column `EmailSubscriber` holds `true` in every row of their
+With this `consentColumn`, only people are sent for whom the column `EmailSubscriber` holds `Yes` in every row of their
 address. The others are in the reject report as `no_consent`; those among them who are on the list already stay there.
 
 {_members("saveExport")}"""
@@ -80,6 +80,7 @@ and the contact limit; whether it may import shows with the first run.
 | `GET /api/3/users/me` | to test the key; every user may | |
 | `GET /api/3/lists`, `GET /api/3/lists/{{id}}` | to choose and to check the list | `permission_refused` |
 | `GET /api/3/fields` | to choose and to check custom fields | `permission_refused` |
+| `GET /api/3/fields/{{id}}` | to make sure that a matched field is gone, where that answer leaves it out | `permission_refused` |
 | `GET /api/3/fields/{{id}}/options` | to know the options of a field, where the answer before does not tell them | values are sent as they are, with the problem `field_options_unknown` |
 | `GET /api/3/settings/account` | the contact limit of the plan; ActiveCampaign answers keys of administrators only | the connection is saved anyway, and the contact limit is not checked |
 | `GET /api/3/contacts` | to count those who are on the list already, when the account could exceed its contact limit | everybody counts as new whom the last run did not confirm |
@@ -87,6 +88,10 @@ and the contact limit; whether it may import shows with the first run.
 | `GET /api/3/lists/exclusions` | to tell excluded addresses from other failures of an import | they are reported as `failed_in_import` |
 
 {_members("saveConnection")}"""
+
+
+SHOWN_ELSEWHERE = ("lastRun.", "lastSuccess.")
+"""What runs look like is said of runs."""
 
 
 def _members(operation: str) -> str:
@@ -98,7 +103,9 @@ def _members(operation: str) -> str:
     taken = dict(_flat("", sent))
     parts = ["## What is sent"]
     for name, schema in _objects("", sent):
-        parts += [f"## `{name}`", schema["description"]] if name else []
+        kind = schema["properties"].get("kind", {}).get("const")
+        of_kind = f" of the kind `{kind}`" if kind else ""
+        parts += [f"## `{name}`{of_kind}", schema["description"]] if name else []
         rows = [
             [
                 f"`{member}`",
@@ -107,9 +114,14 @@ def _members(operation: str) -> str:
                 _sentence(of),
             ]
             for member, of in schema["properties"].items()
+            if not _tells_the_kind(member, of)
         ]
-        parts.append(table(["member", "takes", "default", "what it is"], rows))
-    rest = [[f"`{name}`", _sentence(of)] for name, of in of_answer.items() if name not in taken]
+        parts += [table(["member", "takes", "default", "what it is"], rows)] if rows else []
+    rest = [
+        [f"`{name}`", _sentence(of)]
+        for name, of in of_answer.items()
+        if name not in taken and not name.startswith(SHOWN_ELSEWHERE)
+    ]
     parts += ["## Only in answers", READ_ONLY, table(["member", "what it is"], rest)]
     return "\n\n".join(parts) + "\n"
 
@@ -120,14 +132,20 @@ def _objects(name: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
     for member, of in schema["properties"].items():
         inner = _resolved(of)
         inner = _resolved(inner.get("items", inner))
-        if "properties" in inner:
-            yield from _objects(f"{name}.{member}".removeprefix("."), inner)
+        for option in map(_resolved, inner.get("oneOf", [inner])):
+            if "properties" in option:
+                yield from _objects(f"{name}.{member}".removeprefix("."), option)
 
 
 def _flat(name: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
     """Yield every member with its path."""
     for path, found in _objects(name, schema):
-        yield from ((f"{path}.{member}".removeprefix("."), of) for member, of in found["properties"].items())
+        members = ((member, of) for member, of in found["properties"].items() if not _tells_the_kind(member, of))
+        yield from ((f"{path}.{member}".removeprefix("."), of) for member, of in members)
+
+
+def _tells_the_kind(member: str, schema: Schema) -> bool:
+    return member == "kind" and "const" in schema
 
 
 def _resolved(schema: Schema) -> Schema:
@@ -140,6 +158,9 @@ def _resolved(schema: Schema) -> Schema:
 
 def _takes(schema: Schema) -> str:
     inner = _resolved(schema)
+    if "oneOf" in inner:
+        kinds = (_resolved(option)["properties"]["kind"]["const"] for option in inner["oneOf"])
+        return "an object whose `kind` is " + " or ".join(f"`{kind}`" for kind in kinds)
     if "enum" in inner:
         return " or ".join(f"`{value}`" for value in inner["enum"])
     match inner["type"]:

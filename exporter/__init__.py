@@ -16,7 +16,7 @@ activecampaign   what is asked of ActiveCampaign, what answers mean, when the ne
 definitions      what people define: connections, exports                                               (pure)
 
 Beside them: triggers (what the functions call) and bootstrap (settings and adapters become services) above; queues,
-services, ports, settings, model, reasons, log, errors and sentences below.
+services, ports, settings, model, reasons, warned, log, errors and sentences below.
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """Make services from the settings and the real adapters. The only place that reads the environment.
 
 Importing this module connects to nothing, so the host can index the functions even if a setting is wrong; heavy
-libraries load on first use.
+libraries load on first use. What indexing itself depends on, `SIGN_IN`, the functions read by themselves.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def services() -> Services:
 
     from exporter.adapters.activecampaign import Client  # noqa: PLC0415
     from exporter.adapters.blobs import AzureBlobs  # noqa: PLC0415
+    from exporter.adapters.own_address import OwnAddress  # noqa: PLC0415
     from exporter.adapters.queues import AzureMessages  # noqa: PLC0415
     from exporter.adapters.segment_files import AzureSegmentFiles  # noqa: PLC0415
     from exporter.adapters.vault import KeyVault  # noqa: PLC0415
@@ -90,6 +91,7 @@ def services() -> Services:
         messages=AzureMessages(QueueServiceClient(values.export_queue_uri, credential, **options(storage))),
         secrets=KeyVault(SecretClient(values.key_vault_uri, credential, **options(TIMEOUTS | VAULT))),
         activecampaign=Client(f"segment-exporter/{__version__}", deadline_s=values.request_deadline_s),
+        own_address=OwnAddress(),
         clock=SystemClock(),
         ids=RandomIds(),
     )

@@ -3,21 +3,27 @@
 ExporterError
 ├── Wait                  the same call may work later; waiting loses nothing
 │   ├── Throttled         ActiveCampaign asks for fewer requests
+│   │   └── OthersFirst   it asks for nothing: the next turns are taken
 │   ├── Unavailable       ActiveCampaign, storage or Key Vault gives no useful answer
 │   ├── CredentialsRefused   the API key does not work, or no longer works; a new one may
 │   └── NotReady          the segment is being written right now
 └── Stop                  no retry helps; a person has to change something first
 
 A bad row is not an error but a value (`reasons.Reason`). Messages say what was expected, what was found (never
-personal data, never a secret) and what to do. `code` is stable and listed in docs/reference/problem-codes.md.
+personal data, never a secret) and what to do; `sentences` makes them. `code` is stable and listed in
+docs/reference/problem-codes.md.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 from typing import Self
 
-from exporter.sentences import Parameter, Parameters, sentence
+from exporter.sentences import Parameter, Parameters, Situation, sentence
+
+DEFAULT_RETRY_S = 30
+"""When a caller may come back, in seconds, where nobody said."""
 
 
 class Culprit(StrEnum):
@@ -29,7 +35,7 @@ class Culprit(StrEnum):
 
 
 class ExporterError(Exception):
-    """A failure with a stable `code`, a sentence for people and the culprit."""
+    """A failure with a stable `code`, what its sentence is made from, and the culprit."""
 
     hint = ""
     """What only the answer to a call adds to the message, since it may be more than records and logs should hold."""
@@ -39,9 +45,10 @@ class ExporterError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+        """For logs and for whoever knows no situation; `sentences` says it for people, as their situation is."""
         self.culprit = culprit
-        self.parameters: Parameters = {}
-        """What the sentence is made from; empty where `message` was written out."""
+        self.parameters: Parameters | None = None
+        """What the sentence is made from; None where `message` was written out, as former releases did."""
 
 
 class Wait(ExporterError):
@@ -54,9 +61,28 @@ class Wait(ExporterError):
         super().__init__(code, message, culprit)
         self.retry_after_s = retry_after_s
 
+    @classmethod
+    def of(
+        cls,
+        code: str,
+        culprit: Culprit = Culprit.EXTERNAL,
+        retry_after_s: float | None = None,
+        /,
+        **parameters: Parameter,
+    ) -> Self:
+        """Return the failure whose sentence `sentences` makes from the code and these parameters."""
+        told: Parameters = {**parameters, "retryAfterS": ceil(retry_after_s or DEFAULT_RETRY_S)}
+        error = cls(code, sentence(code, told, Situation.WAITING), culprit, retry_after_s)
+        error.parameters = told
+        return error
+
 
 class Throttled(Wait):
     """ActiveCampaign asks for fewer requests."""
+
+
+class OthersFirst(Throttled):
+    """ActiveCampaign asks for nothing: the next turns are taken, by other lanes, runs or callers."""
 
 
 class Unavailable(Wait):
@@ -80,8 +106,8 @@ class Stop(ExporterError):
         self.hint = hint
 
     @classmethod
-    def of(cls, code: str, **parameters: Parameter) -> Self:
+    def of(cls, code: str, culprit: Culprit = Culprit.USER, hint: str = "", /, **parameters: Parameter) -> Self:
         """Return the failure whose sentence `sentences` makes from the code and these parameters."""
-        error = cls(code, sentence(code, parameters))
+        error = cls(code, sentence(code, parameters, Situation.ENDED), culprit, hint=hint)
         error.parameters = parameters
         return error

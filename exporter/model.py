@@ -25,7 +25,7 @@ from pydantic.alias_generators import to_camel
 from exporter.errors import Culprit, Stop, Wait
 
 VERSION = 2
-"""The schema version of every record and ledger that this release writes, and the newest that it reads."""
+"""The schema version of every record that this release writes, and the newest that it reads; ledgers have their own."""
 _RENAMED_IN_2 = {
     ("end", "account"): "tally",
     ("amended", "account"): "tally",
@@ -67,12 +67,7 @@ def load[R: Record](kind: type[R], data: bytes) -> R:
             return load(kind, orjson.dumps(upgrade(orjson.loads(data), kind.__name__)))
         check_version(version, kind.__name__)
         where = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
-        raise Stop(
-            "record_unreadable",
-            f"A stored {kind.__name__} does not fit this release (at: {where}). It was left unchanged; deploy the"
-            " release that wrote it, or a newer one.",
-            Culprit.SYSTEM,
-        ) from None
+        raise Stop.of("record_unreadable", Culprit.SYSTEM, record=kind.__name__, where=where) from None
 
 
 def upgrade(value: Any, at: str) -> Any:  # noqa: ANN401 - any JSON
@@ -86,15 +81,10 @@ def upgrade(value: Any, at: str) -> Any:  # noqa: ANN401 - any JSON
     return value
 
 
-def check_version(version: object, what: str) -> None:
+def check_version(version: object, what: str, newest: int = VERSION) -> None:
     """Raise `Wait` ("newer_release") when `what` has a newer schema version than this release knows."""
-    if isinstance(version, int) and version > VERSION:
-        raise Wait(
-            "newer_release",
-            f"Expected a {what} of schema version {VERSION} or lower, found {version}: a newer release wrote it. It was"
-            " left unchanged; an instance of that release continues with it. If none is running, deploy it.",
-            Culprit.SYSTEM,
-        )
+    if isinstance(version, int) and version > newest:
+        raise Wait.of("newer_release", Culprit.SYSTEM, record=what, known=newest, version=version)
 
 
 def _version(data: bytes) -> object:

@@ -6,7 +6,7 @@ tests/contracts run on both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +64,12 @@ class Blobs(Protocol):
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the paths that start with `prefix`, in alphabetical order."""
 
+    def etags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield what `names` does, each with its ETag, written as `Blob.etag` is: if both are equal, so is the content.
+
+        It costs as many requests as `names` does, one for each 5,000 blobs, but more memory: 10 kB a blob for a while.
+        """
+
     def writer(self, path: str) -> BlobWriter:
         """Begin a block blob."""
 
@@ -99,6 +105,17 @@ class ActiveCampaign(Protocol):
 
     def call(self, host: str, api_key: str, request: Request) -> Reply:
         """Send one request and return the answer, or what is known about the failure."""
+
+
+class OwnAddress(Protocol):
+    """The app's own address, as callers from outside reach it."""
+
+    def get(self, host: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        """Return status and body (64 KiB at most) of GET https://<host><path>, or None without an answer.
+
+        The path is sent as it is written, dots and all, and no redirect is followed. Never raises for a failure of the
+        other side or the network.
+        """
 
 
 class Clock(Protocol):

@@ -167,6 +167,22 @@ class Reason(StrEnum):
         Group.ACTIVECAMPAIGN,
         "ActiveCampaign accepted the contact and then listed it among the failures of the import.",
     )
+    UNSUBSCRIBED = (
+        "unsubscribed",
+        Group.ACTIVECAMPAIGN,
+        "The person has unsubscribed from the list in ActiveCampaign and is not subscribed again.",
+    )
+    BOUNCED = ("bounced", Group.ACTIVECAMPAIGN, "Mail to the address has bounced, so ActiveCampaign does not take it.")
+    ACCOUNT_FULL = (
+        "account_full",
+        Group.ACTIVECAMPAIGN,
+        "ActiveCampaign made no contact of this address: the account has as many contacts as its plan allows.",
+    )
+    ADDRESS_NOT_TAKEN = (
+        "address_not_taken",
+        Group.ACTIVECAMPAIGN,
+        "ActiveCampaign made no contact though the account has room: the address counts as invalid or as bounced.",
+    )
     EXCLUDED = (
         "excluded",
         Group.ACTIVECAMPAIGN,
@@ -179,16 +195,36 @@ class Reason(StrEnum):
         Group.UNCONFIRMED,
         "The contact was sent, but ActiveCampaign did not report what became of it.",
     )
+    REFUSED_WITH_OTHERS = (
+        "refused_with_others",
+        Group.UNCONFIRMED,
+        "The contact was in requests that ActiveCampaign refused as a whole; nothing shows that it was at fault.",
+    )
     NOT_SENT = ("not_sent", Group.UNCONFIRMED, "The run ended before the contact was sent.")
     NOT_CONFIRMED_IN_TIME = (
         "not_confirmed_in_time",
         Group.UNCONFIRMED,
         "ActiveCampaign accepted the contact, but its import had no final status within the time that a run waits.",
     )
+    QUEUED_FEWER = (
+        "queued_fewer",
+        Group.UNCONFIRMED,
+        "ActiveCampaign left out some contacts of the request, and it could not be found out which.",
+    )
     IMPORT_FAILED = (
         "import_failed",
         Group.UNCONFIRMED,
-        "ActiveCampaign ended the contact's import as failed or interrupted, three times.",
+        "ActiveCampaign ended the contact's import as failed or interrupted, and no later one brought it.",
+    )
+    LIST_GONE = (
+        "list_gone",
+        Group.UNCONFIRMED,
+        "The contact was imported, but the list was deleted in ActiveCampaign before the run ended.",
+    )
+    FIELD_GONE = (
+        "field_gone",
+        Group.UNCONFIRMED,
+        "The contact was imported, but a matched field was deleted in ActiveCampaign before the run ended.",
     )
 
 
@@ -200,9 +236,4 @@ def reason_of(code: str) -> Reason:
     """Return the reason with this code. Raises `Wait` ("newer_release") for one that this release does not know."""
     if reason := BY_CODE.get(code):
         return reason
-    raise Wait(
-        "newer_release",
-        f"Expected a known reject reason, found {code!r}: a newer release wrote it. An instance of that release"
-        " continues with the run. If none is running, deploy it.",
-        Culprit.SYSTEM,
-    )
+    raise Wait.of("newer_release", Culprit.SYSTEM, case="reason", reason=code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,21 @@ def _https_origin(value: str) -> str:
     if not re.fullmatch(r"https://[a-z0-9.-]+", value):
         raise ValueError("must be https://<host> without a path")
     return value
+
+
+def _endpoint(kind: str) -> Callable[[str], str]:
+    """Return a check that an address is not that of another service of a storage account."""
+
+    def check(value: str) -> str:
+        other = re.fullmatch(r"https://[^.]+\.(blob|dfs|file|queue|table|web)\..+", value)
+        if other and other[1] != kind:
+            raise ValueError(
+                f"must be the {kind} endpoint of the account, found its {other[1]} endpoint: write .{kind}. instead of"
+                f" .{other[1]}."
+            )
+        return value
+
+    return check
 
 
 def _ncrontab(value: str) -> str:
@@ -57,6 +72,16 @@ def _suffixes(value: str) -> str:
     return value
 
 
+def _origins(value: str) -> str:
+    for origin in filter(None, value.split(",")):
+        if not re.fullmatch(r"https://[a-z0-9.-]+(:[0-9]+)?|http://127\.0\.0\.1:[0-9]+", origin):
+            raise ValueError(
+                "must be https://<host>, in lower case, separated by commas: no spaces and no paths; http:// on this"
+                " machine only, as http://127.0.0.1:<port>"
+            )
+    return value
+
+
 _SHARED_SUFFIX = (
     r"(co|com|net|org|gov|edu|ac)\.[a-z]{2}"
     r"|(.+\.)?(windows\.net|azure\.com|azurewebsites\.net|azurefd\.net|azureedge\.net|trafficmanager\.net|cloudapp\.net"
@@ -67,6 +92,8 @@ _SHARED_SUFFIX = (
 
 
 HttpsOrigin = Annotated[str, AfterValidator(_https_origin)]
+BlobEndpoint = Annotated[HttpsOrigin, AfterValidator(_endpoint("blob"))]
+QueueEndpoint = Annotated[HttpsOrigin, AfterValidator(_endpoint("queue"))]
 Ncrontab = Annotated[str, AfterValidator(_ncrontab)]
 
 
@@ -75,15 +102,15 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
-    export_blob_uri: HttpsOrigin = Field(
+    export_blob_uri: BlobEndpoint = Field(
         alias="ExportStorage__blobServiceUri",
         description="Blob endpoint of the app's own storage account: records, working copies, reject reports.",
     )
-    export_queue_uri: HttpsOrigin = Field(
+    export_queue_uri: QueueEndpoint = Field(
         alias="ExportStorage__queueServiceUri",
         description="Queue endpoint of the app's own storage account; the queue triggers read it too.",
     )
-    segment_blob_uri: HttpsOrigin = Field(
+    segment_blob_uri: BlobEndpoint = Field(
         alias="SegmentStorage__blobServiceUri",
         description="Blob endpoint of the account where segments land. The app only reads there.",
     )
@@ -116,11 +143,25 @@ class Settings(BaseModel):
     key_vault_uri: HttpsOrigin = Field(
         alias="KEY_VAULT_URI", description="The Key Vault that holds the ActiveCampaign API keys."
     )
+    look_schedule: Ncrontab = Field(
+        alias="LOOK_SCHEDULE",
+        description="When the app looks which exports are due: at their times, and at whether their segments were"
+        " refreshed (NCRONTAB, six fields, UTC). Use every five minutes, 0 */5 * * * *: a refresh counts as complete"
+        " after as long. The signs ?, L, W and #, Sunday as 7, and a day that never comes are refused. If a day of the"
+        " month and a day of the week are given, both have to match.",
+    )
+    store_api_keys: bool = Field(
+        default=True,
+        alias="STORE_API_KEYS",
+        description="Whether the app may store API keys in Key Vault. false: a connection names a secret that somebody"
+        " has put there (secretName), and an apiKey is refused. Default true. The template sets it together with the"
+        " app's role on the vault, which alone decides what is possible.",
+    )
     export_schedule: Ncrontab = Field(
+        default="0 0 2 * * *",
         alias="EXPORT_SCHEDULE",
-        description="When exports with an active schedule run (NCRONTAB, six fields, UTC), e.g. 0 0 2 * * *. The signs"
-        " ?, L, W and #, Sunday as 7, and a day that never comes are refused. If a day of the month and a day of the"
-        " week are given, both have to match.",
+        description="The times of exports whose schedule is cron and names none of its own, as those have that were"
+        " saved before exports had schedules (NCRONTAB, six fields, UTC; as LOOK_SCHEDULE). Default 0 0 2 * * *.",
     )
     sweep_schedule: Ncrontab = Field(
         alias="SWEEP_SCHEDULE",
@@ -213,7 +254,7 @@ class Settings(BaseModel):
         ge=1.1,
         le=1_000_000,
         description="How many times larger or smaller than last time a segment may be before its run is held until"
-        " started with force. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake. Fewer"
+        " somebody approves it. Default 10: a segment of 100,000 that shrinks to 9,000 is more likely a mistake. Fewer"
         " than 100 rows last time are not compared; an export's guards.sizeFactor comes first.",
     )
 
@@ -228,15 +269,28 @@ class Settings(BaseModel):
     sign_in: Literal["key", "entra"] = Field(
         default="key",
         alias="SIGN_IN",
-        description="Who may call: key, whoever holds a function key, as an administrator; entra, whoever also signs in"
-        " with Microsoft Entra, as their app role says. Default key. The template sets entra where it sets up App"
-        " Service authentication; without that, entra refuses every call.",
+        description="Who may call: key, whoever holds a function key, as an administrator; entra, whoever signs in with"
+        " Microsoft Entra, as their app role says, and function keys mean nothing. Default key. The template sets entra"
+        " where it sets up App Service authentication; without that, entra refuses every call.",
     )
     platform_authenticates: bool = Field(
         default=False,
         alias="WEBSITE_AUTH_ENABLED",
         description="Set by the platform when App Service authentication is on. With SIGN_IN = entra, its principal"
         " header is believed only then. Do not set it by hand.",
+    )
+    host_name: str = Field(
+        default="",
+        alias="WEBSITE_HOSTNAME",
+        description="Set by the platform: the host of the app's own address. Pages from there may ask for changes, and"
+        " the door check calls it. Do not set it by hand.",
+    )
+    console_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        default="",
+        alias="CONSOLE_ORIGINS",
+        description="Where browsers see the app, besides https://WEBSITE_HOSTNAME: addresses such as"
+        " https://exports.contoso.com, separated by commas. Default: nowhere else. Needed with a domain of your own, or"
+        " behind a gateway: a browser that is signed in may change something only from an address that is known.",
     )
 
     @model_validator(mode="after")
@@ -251,6 +305,22 @@ class Settings(BaseModel):
     def extra_host_suffixes(self) -> tuple[str, ...]:
         """The configured host suffixes as a tuple."""
         return tuple(filter(None, self.host_suffixes.split(",")))
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """The origins of the app's own pages, as browsers send them in the header Origin."""
+        own = [f"https://{self.host_name.lower()}"] if self.host_name else []
+        return frozenset([*own, *filter(None, self.console_origins.split(","))])
+
+    @property
+    def vault_name(self) -> str:
+        """The name of the Key Vault, as its commands take it."""
+        return self.key_vault_uri.removeprefix("https://").partition(".")[0]
+
+    @property
+    def segment_folder(self) -> str:
+        """Where segments are looked for, as a URL."""
+        return f"{self.segment_blob_uri}/{self.segment_container}/{self.segment_prefix}"
 
     def hides(self, column: str) -> bool:
         """Return whether the values of the column with this name are never shown."""
@@ -269,10 +339,7 @@ class Settings(BaseModel):
             problems = [
                 _problem(str(e["loc"][0]) if e["loc"] else "", e["type"], e["msg"], environ) for e in error.errors()
             ]
-            raise Stop(
-                "unusable_settings",
-                f"{len(problems)} unusable app setting(s): {'; '.join(problems)}. See docs/reference/settings.md.",
-            ) from None
+            raise Stop.of("unusable_settings", count=len(problems), settings="; ".join(problems)) from None
 
 
 def setting_names() -> dict[str, str]:

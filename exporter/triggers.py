@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from exporter import bootstrap, log
-from exporter.errors import ExporterError, Wait
-from exporter.model import to_epoch
+from exporter.errors import ExporterError, Stop, Wait
 from exporter.runs.run import RUN_ID
 
 MAX_LANE = 64
-SCHEDULE_TRIES, SCHEDULE_PAUSE_S = 10, 30.0
-"""During a storage outage, a timer tries for five minutes; starting an occurrence is safe to repeat."""
-
+HTTPS_ONLY: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year, browsers that have seen this host over https use nothing else. They take notice of it over https only
+(https://www.rfc-editor.org/rfc/rfc6797#section-8.1), so it is on every answer. Not for the hosts below ours, which may
+be other people's under a domain of yours; and not for lists that browsers ship, which one leaves after months."""
 
 _ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)
 
@@ -27,38 +27,15 @@ class Junk(ValueError):
     """A message that this app did not send; the host moves it to the poison queue."""
 
 
-def scheduled_start(schedule_status: Mapping[str, Any] | None, *, past_due: bool) -> None:
-    """Start every export with an active schedule, once per occurrence of the timer."""
-    from exporter.pipeline.start import start_scheduled  # noqa: PLC0415 - heavy imports load with the first use
+def scheduled_start() -> None:
+    """Start every export for which something is due, by its times or by a refresh of its segments."""
+    from exporter.pipeline.schedule import run_schedule  # noqa: PLC0415 - heavy imports load with the first use
 
-    services = bootstrap.services()
-    occurrence = occurrence_of(schedule_status, services.clock.now())
-    for attempt in range(1, SCHEDULE_TRIES + 1):
-        try:
-            started = start_scheduled(services, occurrence)
-        except Wait as error:
-            # The host counts this occurrence as done whatever happens here, so nothing else would start it.
-            log.event("schedule_waits", level=logging.WARNING, code=error.code, attempt=attempt)
-            services.clock.sleep(SCHEDULE_PAUSE_S)
-        else:
-            log.event("schedule_fired", runs=len(started), pastDue=int(past_due))
-            return
-    log.event("schedule_missed", level=logging.ERROR, occurrence=occurrence)
+    def step() -> None:
+        started = run_schedule(bootstrap.services())
+        log.event("schedule_looked", runs=len(started))
 
-
-def occurrence_of(schedule_status: Mapping[str, Any] | None, now: float) -> float:
-    """Return the occurrence being executed, in epoch seconds.
-
-    The host passes the status before it advances it, so `Next` is the occurrence that fires now, even if it fires late
-    or twice (azure-webjobs-sdk-extensions, TimerListener). Without a status, it is the start of the current minute.
-    """
-    text = str((schedule_status or {}).get("Next") or "")
-    try:
-        occurrence = to_epoch(text)
-    except ValueError:
-        return now - now % 60
-    # Before a timer has a stored status, the host passes a date long past. Instances' clocks may differ by minutes.
-    return occurrence if -600 <= now - occurrence < 86_400 else now - now % 60  # noqa: PLR2004
+    _quietly("scheduled_start", step)
 
 
 def sweep() -> None:
@@ -66,6 +43,13 @@ def sweep() -> None:
     from exporter.pipeline.sweep import sweep as step  # noqa: PLC0415
 
     _quietly("sweep", lambda: step(bootstrap.services()))
+
+
+def check_door() -> None:
+    """Test whether the app believes what a caller from outside claims to be."""
+    from exporter.api.door import check_door as step  # noqa: PLC0415
+
+    _quietly("check_door", lambda: step(bootstrap.services()))
 
 
 def plan_run(body: bytes) -> None:
@@ -126,7 +110,20 @@ def answer(
     query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     lower = {name.lower(): value for name, value in headers.items()}
     response = route(bootstrap.services, HttpRequest(method.upper(), _joined(path), query, lower, body))
-    return response.status, response.headers, response.body
+    return response.status, {**HTTPS_ONLY, **response.headers}, response.body
+
+
+def console(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    """Answer a request for the console; return status, headers and body. It works whatever the settings are."""
+    from exporter.api.console import answer as file_of  # noqa: PLC0415
+
+    lower = {name.lower(): value for name, value in headers.items()}
+    try:
+        sign_in = bootstrap.services().settings.sign_in
+    except Stop:  # the page opens nevertheless, and the first call of the API says what is wrong
+        sign_in = "key"
+    response = file_of(method.upper(), path.strip("/"), lower, sign_in)
+    return response.status, {**HTTPS_ONLY, **response.headers}, response.body
 
 
 def _joined(path: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Deploy a package, with a look at the app before and after it.
 
 python3 infra/deploy.py people-key make the secret people-key in the app's vault, unless there is or was one
+python3 infra/deploy.py sign-in    tell the app registration the app's address and identity, where people sign in
 python3 infra/deploy.py wait       wait until no run is active, at most 100 minutes
 python3 infra/deploy.py first      on an app that has no code yet: publish, and so wait until its roles take effect
 python3 infra/deploy.py publish    deploy build/package.zip as it is, and wait until Azure says that it is done
@@ -13,14 +14,19 @@ something else would run than what was tested and signed (`build_remote or runti
 `people-key` goes through Resource Manager, which also reaches a vault in a virtual network. Not by `az rest`: a command
 line, and so the key in it, can be read by everybody on the machine.
 
+`sign-in` does what the template cannot: address and identity exist only once there is an app, and a registration is no
+resource of the subscription.
+
 Reads AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME and FUNCTION_APP_URL, ENTRA_CLIENT_ID where sign-in
-is on, and for `people-key` KEY_VAULT_NAME and EXPORT_STORAGE_ACCOUNT; the Azure CLI gives it the function key and the
-tokens. Needs nothing but Python and the CLI: it runs on a build agent.
+is on, for `people-key` KEY_VAULT_NAME and EXPORT_STORAGE_ACCOUNT, and for `sign-in` AZURE_TENANT_ID,
+IDENTITY_PRINCIPAL_ID and CONSOLE_ORIGINS; the Azure CLI gives it the function key or the tokens. Needs nothing but
+Python and the CLI: it runs on a build agent.
 """
 # ruff: noqa: INP001, T201 - a script, which talks to the person at the terminal
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -30,7 +36,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import takewhile
 from pathlib import Path
@@ -55,9 +61,12 @@ LATE_S = 4 * 5
 """How long a deployment may be unknown at first. Unknown for longer, after it was known, it is done: Azure has taken
 down the worker that knew it (`waitForDeployment`, same source)."""
 PEOPLE_KEY = "people-key"
+CALLBACK = "/.auth/login/aad/callback"
+CREDENTIAL = "segment-exporter-identity"
 MARKER = "people-key-made"
 """An empty container beside the hashes that were made with the key. Not a tag: each provisioning writes the tags of the
 template anew. It outlives the vault, and goes with the hashes."""
+ADMIN_CLAIMS = base64.b64encode(b'{"claims":[{"typ":"roles","val":"Admin"}],"role_typ":"roles"}').decode()
 VAULTS_VERSION, STORAGE_VERSION = "2026-02-01", "2026-04-01"
 """Of Resource Manager's API, as in the template."""
 VAULT_VERSION = "7.4"
@@ -82,12 +91,16 @@ class App:
     url: str
     key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    claims: str = ""
+    """A principal header, which only the platform may write."""
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return status and JSON body of GET /api/<path>; status 0 when nothing answers."""
         headers = {"x-functions-key": self.key} if self.key else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        if self.claims:
+            headers |= {"X-MS-CLIENT-PRINCIPAL": self.claims, "X-MS-CLIENT-PRINCIPAL-NAME": "deploy.py"}
         request = urllib.request.Request(f"{self.url.rstrip('/')}/api/{path}", headers=headers)  # noqa: S310 - https, from the deployment's own output
         return _call(request, 60)
 
@@ -125,17 +138,22 @@ def wait(
 
 def check(
     stranger: App,
+    pretender: App,
     signed_in: Callable[[], App],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Prove that the app works. Raises `NotAsExpectedError` after `START_S` of wrong answers."""
+    """Prove that the app works. Raises `NotAsExpectedError` after `START_S` of wrong answers.
+
+    `pretender`: a stranger who claims to be an administrator.
+    """
     until = clock() + START_S
     while True:
         try:
-            # With a key first: only these callers are told what is wrong with the settings.
+            # With a key or token first: only these callers are told what is wrong with the settings.
             _expect(signed_in().get("exports"), "GET /api/exports", HTTPStatus.OK)
             _expect(stranger.get("exports"), "GET /api/exports without a key", *DENIED)
+            _expect(pretender.get("exports"), "GET /api/exports with a principal header of one's own", *DENIED)
             _expect(stranger.get("health"), "GET /api/health without a key", HTTPStatus.OK)
         except NotAsExpectedError as error:
             if clock() >= until:
@@ -316,6 +334,44 @@ def people_key(
         marker.put({"properties": {"publicAccess": "None", "metadata": {"madeOn": today}}})
 
 
+def sign_in(environ: Mapping[str, str], azure: AzureCli) -> None:
+    """Let the app registration send browsers back to the app, and believe its identity. Raises `NotAsExpectedError`.
+
+    https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad
+    """
+    client = environ.get("ENTRA_CLIENT_ID")
+    if not client:
+        print("Nobody signs in with Microsoft Entra: callers have a function key.")
+        return
+    origins = [stranger_of(environ).url, *environ.get("CONSOLE_ORIGINS", "").split(",")]
+    wanted = [f"{origin.rstrip('/')}{CALLBACK}" for origin in origins if origin]
+    web = (azure("ad", "app", "show", "--id", client) or {}).get("web") or {}
+    known = web.get("redirectUris") or []
+    # The platform asks for a token of who signs in along with the code; without this, the way back fails: AADSTS700054.
+    issues = (web.get("implicitGrantSettings") or {}).get("enableIdTokenIssuance")
+    if issues and set(wanted) <= set(known):
+        print("The app registration knows where the app is.")
+    else:
+        uris = [*known, *(uri for uri in wanted if uri not in known)]
+        azure("ad", "app", "update", "--id", client, "--web-redirect-uris", *uris, "--enable-id-token-issuance", "true")
+        print(f"The app registration sends browsers back to {', '.join(wanted)}.")
+    credential = {
+        "name": CREDENTIAL,
+        "issuer": f"https://login.microsoftonline.com/{_value(environ, 'AZURE_TENANT_ID')}/v2.0",
+        "subject": _value(environ, "IDENTITY_PRINCIPAL_ID"),
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    found = azure("ad", "app", "federated-credential", "list", "--id", client) or []
+    same = [{name: one.get(name) for name in credential} for one in found if one.get("name") == CREDENTIAL]
+    if same == [credential]:
+        print("The app registration believes the app's identity.")
+        return
+    # An app that was removed and made again has another identity.
+    verb = ["update", "--federated-credential-id", CREDENTIAL] if same else ["create"]
+    azure("ad", "app", "federated-credential", *verb, "--id", client, "--parameters", json.dumps(credential))
+    print("The app registration believes the app's identity from now on; no secret is needed.")
+
+
 def _wait_for(secret: Resource, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
     until = clock() + RECOVERY_S
     while secret.get() is None:
@@ -389,19 +445,19 @@ def stranger_of(environ: Mapping[str, str]) -> App:
 
 
 def app_of(environ: Mapping[str, str], azure: AzureCli) -> App:
-    """Return the app that the environment names, with the key and the token that the Azure CLI gives.
+    """Return the app that the environment names, with the key, or with sign-in the token, that the Azure CLI gives.
 
     Raises `NotAsExpectedError`, also while a new app has no keys yet.
     """
+    url = stranger_of(environ).url
+    if client_id := environ.get("ENTRA_CLIENT_ID"):
+        resource = ["--resource", f"api://{client_id}"]
+        return App(url, token=azure("account", "get-access-token", *_subscription(environ), *resource)["accessToken"])
     keys = azure("functionapp", "keys", "list", *_named(environ))
     key = ((keys or {}).get("functionKeys") or {}).get("default")
     if not key:
         raise NotAsExpectedError("expected the function key `default`, found none")
-    token = ""
-    if client_id := environ.get("ENTRA_CLIENT_ID"):
-        resource = ["--resource", f"api://{client_id}"]
-        token = azure("account", "get-access-token", *_subscription(environ), *resource)["accessToken"]
-    return App(stranger_of(environ).url, key, token)
+    return App(url, key)
 
 
 def azure_cli(*arguments: str) -> Any:  # noqa: ANN401 - JSON
@@ -481,15 +537,19 @@ def main(command: str, environ: Mapping[str, str], azure: AzureCli) -> None:
         case "people-key":
             manager, vault = apis_of(environ, azure)
             people_key(*secret_and_marker_of(environ, manager), vault)
-        case "wait" | "check":
-            look = wait if command == "wait" else check
-            look(stranger_of(environ), lambda: app_of(environ, azure))
+        case "sign-in":
+            sign_in(environ, azure)
+        case "wait":
+            wait(stranger_of(environ), lambda: app_of(environ, azure))
+        case "check":
+            stranger = stranger_of(environ)
+            check(stranger, replace(stranger, claims=ADMIN_CLAIMS), lambda: app_of(environ, azure))
         case "first":
             first(stranger_of(environ), lambda: site_of(environ, azure), _package())
         case "publish":
             publish(site_of(environ, azure), _package())
         case _:
-            raise NotAsExpectedError(f"expected people-key, wait, first, publish or check, found {command!r}")
+            raise NotAsExpectedError(f"expected people-key, sign-in, wait, first, publish or check, found {command!r}")
 
 
 if __name__ == "__main__":

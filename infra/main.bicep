@@ -33,13 +33,13 @@ param hiddenColumns string = ''
 
 // ---- when and how fast -----------------------------------------------------------------------------------------
 
-@description('When exports with an active schedule run: NCRONTAB, six fields, UTC.')
-param exportSchedule string = '0 0 2 * * *'
-
-@description('Longest time between two occurrences of exportSchedule, in hours. The dead-man alert counts from it.')
+@description('Minutes between two looks at which exports are due. The dead-man alert fires after 30 without one.')
 @minValue(1)
-@maxValue(45)
-param exportScheduleGapHours int = 24
+@maxValue(20)
+param lookEveryMinutes int = 5
+
+@description('Times of exports whose schedule is cron and names none of its own: NCRONTAB, six fields, UTC.')
+param exportSchedule string = '0 0 2 * * *'
 
 @description('Bulk requests a minute to one ActiveCampaign account. Lower it when other integrations share the account.')
 @minValue(6)
@@ -87,8 +87,14 @@ param alertEmail string
 @description('Address under which your people read docs/how-to, so that alerts link their runbooks. Empty: alerts name them.')
 param runbooksUrl string = ''
 
-@description('Client id of the Entra app registration that signs callers in. Empty: callers need a function key only.')
+@description('Client id of the Entra app registration that signs callers in, instead of function keys. Empty: function keys.')
 param entraClientId string = ''
+
+@description('Further applications that may get tokens for the app, by client id, separated by commas: the one of your releases. The Azure CLI always may.')
+param entraClients string = ''
+
+@description('Where browsers see the app, if that is not its own address: such as https://exports.contoso.com, separated by commas.')
+param consoleOrigins string = ''
 
 @description('Whether saving a connection through the API may store its API key in Key Vault.')
 param storeApiKeys bool = true
@@ -134,6 +140,15 @@ var schedule = length(filter(split(exportSchedule, ' '), field => !empty(field))
 var addressSpace = int(last(split('/${vnetAddressPrefix}', '/'))) <= 23
   ? vnetAddressPrefix
   : fail('Expected vnetAddressPrefix to be /23 or larger, found ${vnetAddressPrefix}.')
+// Who may sign in is decided by this template and the platform; a setting that only says so would open the app to all.
+var decidedElsewhere = filter(
+  map(items(otherSettings), setting => setting.key),
+  name => contains(['SIGN_IN', 'WEBSITE_HOSTNAME', 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'], toUpper(name)) || startsWith(toUpper(name), 'WEBSITE_AUTH_')
+)
+var settings = empty(decidedElsewhere)
+  ? otherSettings
+  : fail('Expected otherSettings without what ENTRA_CLIENT_ID (entraClientId) and the platform decide, found ${join(decidedElsewhere, ', ')}.')
+var azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46' // of Microsoft; the same in every tenant
 // /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/NAME
 var accountParts = split(segmentStorageAccountId, '/')
 var accountType = toLower(join(skip(take(accountParts, 8), 6), '/'))
@@ -296,17 +311,21 @@ module functionApp 'modules/function-app.bicep' = {
     segmentPrefix: segmentPrefix
     segmentQuietSeconds: segmentQuietSeconds
     hiddenColumns: hiddenColumns
+    storeApiKeys: storeApiKeys
+    lookEveryMinutes: lookEveryMinutes
     exportSchedule: schedule
     bulkRequestsPerMinute: bulkRequestsPerMinute
     activeCampaignHostSuffixes: activeCampaignHostSuffixes
     rejectsRetentionDays: rejectsRetentionDays
     auditRetentionDays: auditRetentionDays
     sizeChangeFactor: sizeChangeFactor
-    otherSettings: otherSettings
+    otherSettings: settings
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
     entraClientId: entraClientId
+    entraClients: concat([azureCli], filter(map(split(entraClients, ','), one => trim(one)), one => !empty(one)))
+    consoleOrigins: consoleOrigins
   }
 }
 
@@ -321,7 +340,6 @@ module alerts 'modules/alerts.bicep' = {
     componentId: monitoring.outputs.componentId
     email: alertAddress
     runbooksUrl: empty(runbooks) ? 'docs/how-to' : runbooks
-    scheduleGapHours: exportScheduleGapHours
   }
 }
 
@@ -337,6 +355,7 @@ output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output FUNCTION_APP_URL string = functionApp.outputs.url
 output ENTRA_CLIENT_ID string = entraClientId
+output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output KEY_VAULT_NAME string = vault.outputs.name
 output EXPORT_STORAGE_ACCOUNT string = exportStorage.outputs.name
 output SEGMENT_STORAGE_ACCOUNT string = segmentAccess.outputs.storageAccountName

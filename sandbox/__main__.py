@@ -12,6 +12,7 @@ from typing import NoReturn
 from sandbox.demo import demo
 from sandbox.processes import SandboxError
 from sandbox.segment import Segment
+from sandbox.sign_in import PEOPLE
 from sandbox.world import API_KEY, World
 
 
@@ -26,6 +27,12 @@ def main() -> int:
     )
     command.add_argument(
         "--settings", type=Path, metavar="FILE", help="JSON object with app settings to add or replace"
+    )
+    command.add_argument(
+        "--sign-in",
+        choices=["key", "entra"],
+        default="key",
+        help="who may call: whoever has the function key, or whoever signs in as one of a few people",
     )
     command.add_argument("--port", type=int, default=7071, help="loopback port of the app; 0 takes a free one")
     command.set_defaults(run=up)
@@ -55,7 +62,12 @@ def main() -> int:
 def up(options: argparse.Namespace) -> None:
     """Start everything, print how to reach it, and follow the log."""
     settings = read_settings(options.settings) if options.settings else {}
-    with World(settings=settings, port=options.port, activecampaign=options.activecampaign) as world:
+    with World(
+        settings=settings,
+        port=options.port,
+        activecampaign=options.activecampaign,
+        with_sign_in=options.sign_in == "entra",
+    ) as world:
         world.upload_files(Segment(refreshed=datetime.now(UTC)).files())
         world.start_host()
         print(directions(world), flush=True)
@@ -88,16 +100,23 @@ def directions(world: World) -> str:
     key, state = "the API key is that server's own", ""
     if world.account:  # the stand-in; what another server has is for that server to say
         key, state = f"API key {API_KEY}", f"\n    curl {world.activecampaign_url}/_sandbox/state"
+    if world.sign_in:
+        tokens = " ".join(f"{who.upper().replace('-', '_')}={world.sign_in.token(who)}" for who in PEOPLE)
+        callers, header, admin = tokens, "Authorization: Bearer $ADMIN", '-H "Authorization: Bearer $ADMIN" '
+        browser = f"\nIn a browser     {world.url}/.auth/login/aad (a session lasts an hour; so do the tokens)"
+    else:
+        callers, header, admin, browser = f"KEY={world.function_key}", "x-functions-key: $KEY", "", ""
     return f"""
-The app          {world.url}/api
+The console      {world.console_link}
+The app          {world.url}/api{browser}
 ActiveCampaign   {world.activecampaign_url} (to the app: https://demo.api-us1.com, {key})
 
-    export APP={world.url} KEY={world.function_key} MASTER_KEY={world.master_key}
+    export APP={world.url} {callers} MASTER_KEY={world.master_key}
 
     curl $APP/api/health
-    curl -H "x-functions-key: $KEY" $APP/api/segments
-    curl -H "x-functions-key: $KEY" $APP/api/exports
-    curl -H "x-functions-key: $MASTER_KEY" -d '{{}}' $APP/admin/functions/sweep{state}
+    curl -H "{header}" $APP/api/segments
+    curl -H "{header}" $APP/api/exports
+    curl {admin}-H "x-functions-key: $MASTER_KEY" -d '{{}}' $APP/admin/functions/sweep{state}
 
 Ctrl-C stops everything. Below, the log of the host and of the app.
 """

@@ -20,7 +20,7 @@ REJECTS_FILE = Path("build/demo-rejects.csv")
 LIST_ID = 1
 POLL_S = 0.5
 LIMIT_S = 7_200.0
-TERMINAL = ("successful", "completedWithWarnings", "failed", "canceled", "skipped")
+TERMINAL = ("successful", "completedWithWarnings", "failed", "canceled", "held", "skipped")
 CONNECTION = {
     "displayName": "ActiveCampaign of the demo",
     "host": "demo.api-us1.com",
@@ -34,7 +34,7 @@ EXPORT = {
     "listId": LIST_ID,
     "segments": ["NewsletterSubscribers"],
     "dataMatching": {"email": "EMail", "firstName": "FirstName", "lastName": "LastName", "phone": "Telephone"},
-    "scheduled": True,
+    "schedule": {"kind": "withEveryRefresh"},
 }
 
 
@@ -70,11 +70,12 @@ def demo(profiles: int) -> None:
         step(f"Segment NewsletterSubscribers is in storage, as Customer Insights writes it: {profiles:,} profiles")
         world.start_host()
         step("The app runs (Microsoft's Python worker library, the real function_app.py)")
+        step(f"Watch it in the console while the demo runs: {world.console_link}")
         api = Api(world)
         api.call("PUT", "/connections/demo", CONNECTION)
         step("PUT /api/connections/demo     tested against ActiveCampaign, then saved; its API key is in Key Vault")
         api.call("PUT", "/exports/newsletter", EXPORT)
-        step("PUT /api/exports/newsletter   saved; saving runs nothing")
+        step("PUT /api/exports/newsletter   saved, to run with every refresh; saving runs nothing")
         run = api.call("POST", "/exports/newsletter/runs").json()
         step(f"POST /api/exports/newsletter/runs   202 Accepted, run {run['runId']}")
         run = watch(console, api, run["runId"])
@@ -90,8 +91,8 @@ def demo(profiles: int) -> None:
             console.print(f"Every row that did not arrive, with its reason: GET {run['rejectsUrl']}")
             console.print(f"A copy is in {REJECTS_FILE}")
     console.print(
-        "\nNext: [bold]make serve[/] keeps the same world running for curl; [bold]docs/tutorial.md[/] goes through it"
-        " step by step.",
+        "\nNext: [bold]make serve[/] keeps the same world running and prints a link that opens the console;"
+        " [bold]docs/tutorial.md[/] goes through it step by step.",
         soft_wrap=True,
     )
 

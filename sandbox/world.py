@@ -26,6 +26,7 @@ from sandbox.host.settings import HostSettings
 from sandbox.loopback import Server
 from sandbox.processes import Child, SandboxError
 from sandbox.proxy import Destination, Proxy
+from sandbox.sign_in import SignIn, forward_to
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -36,11 +37,13 @@ APP_CONTAINERS = ("records", "working", "rejects", "audit")
 APP_QUEUES = ("plan-run", "upload-lane")
 
 VAULT_HOST = "exporter-kv.vault.azure.net"
+APP_HOST = "exporter-demo.azurewebsites.net"
 CLIENT_ID = "66666666-7777-8888-9999-000000000000"
 API_KEY = "demo-key"
 
 STORAGE_HOSTS = ("*.blob.core.windows.net", "*.queue.core.windows.net")
 VAULT_HOSTS = ("*.vault.azure.net",)
+APP_HOSTS = ("*.azurewebsites.net",)
 ACTIVECAMPAIGN_HOSTS = ("*.api-us1.com", "*.activehosted.com")
 
 
@@ -52,13 +55,16 @@ class World:
 
     After entering:
 
-    - `url`, `function_key`, `master_key`: where the app answers once `start_host` was called, and its keys.
+    - `url`, `function_key`, `master_key`: where the app answers once `start_host` was called, and its keys;
+      `console_link` opens the console with that key.
     - `records`: a `BlobServiceClient` on the app's own account; `queues`: a `QueueServiceClient` on the same.
     - `segments`: the landing container, as a `ContainerClient`; `upload_segments` and `upload_files` fill it, with
       directories.
     - `vault`: the secrets of the vault. `refused_hosts`: hosts that something asked the proxy for in vain.
     - `activecampaign_url`: plain loopback URL of the ActiveCampaign stand-in, its control endpoints under `/_sandbox/`;
       `account` is the stand-in's model, None when `activecampaign` names another server.
+    - `sign_in`: with sign-in, what stands before the host in place of App Service authentication; else None. `url` is
+      then its address, and callers need one of its tokens or sessions.
     - `host_log`: the file that collects what the host and the app log.
     - `network`: what lies between the app and everything it calls; `network.disturbed` lets it go wrong.
 
@@ -73,6 +79,7 @@ class World:
         settings: Mapping[str, str] | None = None,
         port: int = 0,
         activecampaign: str | None = None,
+        with_sign_in: bool = False,
         message_hidden_s: float = 600.0,
         storage_log: Path | None = None,
     ) -> None:
@@ -82,6 +89,7 @@ class World:
         :param settings: app settings that replace or extend `app_settings`.
         :param port: loopback port of the app; 0 takes a free one, the same for every `start_host`.
         :param activecampaign: `http://127.0.0.1:PORT` of a server to use in place of the stand-in.
+        :param with_sign_in: people sign in with Microsoft Entra, instead of function keys.
         :param message_hidden_s: how long a queue message stays hidden while it is processed, and so how long one is
             lost to a killed host. Azure's figure is 600; a test of a crash need not wait that long.
         :param storage_log: file that gets a line for every request to storage, among others.
@@ -90,6 +98,7 @@ class World:
         self._overrides = dict(settings or {})
         self._port = port
         self._elsewhere = activecampaign
+        self._with_sign_in = with_sign_in
         self._message_hidden_s = message_hidden_s
         self._storage_log = storage_log
         self._resources = ExitStack()
@@ -113,6 +122,11 @@ class World:
         """Stop everything."""
         self._resources.close()
 
+    @property
+    def console_link(self) -> str:
+        """A link that opens the console; a function key is in its fragment, which no server sees."""
+        return f"{self.url}/api/console" + ("" if self.sign_in else f"#key={self.function_key}")
+
     def app_settings(self) -> dict[str, str]:
         """Return the app's settings, as the infrastructure template sets them, with the overrides of this world."""
         return {
@@ -122,11 +136,12 @@ class World:
             "SEGMENT_CONTAINER": SEGMENT_CONTAINER,
             "SEGMENT_QUIET_S": "0",  # files are complete when `upload_files` returns; nobody need wait five minutes
             "KEY_VAULT_URI": f"https://{VAULT_HOST}",
-            "EXPORT_SCHEDULE": "0 0 2 * * *",
+            "LOOK_SCHEDULE": "0 */5 * * * *",
             "SWEEP_SCHEDULE": "0 * * * * *",
             "AZURE_CLIENT_ID": CLIENT_ID,
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "PYTHON_THREADPOOL_THREAD_COUNT": "16",
+            **({"SIGN_IN": "entra", "CONSOLE_ORIGINS": self.url} if self._with_sign_in else {}),
             **self._overrides,
         }
 
@@ -138,8 +153,9 @@ class World:
             "IDENTITY_ENDPOINT": self._identity_endpoint,
             "IDENTITY_HEADER": self._identity.header,
             "REQUESTS_CA_BUNDLE": str(self._ca_file),
-            "WEBSITE_HOSTNAME": urlsplit(self.url).netloc,
+            "WEBSITE_HOSTNAME": APP_HOST if self._with_sign_in else urlsplit(self.url).netloc,
             "WEBSITE_INSTANCE_ID": secrets.token_hex(16),
+            **({"WEBSITE_AUTH_ENABLED": "True"} if self._with_sign_in else {}),
         }
 
     def start_host(self, settings: Mapping[str, str] | None = None, *, instance: int = 0) -> str:
@@ -221,6 +237,11 @@ class World:
         self.host_log.touch()
         self.function_key, self.master_key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         self.url = self._urls[0] = f"http://127.0.0.1:{self._port or free_port()}"
+        self.sign_in: SignIn | None = None
+        if self._with_sign_in:
+            self._urls[0] = f"http://127.0.0.1:{free_port()}"
+            self.sign_in = SignIn(forward_to(port_of(self._urls[0])))
+            resources.callback(Server(self.sign_in.answer, port_of(self.url)).close)
         authority = trustme.CA()
         self._ca_file = self.folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self._ca_file))
@@ -239,7 +260,7 @@ class World:
             self.activecampaign_url = self._elsewhere.rstrip("/")
 
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*VAULT_HOSTS, *ACTIVECAMPAIGN_HOSTS).configure_cert(tls)
+        authority.issue_cert(*VAULT_HOSTS, *ACTIVECAMPAIGN_HOSTS, *APP_HOSTS).configure_cert(tls)
         self._proxy = Proxy(self._destinations(vault_server.port), tls)
         self.network = self._proxy.network
         resources.callback(self._proxy.close)
@@ -284,6 +305,7 @@ class World:
                 for service, endpoint in endpoints.items()
             ),
             *(Destination(pattern, vault_port, terminate_tls=True) for pattern in VAULT_HOSTS),
+            *(Destination(pattern, port_of(self.url), terminate_tls=True) for pattern in APP_HOSTS),
             *(
                 Destination(pattern, port_of(self.activecampaign_url), terminate_tls=True)
                 for pattern in ACTIVECAMPAIGN_HOSTS

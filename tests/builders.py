@@ -12,8 +12,10 @@ import pytest
 
 from exporter.definitions.connections import Connection, Consent
 from exporter.definitions.exports import DataMatching, Export
+from exporter.definitions.schedules import OnDemand
 from exporter.pipeline import start
 from exporter.pipeline.plan import plan_run
+from exporter.pipeline.schedule import run_schedule
 from exporter.pipeline.start import Started, StartRequest
 from exporter.pipeline.sweep import sweep
 from exporter.pipeline.upload import upload_lane
@@ -61,6 +63,7 @@ def make_export(fakes: Fakes, **changes: Any) -> Export:
         "created_utc": START,
         "updated_by": "ada",
         "updated_utc": START,
+        **({} if "scheduled" in changes else {"schedule": OnDemand()}),
     }
     export = Export(**(members | changes))
     fakes.blobs.put(paths.export_path(export.id), export.to_json())
@@ -136,6 +139,20 @@ def run_export(fakes: Fakes, export: Export, **options: Any) -> Run:
     """Start a run on demand and drive it to its end."""
     started = start_on_demand(fakes.services, export, "ada", **options)
     return drive(fakes, started.run.run_id)
+
+
+def tomorrow(fakes: Fakes) -> list[Run]:
+    """Let the schedule look a day later; return what it starts: each export that goes by the app's times, once."""
+    fakes.clock.sleep(86_400)
+    return run_schedule(fakes.services)
+
+
+def settle(fakes: Fakes, run_id: str) -> Run:
+    """Sweep every minute until nothing is left to do for a run that is over, and its working copy is gone."""
+    while any(fakes.blobs.names(f"working/{run_id}/")):
+        fakes.clock.sleep(60)
+        sweep(fakes.services)
+    return read_run(fakes, run_id)
 
 
 def rejects_of(fakes: Fakes, run_id: str) -> list[dict[str, str]]:

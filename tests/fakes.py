@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Protocol
 from urllib.parse import urlencode
 
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
-from exporter.errors import Stop, Unavailable
+from exporter.errors import Culprit, Stop, Unavailable
 from exporter.ports import Blob, Changed
 from exporter.services import Services
 from exporter.settings import Settings
@@ -25,7 +25,7 @@ SETTINGS = {
     "SEGMENT_CONTAINER": "dynamics365customerinsights",
     "SEGMENT_QUIET_S": "0",
     "KEY_VAULT_URI": "https://exporter-kv.vault.azure.net",
-    "EXPORT_SCHEDULE": "0 0 2 * * *",
+    "LOOK_SCHEDULE": "0 */5 * * * *",
     "SWEEP_SCHEDULE": "0 * * * * *",
 }
 START = 1_795_000_000.0  # 2026-11-18
@@ -134,6 +134,10 @@ class FakeBlobs:
         self.before("names", prefix)
         yield from sorted(path for path in self.stored if path.startswith(prefix))
 
+    def etags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        self.before("etags", prefix)
+        yield from sorted((path, str(found.version)) for path, found in self.stored.items() if path.startswith(prefix))
+
     def writer(self, path: str) -> FakeWriter:
         return FakeWriter(self, path)
 
@@ -177,6 +181,7 @@ class FakeSegmentFiles:
 
     def __init__(self, clock: VirtualClock) -> None:
         self.files: dict[str, tuple[SegmentFile, bytes]] = {}
+        self.looks: list[tuple[str, str]] = []
         self._clock = clock
         self._versions = itertools.count(1)
 
@@ -189,13 +194,20 @@ class FakeSegmentFiles:
         self.files[path] = (replace(file, archived=True), data)
 
     def list(self, prefix: str) -> Listing:
+        self.looks.append(("list", prefix))
         found = (file for path, (file, _) in sorted(self.files.items()) if path.startswith(prefix))
         return Listing(tuple(found), self._clock.now())
 
+    def etag(self, path: str) -> str | None:
+        self.looks.append(("etag", path))
+        found = self.files.get(path)
+        return found[0].etag if found else None
+
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
+        self.looks.append(("read", path))
         found = self.files.get(path)
         if found and found[0].archived:
-            raise Stop("file_archived", f"{path} is in the archive tier.")
+            raise Stop.of("file_archived", file=path)
         return found
 
     def open(self, file: SegmentFile, buffer_bytes: int = BUFFER_BYTES) -> BinaryIO:
@@ -215,7 +227,7 @@ class FakeSegmentReader(io.BytesIO):
         if current is None or current[0].etag != self._file.etag:
             raise Changed
         if current[0].archived:
-            raise Stop("file_archived", f"{current[0].path} is in the archive tier.")
+            raise Stop.of("file_archived", file=current[0].path)
         return super().read(size)
 
 
@@ -248,7 +260,9 @@ class FakeSecrets:
 
     def get(self, name: str, *, fresh: bool = False) -> str:
         if name not in self.values:
-            raise Unavailable("secret_not_found", "There is no such secret.")
+            raise Unavailable.of(
+                "secret_not_found", Culprit.USER, account="kv.vault.azure.net", secret=name, vault="kv"
+            )
         return self.values[name]
 
     def set(self, name: str, value: str) -> None:
@@ -284,6 +298,16 @@ class FakeActiveCampaign:
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
 
 
+@dataclass
+class FakeOwnAddress:
+    """What is before the app: a function from host, path and headers to an answer. Nothing answers at first."""
+
+    answer: Callable[[str, str, Mapping[str, str]], tuple[int, bytes] | None] = lambda *_: None
+
+    def get(self, host: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        return self.answer(host, path, headers)
+
+
 NOT_SENT = NotSent("no_connection")
 
 
@@ -297,6 +321,7 @@ class Fakes:
     messages: FakeMessages
     secrets: FakeSecrets
     activecampaign: FakeActiveCampaign
+    own_address: FakeOwnAddress
     services: Services
 
     @property
@@ -316,6 +341,7 @@ def make_fakes(
     account = Account("key-1", clock=clock.now)
     blobs, segments, messages = FakeBlobs(clock), FakeSegmentFiles(clock), FakeMessages(clock)
     secrets, activecampaign = FakeSecrets({"connection-main": "key-1"}), activecampaign_class(account, clock)
+    own_address = FakeOwnAddress()
     services = Services(
         settings=Settings.from_environ(SETTINGS | settings),
         blobs=blobs,
@@ -323,7 +349,8 @@ def make_fakes(
         messages=messages,
         secrets=secrets,
         activecampaign=activecampaign,
+        own_address=own_address,
         clock=clock,
         ids=FakeIds(),
     )
-    return Fakes(clock, blobs, segments, messages, secrets, activecampaign, services)
+    return Fakes(clock, blobs, segments, messages, secrets, activecampaign, own_address, services)

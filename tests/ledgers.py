@@ -33,8 +33,15 @@ def accept(lane: Lane, at: float = START, import_id: str = "i1", batch: int = 0)
     lane.apply(portion_event(at, "accepted", portion, importId=import_id, queued=len(portion.to_send)))
 
 
-def step(lane: Lane, now: float = START, *, may_send: bool = True, after_send: bool = False) -> object:
-    return next_step(lane, now, may_send=may_send, confirm_within_s=7_200, after_send=after_send)
+def step(
+    lane: Lane,
+    now: float = START,
+    *,
+    may_send: bool = True,
+    after_send: bool = False,
+    confirm_within_s: float = 7_200,
+) -> object:
+    return next_step(lane, now, may_send=may_send, confirm_within_s=confirm_within_s, after_send=after_send)
 
 
 def busy_lane() -> Lane:

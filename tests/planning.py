@@ -59,6 +59,7 @@ def plan(
     limits: RequestSize = ROOMY,
     most: int = 1_000_000,
     around: Envelope = AROUND,
+    only: frozenset[str] | None = None,
 ) -> Done:
     """Plan a segment that is a folder of files with a header row."""
     clock = FakeClock()
@@ -67,7 +68,9 @@ def plan(
         landing.write(f"people/{name}", data)
     refresh = Segments(landing, "").refresh("people", Reading())
     payload, rejects = blobs.writer("working/p"), blobs.writer("rejects/r")
-    task = Task(refreshes=[refresh], mapping=mapping, envelope=around, secret="", size=limits, max_contacts=most)
+    task = Task(
+        refreshes=[refresh], mapping=mapping, envelope=around, secret="", size=limits, max_contacts=most, only=only
+    )
     planned = plan_batches(task, landing, PlanWriter(payload, rejects), lambda: None)
     payload.commit()
     rejects.commit()

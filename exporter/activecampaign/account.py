@@ -8,15 +8,16 @@ from typing import Final
 
 from exporter.activecampaign.answers import UNEXPECTED, JsonObject, body_of, items, number, object_of
 from exporter.activecampaign.bodies import address_key
-from exporter.activecampaign.outcomes import ErrorOutcome, KeyRefused, NoAnswer
+from exporter.activecampaign.outcomes import ErrorOutcome, KeyRefused, NoAnswer, WebPage
 from exporter.activecampaign.wire import PAGE, Reply
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The user that the API key belongs to."""
+    """The user that the API key belongs to; `name` as they sign in, where the answer says."""
 
     id: int
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class ContactList:
 
     id: int
     name: str
-    channel: str | None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class CustomField:
 class AccountLimits:
     """How many contacts the plan allows and how many there are; None where the account does not say."""
 
-    contact_limit: int | None
-    contacts: int | None
+    contact_limit: int | None = None
+    contacts: int | None = None
     name: str | None = None
 
 
@@ -81,6 +82,12 @@ class Exclusion:
 
     phrase: str = field(repr=False)  # may be an address
     match_type: str
+    lists: frozenset[int] = frozenset()
+    """The ids of the lists that it keeps the address from; none: from all."""
+
+    def concerns(self, list_id: int) -> bool:
+        """Whether this entry keeps addresses from a list."""
+        return not self.lists or bool(self.lists & {0, list_id})
 
     def matches(self, address: str) -> bool:
         """Whether this entry excludes the address. An unknown type is treated as "exact", the narrowest."""
@@ -106,9 +113,10 @@ def read_user(reply: Reply) -> User | ErrorOutcome:
     """Read the answer to `who_am_i`. Without a user in it, the key does not work, whatever the status."""
     body = body_of(reply)
     if not isinstance(body, dict):
-        return body
-    user_id = number(object_of(body.get("user")).get("id"))
-    return KeyRefused() if user_id is None else User(user_id)
+        return KeyRefused() if isinstance(body, WebPage) else body
+    user = object_of(body.get("user"))
+    user_id, name = number(user.get("id")), user.get("username")
+    return KeyRefused() if user_id is None else User(user_id, name if isinstance(name, str) and name else None)
 
 
 def read_list(reply: Reply) -> ContactList | ErrorOutcome:
@@ -135,6 +143,15 @@ def read_fields_page(reply: Reply, offset: int) -> ListingPage[CustomField] | Er
         return body
     options, relations = _Beside.of(body.get("fieldoptions")), _Beside.of(body.get("fieldrels"))
     return _page_of(body, offset, "fields", lambda value: _custom_field(value, options, relations))
+
+
+def read_field(reply: Reply, field_id: int) -> int | ErrorOutcome:
+    """Read the answer to `get_field`: the id of the field, which is there; about another one it is unexpected."""
+    body = body_of(reply)
+    if not isinstance(body, dict):
+        return body
+    found = number(object_of(body.get("field")).get("id"))
+    return field_id if found == field_id else NoAnswer(UNEXPECTED)
 
 
 def read_field_options_page(reply: Reply, offset: int, field_id: int) -> ListingPage[FieldOption] | ErrorOutcome:
@@ -262,7 +279,12 @@ def _order(item: JsonObject) -> int:
 def _exclusion(value: object) -> Exclusion | None:
     item = object_of(value)
     phrase = item.get("matchPhrase")
-    return Exclusion(phrase, str(item.get("matchType", "exact")).lower()) if isinstance(phrase, str) else None
+    if not isinstance(phrase, str):
+        return None
+    lists = (number(object_of(each).get("id") if isinstance(each, dict) else each) for each in items(item.get("lists")))
+    return Exclusion(
+        phrase, str(item.get("matchType", "exact")).lower(), frozenset(each for each in lists if each is not None)
+    )
 
 
 def _read_page[Item](

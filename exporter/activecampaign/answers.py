@@ -20,9 +20,11 @@ from exporter.activecampaign.outcomes import (
     KeyRefused,
     NoAnswer,
     NotFound,
+    PaymentDue,
     RateLimited,
     RequestRefused,
     TariffLimit,
+    WebPage,
 )
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply
 
@@ -30,6 +32,7 @@ type JsonObject = dict[str, Any]
 EMPTY: Final = "empty"
 UNEXPECTED: Final = "unexpected_answer"
 REDIRECTED: Final = "redirected"
+TOO_LARGE: Final = "payload_too_large"
 DEFAULT_WAIT_S: Final = 60.0  # the bulk import's own limit is per minute and sends no Retry-After
 MAX_WAIT_S: Final = 900.0
 
@@ -86,25 +89,30 @@ def error_outcome(answer: Answer) -> ErrorOutcome | None:
         case 3, _:
             return RequestRefused(REDIRECTED)
         case 4, status if status != HTTPStatus.REQUEST_TIMEOUT:
-            return rate_or_tariff_limit(body) or _REFUSED.get(status) or RequestRefused(f"status_{status}")
+            return rate_or_tariff_limit(body) or _REFUSED.get(status) or _refused(status, body)
         case _, status:
             return NoAnswer(f"status_{status}", _wait_s(answer, body))
 
 
 _REFUSED: Final[dict[int, ErrorOutcome]] = {
     HTTPStatus.UNAUTHORIZED: KeyRefused(),
-    HTTPStatus.PAYMENT_REQUIRED: TariffLimit(),
+    HTTPStatus.PAYMENT_REQUIRED: PaymentDue(),
     HTTPStatus.FORBIDDEN: KeyRefused(),  # for a bad key and for a missing permission alike
     HTTPStatus.NOT_FOUND: NotFound(),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RequestRefused("payload_too_large"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RequestRefused(TOO_LARGE),
 }
+
+
+def _refused(status: int, body: JsonObject) -> RequestRefused:
+    too_large = _SAYS_TOO_LARGE.search(_text(body))
+    return RequestRefused(TOO_LARGE if too_large else f"status_{status}")
 
 
 def _no_object(body: bytes) -> ErrorOutcome:
     """Classify the body of a 2xx that is not a JSON object, or is an empty one."""
     # Seen for a bad key: https://github.com/rudderlabs/rudder-transformer/pull/5350
     if _HTML_PAGE.search(body, 0, 1024):
-        return KeyRefused()
+        return WebPage()
     return NoAnswer(UNEXPECTED if body.strip() else EMPTY)
 
 
@@ -120,6 +128,10 @@ def rate_or_tariff_limit(body: JsonObject) -> RateLimited | TariffLimit | None:
 
 _RATE_LIMIT: Final = re.compile(r"rate.?limit|too many (requests|imports)|per (second|minute)|throttl", re.IGNORECASE)
 TARIFF_LIMIT: Final = re.compile(r"(account|contact|subscriber|plan)\S{0,2} limit|upgrade your", re.IGNORECASE)
+_SAYS_TOO_LARGE: Final = re.compile(
+    r"too (large|big|many contacts)|(payload|body|request) size|less than \S+ bytes|contacts may be included",
+    re.IGNORECASE,
+)
 _HTML_PAGE: Final = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -50,9 +51,20 @@ def select(body: bytes, envelope: Envelope, positions: Sequence[int]) -> bytes:
     return envelope.prefix + b",".join(kept) + envelope.suffix
 
 
+def contacts(body: bytes) -> list[dict[str, Any]]:
+    """Return the contacts of a body as JSON, in their order."""
+    found: list[dict[str, Any]] = orjson.loads(body)["contacts"]
+    return found
+
+
+def emptied(contact: Mapping[str, Any]) -> set[int]:
+    """Return the ids of the custom fields that a contact of a body is sent empty, to erase what they hold."""
+    return {each["id"] for each in contact.get("fields", ()) if each["value"] == ""}
+
+
 def addresses(body: bytes) -> list[str]:
     """Return the e-mail addresses of a body, in the order of its contacts."""
-    return [contact["email"] for contact in orjson.loads(body)["contacts"]]
+    return [contact["email"] for contact in contacts(body)]
 
 
 def failed_positions(failed: Sequence[str], sent: Sequence[str]) -> tuple[tuple[int, ...], int]:

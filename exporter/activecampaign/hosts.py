@@ -21,39 +21,35 @@ def check_host(text: str, suffixes: Sequence[str] = HOST_SUFFIXES) -> str:
     host = text.lower().removeprefix("https://").removesuffix("/")
     problem = _host_problem(text, host, suffixes)
     if problem:
-        names = " or ".join(f"<account>.{suffix}" for suffix in suffixes)
-        raise errors.Stop(
-            "host_refused",
-            f"Expected the API host of an ActiveCampaign account ({names}); found {problem}. "
-            "Copy the URL from ActiveCampaign: Settings, Developer.",
-        )
+        hosts = " or ".join(f"<account>.{suffix}" for suffix in suffixes)
+        raise errors.Stop.of("host_refused", hosts=hosts, notAHost=problem)
     return host
 
 
 def _host_problem(text: str, host: str, suffixes: Sequence[str]) -> str | None:
     label, _, suffix = host.partition(".")
     if not text.isascii():
-        return "letters that are not ASCII"
+        return "non_ascii"
     if re.search(r"[^!-~]", text):
-        return "a space or control character"
+        return "space"
     for character, name in _NOT_IN_HOSTS:
         if character in host:
             return name
     if suffix not in suffixes:
-        return "another domain"
+        return "domain"
     if not re.fullmatch(r"(?!xn--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label):
-        return "an account name that is not a plain host label"
+        return "label"
     return None
 
 
 _NOT_IN_HOSTS: Final = (
-    ("://", "a scheme other than https"),
-    ("@", "a user name"),
-    ("%", "an escaped character"),
-    ("\\", "a backslash"),
-    ("/", "a path"),
-    ("?", "a query"),
-    ("#", "a fragment"),
-    ("[", "an IP address"),
-    (":", "a port"),
+    ("://", "scheme"),
+    ("@", "user"),
+    ("%", "escape"),
+    ("\\", "backslash"),
+    ("/", "path"),
+    ("?", "query"),
+    ("#", "fragment"),
+    ("[", "address"),
+    (":", "port"),
 )

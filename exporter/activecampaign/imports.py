@@ -9,6 +9,7 @@ from exporter.activecampaign.answers import (
     EMPTY,
     REDIRECTED,
     TARIFF_LIMIT,
+    TOO_LARGE,
     UNEXPECTED,
     JsonObject,
     body_of,
@@ -34,6 +35,7 @@ from exporter.activecampaign.outcomes import (
     RateLimited,
     RequestRefused,
     TariffLimit,
+    TooLarge,
 )
 from exporter.activecampaign.wire import AnswerLost, NotSent, Reply
 
@@ -55,8 +57,8 @@ def bulk_outcome(reply: Reply) -> BulkOutcome:
             return _accepted(body) or _refusal(body) or Ambiguous(UNEXPECTED)
         case NoAnswer(reason, wait_s):
             return Ambiguous(reason, wait_s)
-        case RequestRefused() as refused:
-            return _refusal(body) or refused
+        case RequestRefused(reason) as refused:
+            return _refusal(body) or (TooLarge() if reason == TOO_LARGE else refused)
         case error:
             return error
 

@@ -54,6 +54,15 @@ class KeyRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class WebPage:
+    """A web page came instead of an answer: the login page, if the key no longer works, or that of a proxy.
+
+    Whether anything was done is unknown. Ask `who_am_i`: if that works, treat it as `NoAnswer`, or `Ambiguous` for an
+    import; if not, as `KeyRefused`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class NotFound:
     """What was asked for does not exist; nothing was done.
 
@@ -66,6 +75,22 @@ class TariffLimit:
     """The account's plan does not allow it; nothing was done.
 
     Stop: the plan or the number of contacts has to change.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDue:
+    """The account has a payment problem; nothing was done.
+
+    Stop, if it is said twice: somebody has to pay. https://developers.activecampaign.com/reference/errors
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The import is too large for the server, or for what is in between; nothing was queued.
+
+    Send the same contacts in two halves.
     """
 
 
@@ -132,8 +157,8 @@ class ImportFailed:
     status: str  # "failed" or "interrupted"
 
 
-ErrorOutcome = RateLimited | KeyRefused | NotFound | TariffLimit | RequestRefused | NoAnswer
-BulkOutcome = Accepted | ContactsRefused | Ambiguous | ErrorOutcome
+ErrorOutcome = RateLimited | KeyRefused | WebPage | NotFound | TariffLimit | PaymentDue | RequestRefused | NoAnswer
+BulkOutcome = Accepted | ContactsRefused | TooLarge | Ambiguous | ErrorOutcome
 ImportOutcome = NotFinal | Completed | ImportFailed | ErrorOutcome
 
 
@@ -150,42 +175,42 @@ class ContactFault(StrEnum):
 
 
 def as_error(
-    outcome: ErrorOutcome, asked: str, *, not_found: str = "not_found", key_works: bool = False
+    outcome: ErrorOutcome,
+    asked: str,
+    host: str,
+    *,
+    not_found: str = "not_found",
+    key_works: bool = False,
+    **about: int,
 ) -> errors.ExporterError:
     """Return the exception for an outcome, named by what to do next.
 
-    `asked` names the request in the message ("list 12"); `not_found` is the code if that does not exist. With
-    `key_works` (`who_am_i` succeeded), a refused key means a missing permission.
+    `asked`: what the account at `host` was asked for, one of `sentences.WORDS["asked"]`; `about`: the ids that it
+    names. `not_found`: the code if that does not exist. With `key_works` (`who_am_i` succeeded), a refused key means a
+    missing permission.
     """
+    found: dict[str, str | int] = {"asked": asked, "host": host, **about}
     error: errors.ExporterError
     match outcome:
         case RateLimited(wait_s):
-            found = f"it asked to wait {wait_s:.0f} s. No action is needed: the request is retried."
-            error = errors.Throttled("throttled", _sentence(asked, found), retry_after_s=wait_s)
+            error = errors.Throttled.of("throttled", errors.Culprit.EXTERNAL, wait_s, **found)
         case NoAnswer(reason, wait_s):
-            found = f"no useful answer came ({reason}). No action is needed unless this lasts: the request is retried."
-            error = errors.Unavailable("activecampaign_unavailable", _sentence(asked, found), retry_after_s=wait_s)
-        case KeyRefused() if not key_works:
-            found = (
-                "the API key was refused. Store a working key, of a user who may do this, as the secret's new version."
+            error = errors.Unavailable.of(
+                "activecampaign_unavailable", errors.Culprit.EXTERNAL, wait_s, reason=reason, **found
             )
-            error = errors.CredentialsRefused("credentials_refused", _sentence(asked, found), errors.Culprit.USER)
+        case KeyRefused() | WebPage() if not key_works:
+            error = errors.CredentialsRefused.of("credentials_refused", errors.Culprit.USER, **found)
         case KeyRefused():
-            found = (
-                "the key works, but its user may not do this. Give the user's group the permission in ActiveCampaign."
-            )
-            error = errors.Stop("permission_refused", _sentence(asked, found))
+            error = errors.Stop.of("permission_refused", **found)
+        case WebPage():
+            error = errors.Unavailable.of("activecampaign_unavailable", reason="web_page", **found)
         case NotFound():
-            found = "it has none. Check the id in ActiveCampaign."
-            error = errors.Stop(not_found, _sentence(asked, found))
+            error = errors.Stop.of(not_found, **found)
         case TariffLimit():
-            found = "the account's plan does not allow it. Raise its contact limit, or remove contacts."
-            error = errors.Stop("plan_limit", _sentence(asked, found))
+            error = errors.Stop.of("plan_limit", **found)
+        case PaymentDue():
+            error = errors.Stop.of("payment_due", **found)
         case RequestRefused(reason):
-            found = f"the request itself was refused ({reason}). Check that the host is the account's API host."
-            error = errors.Stop("request_refused", _sentence(asked, found), errors.Culprit.EXTERNAL)
+            case = {"case": reason} if reason == "redirected" else {}
+            error = errors.Stop.of("request_refused", errors.Culprit.EXTERNAL, reason=reason, **case, **found)
     return error
-
-
-def _sentence(asked: str, found: str) -> str:
-    return f"Expected an answer from ActiveCampaign for {asked}; {found}"

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import orjson
@@ -34,6 +34,9 @@ IDLE_S: Final = 5.0  # after this long without a bulk import, other requests may
 GAP: Final = 2  # ticks between any two requests
 SPREAD: Final = 4  # ticks between two bulk imports when all is well
 MAX_SPREAD: Final = 32  # the most: an eighth of the rate
+# No refusal drives other requests than imports further apart. A look at the account waits in place for four of them
+# (pipeline.session): with a turn that is too far away it would begin anew each time, and never be done.
+MAX_GAP_S: Final = 5.0
 CALM_S: Final = 60.0  # how long without a refusal until the distance shrinks by a tick
 MAX_CALM_S: Final = 960.0  # the most for the first of these ticks, when refusals keep coming
 AGAIN_S: Final = 1800.0  # a refusal this soon after the last pause counts as a repeated one
@@ -79,6 +82,8 @@ class Budget:
     bulk: tuple[int, ...] = ()  # including the single ones
     single: tuple[int, ...] = ()
     general: tuple[int, ...] = ()
+    runs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Those of `bulk` that are a run's, by run id; none of releases that did not note them."""
     resume_at: float = 0.0  # epoch seconds; nothing is sent before
     spread: int = SPREAD  # ticks between two bulk imports, as of `resume_at`
     calm_s: float = CALM_S  # how long after `resume_at` it shrinks by one; then by one every CALM_S
@@ -91,6 +96,7 @@ class Budget:
                 "bulk": self.bulk,
                 "single": self.single,
                 "general": self.general,
+                "runs": [{"runId": run_id, "turns": turns} for run_id, turns in self.runs.items()],
                 "resumeAt": self.resume_at,
                 "spread": self.spread,
                 "calmS": self.calm_s,
@@ -106,6 +112,7 @@ class Budget:
             bulk=tuple(record["bulk"]),
             single=tuple(record["single"]),
             general=tuple(record["general"]),
+            runs={run["runId"]: tuple(run["turns"]) for run in record.get("runs", [])},
             resume_at=record["resumeAt"],
             spread=record["spread"],
             calm_s=record["calmS"],
@@ -115,9 +122,10 @@ class Budget:
 DEFAULT_PACE: Final = Pace()
 
 
-def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> tuple[Budget, float]:
+def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE, run_id: str = "") -> tuple[Budget, float]:
     """Reserve the next turn: return the budget to store and the time (epoch seconds) at which to send.
 
+    `run_id`: the run that a bulk import belongs to. It has no influence on when the turn is, but see `is_ahead`.
     Send at that time or up to VALID_S later; otherwise take another turn. Several turns can be taken before storing.
     """
     budget = _forget(budget, now, pace)
@@ -128,7 +136,14 @@ def take(budget: Budget, kind: Kind, now: float, pace: Pace = DEFAULT_PACE) -> t
     if kind is Kind.GENERAL:
         return replace(budget, general=_with(budget.general, tick)), tick * pace.tick_s
     single = _with(budget.single, tick) if kind is Kind.SINGLE else budget.single
-    return replace(budget, bulk=_with(budget.bulk, tick), single=single), tick * pace.tick_s
+    runs = {**budget.runs, run_id: _with(budget.runs.get(run_id, ()), tick)} if run_id else budget.runs
+    return replace(budget, bulk=_with(budget.bulk, tick), single=single, runs=runs), tick * pace.tick_s
+
+
+def is_ahead(budget: Budget, run_id: str) -> bool:
+    """Whether a run has over one turn more than runs have on average: of the last minute's, and of those to come."""
+    mine = len(budget.runs.get(run_id, ()))
+    return (mine - 1) * len(budget.runs) > sum(map(len, budget.runs.values()))
 
 
 def penalise(budget: Budget, now: float, retry_after_s: float) -> Budget:
@@ -162,9 +177,8 @@ def _rules(budget: Budget, kind: Kind, now: float, pace: Pace) -> Callable[[int]
     if kind is Kind.GENERAL:
         idle = not bulk or max(bulk) * pace.tick_s < now - IDLE_S
         every, first = (GAP, 0) if idle else (SPREAD, GAP)
-        return lambda tick: (
-            tick % every == first and _apart(tick, taken, GAP) and _apart(tick, general, GAP * spread // SPREAD)
-        )
+        gap = max(GAP, min(GAP * spread // SPREAD, math.floor(MAX_GAP_S / pace.tick_s)))
+        return lambda tick: tick % every == first and _apart(tick, taken, GAP) and _apart(tick, general, gap)
     every = SPREAD if spread == SPREAD else 1
     alone = pace.single_ticks * spread // SPREAD if kind is Kind.SINGLE else 0
     return lambda tick: (
@@ -187,4 +201,7 @@ def _forget(budget: Budget, now: float, pace: Pace) -> Budget:
     def recent(turns: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(tick for tick in turns if tick >= oldest)
 
-    return replace(budget, bulk=recent(budget.bulk), single=recent(budget.single), general=recent(budget.general))
+    runs = {run_id: kept for run_id, turns in budget.runs.items() if (kept := recent(turns))}
+    return replace(
+        budget, bulk=recent(budget.bulk), single=recent(budget.single), general=recent(budget.general), runs=runs
+    )

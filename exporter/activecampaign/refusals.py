@@ -17,6 +17,12 @@ positions count from 0                                 1 more, once per batch
 names are missing, out of range, or of good contacts   at most 15
 =====================================================  =======================
 
+A cause that all contacts share looks as if everybody were bad. So before anybody else is blamed, three are sent alone:
+of those named, where a request names most of its contacts, or of the rest, where nobody was accepted before the first
+bad contact was found. If all three are refused, the cause is common, and the search is over. And since ActiveCampaign
+takes only 20 imports of one contact a minute, a search sends a bounded number of contacts alone; later, it sets aside
+the few among whom a bad one is.
+
 https://developers.activecampaign.com/reference/bulk-import-contacts
 """
 
@@ -27,6 +33,12 @@ from dataclasses import dataclass
 from typing import Final
 
 HINTS: Final = 4  # requests that follow names before halving, until names have proved right
+PROBES: Final = 3  # contacts that are sent alone to find out whether the cause is common
+FEWEST: Final = 10  # with fewer contacts in a request, nobody asks for a common cause: the search is short
+SINGLES_A_BATCH: Final = 20
+"""How many contacts one search sends alone at most: a minute's worth."""
+SINGLES_A_LANE: Final = 40
+"""How many contacts all searches of a lane send alone at most."""
 
 type Positions = tuple[int, ...]
 type Verdict = Sequence[int] | None  # None: accepted; else what the refusal named, as the server counts
@@ -38,25 +50,30 @@ class Search:
     """The state of a search.
 
     `send`: the positions of the next request; empty at the end. `accepted`: the positions of each accepted request.
-    `bad`: for each bad position the number of the verdict that refused it, from 0.
+    `bad`: for each bad position the number of the verdict that refused it, from 0. `left`: those set aside at the end,
+    in refused requests only, with nothing proved against them. `common`: whether the cause is common to all.
     """
 
     send: Positions
     accepted: tuple[Positions, ...]
     bad: dict[int, int]
+    left: Positions = ()
+    common: bool = False
 
 
-def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
+def search(positions: Sequence[int], verdicts: Sequence[Verdict], alone: int | None = None) -> Search:
     """Fold the verdicts on a batch (or a part of one) into what to send next.
 
     `positions` are ascending. `verdicts[i]` answers the request for `search(positions, verdicts[:i]).send`. An answer
     that decides nothing (throttled, lost, ...) is not a verdict: the same request is repeated. Whatever the verdicts,
-    each position ends up in one accepted request or in `bad`.
+    each position ends up in one accepted request, in `bad` or in `left`.
+
+    `alone`: how many contacts may be sent alone. None is the rule of former releases: any number, and no common cause.
 
     Recorded verdicts are replayed, by later releases too. So this rule is part of the record: a release that searches
     differently would misread the runs in progress.
     """
-    state = _State()
+    state = _State(alone)
     steps = state.run(tuple(positions))
     try:
         send = next(steps)
@@ -65,13 +82,17 @@ def search(positions: Sequence[int], verdicts: Sequence[Verdict]) -> Search:
             send = steps.send(verdict)
     except StopIteration:
         send = ()
-    return Search(send, tuple(state.accepted), state.bad)
+    return state.result(send)
 
 
 class _State:
     """What the search has learned; `run` is the search itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: int | None = None) -> None:
+        self.alone = alone
+        self.signs = 0 if alone is None else 2  # of a common cause, each of which is looked into once
+        self.left: Positions = ()
+        self.common = False
         self.accepted: list[Positions] = []
         self.bad: dict[int, int] = {}
         self.last_refusal = 0
@@ -79,22 +100,59 @@ class _State:
         self.patience = HINTS
 
     def note(self, number: int, sent: Positions, verdict: Verdict) -> None:
+        if self.alone and number and len(sent) == 1:
+            self.alone -= 1
         if verdict is None:
             self.accepted.append(sent)
         else:
             self.last_refusal = number
 
+    def result(self, send: Positions) -> Search:
+        return Search(send, tuple(self.accepted), self.bad, tuple(sorted(self.left)), self.common)
+
     def blame(self, positions: Positions) -> None:
         self.bad.update(dict.fromkeys(positions, self.last_refusal))
 
     def run(self, unknown: Positions) -> _Steps[None]:
+        began = False
         while unknown:
+            if began and not self.may_send(unknown):
+                self.left += unknown
+                return
             verdict = yield unknown
+            began = True
             if verdict is None:
                 return
-            unknown = tuple(sorted((yield from self.find(unknown, verdict))))
+            named = self.named(unknown, verdict)
+            if self.may_probe(unknown) and 2 * len(named) > len(unknown):
+                unknown = yield from self.probe(unknown, named)
+            else:
+                unknown = tuple(sorted((yield from self.find(unknown, verdict))))
+                if self.may_probe(unknown) and not self.accepted:
+                    unknown = yield from self.probe(unknown, unknown)
+            if self.common:
+                self.left += unknown
+                return
 
-    def find(self, refused: Positions, names: Sequence[int]) -> _Steps[Positions]:
+    def may_send(self, positions: Positions) -> bool:
+        return self.alone is None or self.alone > 0 or len(positions) > 1
+
+    def may_probe(self, unknown: Positions) -> bool:
+        return self.signs > 0 and (self.alone or 0) >= PROBES and len(unknown) >= FEWEST
+
+    def probe(self, unknown: Positions, among: Positions) -> _Steps[Positions]:
+        """Send three contacts alone, far apart; return the contacts without a verdict."""
+        self.signs -= 1
+        for index in range(PROBES):
+            position = among[index * (len(among) - 1) // (PROBES - 1)]
+            unknown = _without(unknown, (position,))
+            if (yield (position,)) is None:
+                return unknown
+            self.blame((position,))
+        self.common = True
+        return unknown
+
+    def find(self, refused: Positions, names: Sequence[int]) -> _Steps[Positions]:  # noqa: PLR0912 - one search, whose branches share their state
         """Find bad contacts among those of a refused request; return the contacts without a verdict."""
         bad_before, hints = len(self.bad), self.patience
         unknown: Positions = ()
@@ -111,6 +169,9 @@ class _State:
                 if len(self.bad) > bad_before:
                     return unknown + refused
             test = _without(refused, named) if named else refused[: (len(refused) + 1) // 2]
+            if not self.may_send(test):
+                self.left, refused = self.left + refused, ()
+                break
             verdict = yield test
             hints -= bool(named)
             if verdict is None:
@@ -137,11 +198,16 @@ class _State:
     def each_alone(self, suspects: Positions) -> _Steps[Positions]:
         """Send suspects one by one while they prove bad; return those without a verdict. Names gain or lose trust."""
         for index, position in enumerate(suspects):
+            if not self.may_send((position,)):
+                self.left += suspects[index:]
+                return ()
             if (yield (position,)) is None:
                 self.patience = HINTS
                 return suspects[index + 1 :]
             self.blame((position,))
             self.patience += 1
+            if index + 1 == PROBES and self.signs and not self.accepted:
+                return suspects[PROBES:]  # the cause may be common
         return ()
 
     def named(self, sent: Positions, names: Sequence[int]) -> Positions:

@@ -26,7 +26,7 @@ class Request:
 
     method: str
     path: str
-    query: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold an address
     body: bytes | None = field(default=None, repr=False)  # personal data
     kind: Kind = Kind.GENERAL
 
@@ -66,6 +66,14 @@ def fields(offset: int = 0) -> Request:
     return Request("GET", "/api/3/fields", _page(offset))
 
 
+def get_field(field_id: int) -> Request:
+    """Ask for one custom field; the recorded answer for one that is gone is a 404.
+
+    https://developers.activecampaign.com/reference/retrieve-a-field
+    """
+    return Request("GET", f"/api/3/fields/{field_id}")
+
+
 def field_options(field_id: int, offset: int) -> Request:
     """Ask for a page of the options of one custom field; answers about fields link to it."""
     return Request("GET", f"/api/3/fields/{field_id}/options", _page(offset))
@@ -77,6 +85,41 @@ def contacts_of_list(list_id: int) -> Request:
     https://developers.activecampaign.com/reference/list-all-contacts
     """
     return Request("GET", "/api/3/contacts", (("listid", str(list_id)), ("status", "-1"), ("limit", "1")))
+
+
+def contact_by_address(email: str) -> Request:
+    """Ask for the contact with an address, with its lists and the values of its fields.
+
+    Inclusions are not documented; programs rely on them. What an answer lacks, the next two requests ask for.
+    https://developers.activecampaign.com/reference/list-all-contacts
+    """
+    return Request("GET", "/api/3/contacts", (("email", email), ("include", "contactLists,fieldValues")))
+
+
+def lists_of_contact(contact_id: int) -> Request:
+    """Ask on which lists a contact is, and with which status."""
+    return Request("GET", f"/api/3/contacts/{contact_id}/contactLists", (("limit", str(PAGE)),))
+
+
+def values_of_contact(contact_id: int) -> Request:
+    """Ask for the values of a contact's custom fields."""
+    return Request("GET", f"/api/3/contacts/{contact_id}/fieldValues", (("limit", str(PAGE)),))
+
+
+def contacts_with_status(list_id: int, status: int, after_id: int = 0) -> Request:
+    """Ask for a page of the contacts of a list that have a status there, by id.
+
+    From an id on, because offsets become slow in large accounts.
+    https://developers.activecampaign.com/reference/pagination
+    """
+    query = (("listid", f"{list_id}"), ("status", f"{status}"), ("orders[id]", "ASC"), ("id_greater", f"{after_id}"))
+    return Request("GET", "/api/3/contacts", (*query, ("include", "contactLists"), ("limit", f"{PAGE}")))
+
+
+def active_of_list(list_id: int) -> Request:
+    """Ask for one active contact of a list, with its memberships: the answer tells how many there are."""
+    query = (("listid", str(list_id)), ("status", "1"), ("include", "contactLists"), ("limit", "1"))
+    return Request("GET", "/api/3/contacts", query)
 
 
 def account_limits() -> Request:

@@ -8,5 +8,6 @@ identity         what is raised when the platform gives no token
 queues           the app's own queues (Azure Storage)
 vault            API keys (Azure Key Vault)
 activecampaign   HTTPS to ActiveCampaign
+own_address      HTTPS to the app itself, from outside
 system           the machine's time and randomness
 """

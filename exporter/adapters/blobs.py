@@ -24,7 +24,7 @@ from azure.storage.blob import (
 )
 
 from exporter.adapters.storage_clock import MAX_ASKED, ServiceTime
-from exporter.adapters.storage_errors import FAILURES, refuse_missing_container, unavailable
+from exporter.adapters.storage_errors import FAILURES, host_of, refuse_missing_container, unavailable
 from exporter.ports import Blob, BlobWriter, Changed
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -49,6 +49,7 @@ class AzureBlobs:
     def __init__(self, service: BlobServiceClient) -> None:
         """Keep the client; nothing is connected yet."""
         self._service = service
+        self._account = host_of(service.url)
 
     def read(self, path: str) -> Blob | None:
         """Return the whole blob, or None if there is none."""
@@ -64,11 +65,11 @@ class AzureBlobs:
                     age_s = max(0.0, clock.at - stream.properties.last_modified.timestamp())
                     return Blob(data, stream.properties.etag, age_s)
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, self._account)
             return None
         except FAILURES as error:
-            raise unavailable(error) from error
-        raise unavailable(None)
+            raise unavailable(error, self._account) from error
+        raise unavailable(None, self._account)
 
     def read_range(self, path: str, offset: int, length: int) -> bytes | None:
         """Return up to `length` bytes starting at `offset`, or None if there is no such blob."""
@@ -77,14 +78,14 @@ class AzureBlobs:
         try:
             return self._download(path, offset=offset, length=length).readall()
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, self._account)
             return None
         except HttpResponseError as error:
             if error.status_code == RANGE_NOT_SATISFIABLE:
                 return b""
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
         except FAILURES as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
 
     def create(self, path: str, data: bytes) -> str:
         """Create a blob and return its ETag. Raises `Changed` if one with different content exists."""
@@ -94,7 +95,7 @@ class AzureBlobs:
             return blob.etag if blob and blob.data == data else None
 
         try:
-            return _settled(lambda: self._upload(path, data, overwrite=False), stored)
+            return _settled(self._account, lambda: self._upload(path, data, overwrite=False), stored)
         except Changed:
             if etag := stored():
                 return etag
@@ -108,6 +109,7 @@ class AzureBlobs:
             return blob.etag if blob and blob.etag != etag and blob.data == data else None
 
         return _settled(
+            self._account,
             lambda: self._upload(path, data, overwrite=True, etag=etag, match_condition=MatchConditions.IfNotModified),
             stored,
         )
@@ -122,13 +124,13 @@ class AzureBlobs:
             except ResourceExistsError:
                 pass  # by another worker, or by our own try whose answer was lost: the append shows which
             except AzureError as error:
-                raise unavailable(error) from error
+                raise unavailable(error, self._account) from error
 
         def append() -> int:
             client.append_block(data, appendpos_condition=at, retry_total=0)
             return end
 
-        return _settled(append, lambda: end if self.read_range(path, at, len(data)) == data else None)
+        return _settled(self._account, append, lambda: end if self.read_range(path, at, len(data)) == data else None)
 
     def delete(self, path: str) -> None:
         """Delete the blob, if there is one."""
@@ -137,7 +139,7 @@ class AzureBlobs:
         except ResourceNotFoundError:
             return
         except AzureError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the paths that start with `prefix`, in alphabetical order."""
@@ -146,7 +148,19 @@ class AzureBlobs:
             for name in self._service.get_container_client(container).list_blob_names(name_starts_with=start):
                 yield f"{container}/{name}"
         except AzureError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
+
+    def etags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield what `names` does, each with its ETag, written as `Blob.etag` is: if both are equal, so is the content.
+
+        It costs as many requests as `names` does, one for each 5,000 blobs, but more memory: 10 kB a blob for a while.
+        """
+        container, _, start = prefix.partition("/")
+        try:
+            for blob in self._service.get_container_client(container).list_blobs(name_starts_with=start):
+                yield f"{container}/{blob.name}", f'"{blob.etag.strip('"')}"'  # listings give it without the quotes
+        except AzureError as error:
+            raise unavailable(error, self._account) from error
 
     def writer(self, path: str) -> BlobWriter:
         """Begin a block blob."""
@@ -156,19 +170,19 @@ class AzureBlobs:
             try:
                 client.commit_block_list(blocks)
             except AzureError as error:
-                raise unavailable(error) from error
+                raise unavailable(error, self._account) from error
 
-        return _Writer(client, "b", commit)
+        return _Writer(self._account, client, "b", commit)
 
     def stream(self, path: str) -> Iterator[bytes] | None:
         """Return the bytes of a large blob in pieces, or None if there is none."""
         try:
-            return _pieces(self._download(path).chunks())
+            return _pieces(self._account, self._download(path).chunks())
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, self._account)
             return None
         except FAILURES as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
 
     def extension(self, path: str) -> BlobWriter | None:
         """Begin to replace what follows the first commit of a `writer` blob; None if there is no such blob.
@@ -180,10 +194,10 @@ class AzureBlobs:
             etag = client.get_blob_properties().etag
             committed, _ = client.get_block_list("committed")
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, self._account)
             return None
         except AzureError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
         kept = [block for block in committed if not block.id.startswith("x")]
 
         def commit(added: list[BlobBlock]) -> None:
@@ -198,12 +212,12 @@ class AzureBlobs:
                 try:
                     current, _ = client.get_block_list("committed")
                 except AzureError as error:
-                    raise unavailable(error) from error
+                    raise unavailable(error, self._account) from error
                 return [block.id for block in current] == [block.id for block in blocks] or None
 
-            _settled(write, stored)
+            _settled(self._account, write, stored)
 
-        return _Writer(client, "x", commit)
+        return _Writer(self._account, client, "x", commit)
 
     def _client(self, path: str) -> BlobClient:
         container, _, name = path.partition("/")
@@ -220,7 +234,7 @@ class AzureBlobs:
         return etag
 
 
-def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
+def _settled[T](account: str, write: Callable[[], T], stored: Callable[[], T | None]) -> T:
     """Do a conditional write; if its answer is lost, read back whether it succeeded before trying again."""
     doubt: AzureError | None = None
     for pause_s in (None, *PAUSES_S):
@@ -231,7 +245,7 @@ def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
         try:
             return write()
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, account)
             raise Changed from error
         except AzureError as error:
             if _conflict(error):
@@ -242,7 +256,7 @@ def _settled[T](write: Callable[[], T], stored: Callable[[], T | None]) -> T:
             doubt = error
     if (result := stored()) is not None:
         return result
-    raise unavailable(doubt) from doubt
+    raise unavailable(doubt, account) from doubt
 
 
 def _conflict(error: AzureError) -> bool:
@@ -253,18 +267,19 @@ def _conflict(error: AzureError) -> bool:
     return code == StorageErrorCode.INVALID_BLOCK_LIST or (error.status_code in CONFLICTS and code not in NO_CONFLICTS)
 
 
-def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _pieces(account: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the chunks; a failure of a later chunk raises `Unavailable`, too."""
     try:
         yield from chunks
     except FAILURES as error:
-        raise unavailable(error) from error
+        raise unavailable(error, account) from error
 
 
 class _Writer:
     """Stages blocks of 4 MiB; the commit makes them one blob."""
 
-    def __init__(self, client: BlobClient, kind: str, commit: Callable[[list[BlobBlock]], None]) -> None:
+    def __init__(self, account: str, client: BlobClient, kind: str, commit: Callable[[list[BlobBlock]], None]) -> None:
+        self._account = account
         self._client = client
         self._kind = kind
         self._commit = commit
@@ -289,5 +304,5 @@ class _Writer:
         try:
             self._client.stage_block(block_id, data)
         except AzureError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
         self._blocks.append(BlobBlock(block_id))

@@ -6,7 +6,7 @@ import orjson
 from azure.core.exceptions import AzureError
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
-from exporter.adapters.identity import identity_unavailable
+from exporter.adapters.storage_errors import host_of, refused_by
 from exporter.errors import Unavailable
 
 TIME_TO_LIVE_S = 3_600
@@ -29,9 +29,10 @@ class AzureMessages:
                 orjson.dumps(body).decode(), visibility_timeout=delay_s, time_to_live=TIME_TO_LIVE_S + delay_s
             )
         except AzureError as error:
-            status = getattr(error, "status_code", None)
-            raise identity_unavailable(error) or Unavailable(
-                "queue_unavailable",
-                f"The queue {queue} did not accept a message (status {status}). The sweep sends it again; if this keeps"
-                " happening, check the storage account and the app's roles.",
-            ) from error
+            account = host_of(self._service.url)
+            raise refused_by(error, account) or _unavailable(queue, account, error) from error
+
+
+def _unavailable(queue: str, account: str, error: AzureError) -> Unavailable:
+    status = str(getattr(error, "status_code", None))
+    return Unavailable.of("queue_unavailable", queue=queue, account=account, status=status)

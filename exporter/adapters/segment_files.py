@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, StandardBlobTier, StorageErrorCode
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, StandardBlobTier
 
 from exporter.adapters.storage_clock import MAX_ASKED, ServiceTime
-from exporter.adapters.storage_errors import FAILURES, refuse_missing_container, unavailable
+from exporter.adapters.storage_errors import ARCHIVED, FAILURES, host_of, refuse_missing_container, unavailable
 from exporter.errors import Stop
 from exporter.ports import Changed
 from exporter.source.files import BUFFER_BYTES, Listing, SegmentFile
@@ -21,7 +21,6 @@ LIST_PAGE = 500
 """Files per answer from storage. The SDK turns a whole answer into objects that refer to each other, about 10 kB per
 file: with its default of 5,000 files, each caller leaves 50 MB to the garbage collector."""
 SMALL_FILE_BYTES = 64 * 1024 * 1024
-ARCHIVED = (StorageErrorCode.BLOB_ARCHIVED, StorageErrorCode.BLOB_BEING_REHYDRATED)
 
 
 class AzureSegmentFiles:
@@ -30,6 +29,7 @@ class AzureSegmentFiles:
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         """Keep the client; nothing is connected yet."""
         self._container = service.get_container_client(container)
+        self._account = host_of(service.url)
 
     @property
     def container(self) -> str:
@@ -50,8 +50,18 @@ class AzureSegmentFiles:
                     rest = (_file(blob) for page in pages for blob in page if not _is_directory(blob))
                     return Listing(_without_folders([*first, *rest]), clock.at)
         except FAILURES as error:
-            raise unavailable(error) from error
-        raise unavailable(None)
+            raise unavailable(error, self._account) from error
+        raise unavailable(None, self._account)
+
+    def etag(self, path: str) -> str | None:
+        """Return the ETag of a file, or None when there is none."""
+        try:
+            return self._container.get_blob_client(path).get_blob_properties().etag.strip('"')
+        except ResourceNotFoundError as error:
+            refuse_missing_container(error, self._account)
+            return None
+        except FAILURES as error:
+            raise unavailable(error, self._account) from error
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         """Return a small file's properties and bytes, or None if there is none.
@@ -64,17 +74,15 @@ class AzureSegmentFiles:
             if _is_directory(properties):
                 return None
             if properties.size > SMALL_FILE_BYTES:
-                raise Stop(
-                    "file_too_large",
-                    f"Expected {path} to be small, at most {SMALL_FILE_BYTES} bytes; it has {properties.size}.",
-                )
+                sizes = {"mostBytes": SMALL_FILE_BYTES, "sizeBytes": properties.size}
+                raise Stop.of("file_too_large", file=path, **sizes)
             return _file(properties), stream.readall()
         except ResourceNotFoundError as error:
-            refuse_missing_container(error)
+            refuse_missing_container(error, self._account)
             return None
         except FAILURES as error:
             _refuse_archived(path, error)
-            raise unavailable(error) from error
+            raise unavailable(error, self._account) from error
 
     def open(self, file: SegmentFile, buffer_bytes: int = BUFFER_BYTES) -> BinaryIO:
         """Open exactly this version for seekable reading; a read raises `Changed` if it was replaced."""
@@ -125,7 +133,7 @@ class _BlobFile(io.RawIOBase):
             raise Changed from error
         except FAILURES as error:
             _refuse_archived(self._file.path, error)
-            raise unavailable(error) from error
+            raise unavailable(error, host_of(self._client.url)) from error
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -163,8 +171,4 @@ def _folders(path: str) -> list[str]:
 def _refuse_archived(path: str, error: Exception) -> None:
     """Raise `Stop` if the file is in the archive tier, since nobody moves it out but a person."""
     if isinstance(error, ResourceExistsError) and getattr(error, "error_code", None) in ARCHIVED:
-        raise Stop(
-            "file_archived",
-            f"{path} is in the archive tier, where nobody can read it. Change its access tier to hot, cool or cold, and"
-            " wait until that is done, which takes up to 15 hours; or export the segment again.",
-        ) from error
+        raise Stop.of("file_archived", file=path) from error

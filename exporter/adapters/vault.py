@@ -9,11 +9,20 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from azure.keyvault.secrets import SecretClient
 
 from exporter.adapters.identity import identity_unavailable
+from exporter.adapters.storage_errors import host_of
 from exporter.errors import Culprit, Unavailable
 
 CACHE_S = 300.0
 """A process reads a key at most once in five minutes; a key that ActiveCampaign refuses is read again at once."""
 FORBIDDEN = 403
+_REFUSED = {
+    "SecretDisabled": "secret_disabled",
+    "ObjectIsDeletedButRecoverable": "secret_deleted",
+    "ForbiddenByRbac": "key_vault_forbidden",
+    "ForbiddenByFirewall": "key_vault_firewall",
+    "ForbiddenByConnection": "key_vault_firewall",
+}
+"""What only a person can change, by the more precise code of an answer."""
 
 
 class KeyVault:
@@ -22,6 +31,7 @@ class KeyVault:
     def __init__(self, client: SecretClient) -> None:
         """Keep the client; nothing is connected yet."""
         self._client = client
+        self._account = host_of(client.vault_url)
         self._cache: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
@@ -29,7 +39,8 @@ class KeyVault:
         """Return the secret; `fresh` skips the cache.
 
         During an outage of Key Vault, an expired cached value is still used. Raises `errors.Unavailable`; while a run
-        waits, a missing secret ("secret_not_found") may be created, and a disabled one ("secret_disabled") enabled.
+        waits, a missing secret ("secret_not_found") may be created, a deleted one ("secret_deleted") recovered, and a
+        disabled one ("secret_disabled") enabled.
         """
         with self._lock:
             cached = self._cache.get(name)
@@ -40,15 +51,11 @@ class KeyVault:
         except ResourceNotFoundError:
             if cached and not fresh:
                 return cached[1]
-            raise Unavailable(
-                "secret_not_found",
-                f"Key Vault has no secret named {name!r}. Save the connection with its API key, or create the secret.",
-                Culprit.USER,
-            ) from None
+            raise self._refused("secret_deleted" if self._is_deleted(name) else "secret_not_found", name) from None
         except AzureError as error:
             if cached and not fresh:
                 return cached[1]
-            raise _unavailable(name, error) from error
+            raise self._unavailable(name, error) from error
         with self._lock:
             self._cache[name] = (time.monotonic(), value)
         return value
@@ -58,37 +65,32 @@ class KeyVault:
         try:
             self._client.set_secret(name, value)
         except AzureError as error:
-            raise _unavailable(name, error) from error
+            raise self._unavailable(name, error) from error
         with self._lock:
             self._cache.pop(name, None)
 
+    def _is_deleted(self, name: str) -> bool:
+        """Whether the vault keeps a deleted secret of this name; False if it does not say."""
+        try:
+            self._client.get_deleted_secret(name)
+        except AzureError:
+            return False
+        return True
 
-def _unavailable(name: str, error: AzureError) -> Unavailable:
-    if identity := identity_unavailable(error):
-        return identity
-    status = error.status_code if isinstance(error, HttpResponseError) else None
-    odata = error.error if isinstance(error, HttpResponseError) else None
-    match (odata.innererror or {}).get("code") if odata else None:
-        case "SecretDisabled":
-            return Unavailable(
-                "secret_disabled",
-                f"Expected the secret {name!r} in Key Vault to be enabled; it is disabled. Enable it, or store a new"
-                " key.",
-                Culprit.USER,
-            )
-        case "ObjectIsDeletedButRecoverable":
-            return Unavailable(
-                "secret_deleted",
-                f"The secret {name!r} was deleted, and Key Vault keeps a deleted secret and its name for up to 90 days."
-                f" Recover it (az keyvault secret recover --name {name} --vault-name ...) or, where the vault allows"
-                " it, purge it. Then store the key again.",
-                Culprit.USER,
-            )
-    if status == FORBIDDEN or isinstance(error, ClientAuthenticationError):
-        return Unavailable(
-            "key_vault_forbidden",
-            f"Key Vault refused access to the secret {name!r}. Check that the app's identity has its role on the vault"
-            " (the template assigns it), and that the vault's firewall lets the app in.",
-            Culprit.USER,
-        )
-    return Unavailable("key_vault_unavailable", f"Key Vault did not answer for the secret {name!r} (status {status}).")
+    def _unavailable(self, name: str, error: AzureError) -> Unavailable:
+        if identity := identity_unavailable(error):
+            return identity
+        status = error.status_code if isinstance(error, HttpResponseError) else None
+        odata = error.error if isinstance(error, HttpResponseError) else None
+        code = _REFUSED.get((odata.innererror or {}).get("code", "") if odata else "")
+        if code is None and (status == FORBIDDEN or isinstance(error, ClientAuthenticationError)):
+            code = "key_vault_forbidden"
+        if code:
+            return self._refused(code, name)
+        about = {"account": self._account, "secret": name, "status": str(status)}
+        return Unavailable.of("key_vault_unavailable", Culprit.EXTERNAL, None, **about)
+
+    def _refused(self, code: str, name: str) -> Unavailable:
+        """Return the error to raise where a person has to act."""
+        vault = self._account.partition(".")[0]
+        return Unavailable.of(code, Culprit.USER, account=self._account, secret=name, vault=vault)

@@ -65,20 +65,13 @@ def principal(headers: Mapping[str, str], settings: Settings) -> Principal:
     if settings.sign_in == "key":
         return Principal(FUNCTION_KEY, Role.ADMIN)
     if not settings.platform_authenticates:
-        raise Refusal(
-            503,
-            "sign_in_unavailable",
-            "Expected App Service authentication to be on, because SIGN_IN is entra; it is off. Turn it on, or set"
-            " SIGN_IN to key.",
-        )
+        raise Refusal.of(503, "sign_in_unavailable")
     try:
         found = orjson.loads(base64.b64decode(headers.get("x-ms-client-principal", ""), validate=True))
         claims = [(str(c["typ"]), str(c["val"])) for c in found["claims"]]
         role_type = str(found.get("role_typ") or "roles")
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-        raise Refusal(
-            401, "not_signed_in", "Expected a signed-in user; the platform reported none. Sign in again."
-        ) from None
+        raise Refusal.of(401, "not_signed_in") from None
     names = {value.upper() for kind, value in claims if kind in (role_type, "roles")}
     role = max((role for role in Role if role.name in names), default=None)
     name = headers.get("x-ms-client-principal-name", "")
@@ -90,13 +83,9 @@ def principal(headers: Mapping[str, str], settings: Settings) -> Principal:
 def admit(who: Principal, role: Role) -> Caller:
     """Return the caller if they have at least this role. Raises `Refusal` ("no_role", "role_missing")."""
     if who.role is None:
-        raise Refusal(
-            403,
-            "no_role",
-            "Expected one of the app roles Viewer, Contributor, Admin; you have none. Ask an administrator.",
-        )
+        raise Refusal.of(403, "no_role")
     if who.role < role:
-        raise Refusal(403, "role_missing", f"Expected the role {role.name.title()}; yours is {who.role.name.title()}.")
+        raise Refusal.of(403, "role_missing", role=role.name.title(), yours=who.role.name.title())
     return Caller(who.name, who.role, who.id)
 
 

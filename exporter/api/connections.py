@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from exporter import log
 from exporter.activecampaign import hosts
-from exporter.activecampaign.account import CustomField
+from exporter.activecampaign.account import AccountLimits, ContactList, CustomField
 from exporter.api import resources
 from exporter.api.access import Context, Role
 from exporter.api.http import Json, Refusal, unfit
+from exporter.api.inputs import REPEATED
 from exporter.api.resources import History, MatchHeaders, Page, PageQuery, Switch
 from exporter.definitions import connections
 from exporter.definitions.connections import Connection, Consent, UsableBy
-from exporter.definitions.exports import Export
-from exporter.definitions.resources import DisplayName
-from exporter.model import Value
-from exporter.pipeline import preflight, questions
+from exporter.definitions.exports import Export, Seen
+from exporter.definitions.resources import ID_PATTERN, DisplayName, Paused
+from exporter.errors import Wait
+from exporter.model import Value, to_text
+from exporter.pipeline import preflight, questions, schedule
 from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.session import Session
+from exporter.queries.reading import one_of_few_listers
 from exporter.records import paths, store
 from exporter.records.slots import current_runs
 from exporter.services import Services
+from exporter.source.segments import Segments
+from exporter.warned import Warned
+
+MAX_COUNTED = 20
+"""Lists whose contacts are counted in one answer: each takes one of the account's turns, of which it has a few a
+second."""
+COUNT_S = 20.0
+_PREFIXES = " or ".join(connections.SECRET_PREFIXES)
+
+
+def _number(text: object) -> object:
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,10}", text) else text
+
+
+ListId = Annotated[int, BeforeValidator(_number), Field(ge=1, le=2**31 - 1)]
+"""In a query, where all is text."""
+
+
+SecretName = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,127}$")]
 
 
 class ConnectionBody(Value):
@@ -34,8 +61,9 @@ class ConnectionBody(Value):
     host: str = Field(min_length=1, max_length=300)
     """The account's API host, from Settings > Developer in ActiveCampaign; a leading `https://` is accepted."""
     api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
-    """Goes to Key Vault and is never returned. Omit it to keep the key that is stored for this host."""
-    secret_name: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,127}$")
+    """Goes to Key Vault and is never returned. Omit it to keep the key that is stored for this host. Refused where the
+    app stores no keys (`STORE_API_KEYS`)."""
+    secret_name: SecretName | None = None
     """The name of an existing secret in the app's Key Vault, as an alternative to `apiKey`. It begins with
     `activecampaign-` or `connection-`, and no other connection uses it."""
     usable_by: UsableBy = UsableBy.ADMINISTRATORS
@@ -64,6 +92,11 @@ class ConnectionView(History):
     """Who may use the connection in exports."""
     consent: Consent | None = None
     """Who agreed that personal data is sent to this account, and when."""
+    paused: Paused | None = None
+    """Who has paused it, and when: none of its exports starts by itself. Only `pause` and `unpause` change it."""
+    warnings: tuple[Warned, ...] | None = None
+    """In the answer that says that a pause is over: what its exports do not export by themselves. Ignored when sent
+    back."""
 
 
 class DeleteQuery(Value):
@@ -82,6 +115,65 @@ class Removed(Value):
     """Still in Key Vault, because canceled runs must still confirm what they sent. Delete it there afterwards."""
 
 
+class ConnectionTestBody(Value):
+    """What to test: a host with a key or with the secret that holds one, or a connection that is saved."""
+
+    host: str | None = Field(default=None, min_length=1, max_length=300)
+    """The account's API host, as for a connection."""
+    api_key: str | None = Field(default=None, min_length=1, max_length=500, pattern=r"^[!-~]+$", repr=False)
+    """The key to test; it is not stored, and never returned."""
+    secret_name: SecretName | None = None
+    """The name of a secret in the app's Key Vault that holds the key to test, as a new connection would name it."""
+    connection_id: str | None = Field(default=None, pattern=ID_PATTERN)
+    """The id of a saved connection, to test it with the key that is stored for it."""
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        members = {"host": self.host, "apiKey": self.api_key, "secretName": self.secret_name}
+        given = {name for name, value in (members | {"connectionId": self.connection_id}).items() if value is not None}
+        if given not in ({"host", "apiKey"}, {"host", "secretName"}, {"connectionId"}):
+            raise ValueError("give host and apiKey, host and secretName, or connectionId")
+        return self
+
+
+class KeyUser(Value):
+    """The ActiveCampaign user whose key it is."""
+
+    id: int
+    name: str | None = None
+    """As they sign in; absent if ActiveCampaign does not say."""
+
+
+class ContactRoom(Value):
+    """How many contacts the ActiveCampaign account's plan allows, and how many it has."""
+
+    contact_limit: int | None = None
+    contacts: int | None = None
+
+
+class ConnectionTested(Value):
+    """What a key that works reaches. Compare it with what you expect: the host may be another account's."""
+
+    host: str
+    """The account's API host, as it would be saved."""
+    account_name: str | None = None
+    """As of a connection."""
+    user: KeyUser
+    contact_room: ContactRoom | None = None
+    """Absent if the API key is not an administrator's, which cannot read it."""
+    lists: int
+    """How many lists the user may see."""
+
+
+class ListsQuery(Value):
+    """Which lists to return, and whether to count their contacts."""
+
+    id: Annotated[tuple[ListId, ...], Field(max_length=MAX_COUNTED), REPEATED] = ()
+    """Only the list with this id; may be given 20 times."""
+    active: Switch = False
+    """Whether to ask how many active contacts each of the first 20 lists of the answer has, one request for each."""
+
+
 class ListView(Value):
     """A list of an ActiveCampaign account."""
 
@@ -89,6 +181,8 @@ class ListView(Value):
     name: str
     channel: str
     """Exports require `email`."""
+    active: int | None = None
+    """How many active contacts it has. Absent if that was not asked for, or not clearly answered within 20 s."""
 
 
 class FieldView(Value):
@@ -133,20 +227,18 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
     shown = _view(context, existing) if existing else ConnectionView(id=connection_id, display_name=body.display_name)
     resources.check_read_only(body, ConnectionBody, shown)
     body = _without_shown_secret(body, existing)
-    host = hosts.check_host(body.host, (*hosts.HOST_SUFFIXES, *services.settings.extra_host_suffixes))
+    if body.api_key and not services.settings.store_api_keys:
+        about = {"vault": services.settings.vault_name, "prefixes": _PREFIXES}
+        raise Refusal.of(422, "keys_not_stored", **about)
+    host = _host(context, body.host)
     same_account = existing if existing and existing.host == host else None
     if body.consent is not True and (same_account is None or body.consent != same_account.consent):
-        raise Refusal(
-            422,
-            "consent_missing",
-            "Expected consent: true. With it you agree that personal data of customers leaves your compliance boundary"
-            " for ActiveCampaign; a connection cannot exist without it. An earlier consent is valid for its host only.",
-        )
+        raise Refusal.of(422, "consent_missing")
     secret_name = _secret_name(connection_id, host, body, same_account)
     if existing is None or secret_name != existing.secret_name:
         _check_secret(services, connection_id, secret_name)
     key = body.api_key or services.secrets.get(secret_name, fresh=True)
-    account_name = preflight.check_connection(Session(services, host, key))
+    limits = preflight.check_connection(Session(services, host, key)).limits
     if body.api_key:
         services.secrets.set(secret_name, body.api_key)
     now = services.clock.now()
@@ -157,7 +249,8 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         secret_name=secret_name,
         usable_by=body.usable_by,
         consent=same_account.consent if same_account else Consent(agreed_by=context.caller.name, agreed_utc=now),
-        account_name=account_name,
+        account_name=limits.name if limits else None,
+        paused=existing.paused if existing else None,
         **resources.next_history(existing, context.caller, now),
     )
     resources.save(services.blobs, paths.connection_path(connection_id), connection, existing)
@@ -182,31 +275,19 @@ def _secret_name(connection_id: str, host: str, body: ConnectionBody, same_accou
     if same_account:
         return same_account.secret_name
     # A stored key is never tried on any host other than the one it was given for.
-    raise Refusal(
-        422,
-        "api_key_missing",
-        "Expected apiKey (it goes to Key Vault) or the secretName of another secret, because the connection or its host"
-        " is new.",
-    )
+    raise Refusal.of(422, "api_key_missing")
 
 
-def _check_secret(services: Services, connection_id: str, secret_name: str) -> None:
-    """Refuse a secret that is not for this connection. Raises `Refusal` ("secret_refused", "secret_in_use")."""
+def _check_secret(services: Services, connection_id: str | None, secret_name: str) -> None:
+    """Refuse a secret that is not for this connection; None: for one that is not there yet.
+
+    Raises `Refusal` ("secret_refused", "secret_in_use").
+    """
     if not secret_name.startswith(connections.SECRET_PREFIXES):
-        raise Refusal(
-            422,
-            "secret_refused",
-            f"Expected a secretName that begins with {' or '.join(connections.SECRET_PREFIXES)}, because its value is"
-            " sent to the host. Store the key under such a name.",
-        )
+        raise Refusal.of(422, "secret_refused", prefixes=_PREFIXES)
     for other in store.get_all(services.blobs, Connection, paths.CONNECTIONS):
         if other.secret_name.lower() == secret_name.lower() and other.id != connection_id:  # the vault knows no case
-            raise Refusal(
-                409,
-                "secret_in_use",
-                f"Expected a secret that no other connection uses; {other.id!r} uses this one. Store the key under"
-                " another name.",
-            )
+            raise Refusal.of(409, "secret_in_use", connection=other.id)
 
 
 def delete(context: Context, connection_id: str, query: DeleteQuery, headers: MatchHeaders) -> Json[Removed]:
@@ -217,14 +298,9 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     users = [e.id for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
     running = [r.run_id for r in current_runs(services) if r.export.connection_id == connection_id]
     if (users or running) and not query.detach:
-        raise Refusal(
-            409,
-            "connection_in_use",
-            "Exports use this connection. Give them another, remove them, or repeat with ?detach=true: they then keep"
-            " their definition but lose the connection, and their runs are canceled.",
-            exports=users,
-            runs=running,
-        )
+        refusal = Refusal.of(409, "connection_in_use")
+        refusal.members |= {"exports": users, "runs": running}
+        raise refusal
     for export_id in users:
         detach(context, export_id)
     for run_id in running:
@@ -236,10 +312,134 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     )
 
 
-def lists(context: Context, connection_id: str) -> Json[Page[ListView]]:
+def pause(context: Context, connection_id: str) -> Json[ConnectionView]:
+    """Let nothing start the exports of a connection but a person, until it is unpaused. Runs in progress continue."""
+    find(context, connection_id)
+    now = context.services.clock.now()
+    return _changed(context, connection_id, partial(resources.paused, by=context.caller, now=now))
+
+
+def unpause(context: Context, connection_id: str) -> Json[ConnectionView]:
+    """Let the schedules start the exports of a connection again, with what comes after this.
+
+    What lies there complete counts as seen for each of its exports; `warnings` name what is not exported.
+    """
+    services, paused = context.services, find(context, connection_id).paused
+    begun: list[Export] = []
+    if paused:
+        seen = _seen_of_its_exports(services, connection_id)
+        # Of two who end a pause, the second may look when a refresh is owed already: what is seen lay there in a pause.
+        if find(context, connection_id).paused == paused:
+            # First the exports: until the connection follows, nothing starts them.
+            kept = (_begin(services, export_id, *before_and_now) for export_id, before_and_now in seen.items())
+            begun = [export for export in kept if export]
+    now = services.clock.now()
+
+    def unpaused(connection: Connection) -> Connection | None:
+        if not connection.paused or connection.paused != paused:
+            return None  # a pause that began meanwhile goes on
+        return connection.model_copy(update={"paused": None, **resources.next_history(connection, context.caller, now)})
+
+    answer = _changed(context, connection_id, unpaused)
+    warnings = tuple(
+        Warned.of("refresh_not_exported", case="of_export", export=export.display_name, refreshed=to_text(refreshed))
+        for export in begun
+        if (refreshed := schedule.not_exported(export)) is not None
+    )
+    return replace(answer, value=answer.value.model_copy(update={"warnings": warnings or None}))
+
+
+def _seen_of_its_exports(services: Services, connection_id: str) -> dict[str, tuple[Seen | None, Seen]]:
+    """Return what counted as seen, and what does now, by id of each export that has a schedule; from one listing."""
+    exports = [e for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
+    with one_of_few_listers():
+        segments = Segments(services.segments, services.settings.segment_prefix)
+        return {
+            each.id: (each.seen, schedule.seen_now(services, each, segments)) for each in exports if each.runs_by_itself
+        }
+
+
+def _begin(services: Services, export_id: str, before: Seen | None, seen: Seen) -> Export | None:
+    """Let an export begin anew, and return it; None if it is gone."""
+
+    def begun(export: Export) -> Export | None:
+        # Else somebody has saved it meanwhile, and has seen what is newer.
+        return export.model_copy(update={"seen": seen}) if export.seen == before else None
+
+    return store.change(services.blobs, Export, paths.export_path(export_id), begun)
+
+
+def _changed(
+    context: Context, connection_id: str, change: Callable[[Connection], Connection | None]
+) -> Json[ConnectionView]:
+    changed = store.change(context.services.blobs, Connection, paths.connection_path(connection_id), change)
+    if changed is None:
+        raise Refusal.of(404, "no_such_connection")
+    log.event("connection_saved", connectionId=connection_id)
+    return _answer(context, changed)
+
+
+def test(context: Context, body: ConnectionTestBody) -> Json[ConnectionTested]:
+    """Test an API key, or a saved connection, against ActiveCampaign; nothing is stored.
+
+    Asks for the key's user, the lists, the custom fields and the account's limits, as saving a connection does.
+    """
+    if body.connection_id is not None:
+        session = account_calls(context, find(context, body.connection_id))
+    else:
+        host, key = _host(context, str(body.host)), body.api_key
+        if body.secret_name is not None:
+            # A key that a connection uses is tested with that connection, and on its host only.
+            _check_secret(context.services, None, body.secret_name)
+            key = context.services.secrets.get(body.secret_name, fresh=True)
+        session = Session(context.services, host, str(key))
+    found = preflight.check_connection(session)
+    return Json(
+        ConnectionTested(
+            host=session.host,
+            account_name=found.limits.name if found.limits else None,
+            user=KeyUser(id=found.user.id, name=found.user.name),
+            contact_room=room(found.limits),
+            lists=found.lists,
+        )
+    )
+
+
+def room(limits: AccountLimits | None) -> ContactRoom | None:
+    """Return what is shown of an account's limits."""
+    return ContactRoom(contact_limit=limits.contact_limit, contacts=limits.contacts) if limits else None
+
+
+def _host(context: Context, given: str) -> str:
+    """Return the host that a caller means. Raises `Stop` ("host_refused")."""
+    return hosts.check_host(given, (*hosts.HOST_SUFFIXES, *context.services.settings.extra_host_suffixes))
+
+
+def lists(context: Context, connection_id: str, query: ListsQuery) -> Json[Page[ListView]]:
     """List the account's lists, to choose one for an export."""
-    all_lists = questions.all_lists(account_calls(context, find(context, connection_id)))
-    return Json(Page(value=tuple(ListView(id=x.id, name=x.name, channel=x.channel or "email") for x in all_lists)))
+    calls = account_calls(context, find(context, connection_id))
+    shown = [each for each in questions.all_lists(calls) if not query.id or each.id in query.id]
+    active = _active(calls, shown[:MAX_COUNTED]) if query.active else {}
+    return Json(
+        Page(
+            value=tuple(
+                ListView(id=each.id, name=each.name, channel=each.channel or "email", active=active.get(each.id))
+                for each in shown
+            )
+        )
+    )
+
+
+def _active(calls: Session, lists: Iterable[ContactList]) -> dict[int, int | None]:
+    """Return how many active contacts lists have, by id, as far as ActiveCampaign answers in time."""
+    until = calls.services.clock.now() + COUNT_S
+    counts: dict[int, int | None] = {}
+    with suppress(Wait):
+        for each in lists:
+            if calls.services.clock.now() > until:
+                break
+            counts[each.id] = questions.list_active(calls, each.id)
+    return counts
 
 
 def fields(context: Context, connection_id: str) -> Json[Page[FieldView]]:
@@ -263,11 +463,7 @@ def find(context: Context, connection_id: str) -> Connection:
     """Return a connection that the caller may use. Raises `Refusal` ("no_such_connection") for any other."""
     connection = resources.read(context.services.blobs, Connection, paths.CONNECTIONS, connection_id)
     if connection is None or not may_use(context, connection):
-        raise Refusal(
-            404,
-            "no_such_connection",
-            "There is no connection with this id that you may use. GET /connections lists them.",
-        )
+        raise Refusal.of(404, "no_such_connection")
     return connection
 
 
@@ -323,5 +519,6 @@ def _view(context: Context, connection: Connection) -> ConnectionView:
         secret_name=connection.secret_name,
         usable_by=connection.usable_by,
         consent=connection.consent,
+        paused=connection.paused,
         **resources.history(connection),
     )

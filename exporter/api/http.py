@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from exporter.errors import Culprit, ExporterError, Wait
+from exporter.errors import DEFAULT_RETRY_S, Culprit, ExporterError, Wait
 from exporter.model import Value
+from exporter.runs.run import Problem
+from exporter.sentences import Parameter, Situation, sentence
 
-DEFAULT_RETRY_S = 30
 MAX_PROBLEMS = 20
 """At most this many problems of an input are reported; a 64 KiB request could name thousands of unknown members."""
 NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -78,6 +79,15 @@ class Refusal(Exception):
         self.status, self.code, self.detail, self.culprit = status, code, detail, culprit
         self.headers, self.members = headers or {}, members
 
+    @classmethod
+    def of(
+        cls, status: int, code: str, headers: Mapping[str, str] | None = None, /, **parameters: Parameter
+    ) -> Refusal:
+        """Return the refusal whose sentence `sentences` makes from the code and these parameters."""
+        refusal = cls(status, code, sentence(code, parameters, Situation.ANSWERED), headers)
+        refusal.members |= {"params": parameters} if parameters else {}
+        return refusal
+
 
 def unfit(problems: Sequence[str], *, code: str, more: int = 0) -> Refusal:
     """Return the refusal of an input with its problems; `more` is the number of further problems not listed."""
@@ -99,6 +109,8 @@ class ProblemAnswer(Value):
     """What was expected, what was found, what to do."""
     culprit: Culprit
     """Who has to act: the caller or an administrator (user), this service (system), or a third party (external)."""
+    params: dict[str, Parameter] | None = None
+    """What `detail` is made from, together with `code`: numbers and names; absent where it says the same always."""
 
 
 TITLES = {
@@ -118,6 +130,7 @@ TITLES = {
     503: "Not available now",
 }
 STATUS_OF = {
+    "defect": 500,
     "no_connection": 409,
     "connection_not_found": 409,
     "credentials_refused": 422,  # a run waits on these, but a caller should not repeat the same request
@@ -127,6 +140,10 @@ STATUS_OF = {
     "segment_not_found": 404,
     "run_not_planned": 409,
     "not_resumable": 409,
+    "run_is_going": 409,
+    "few_are_tried": 409,
+    "newer_run": 409,
+    "membership_changed": 409,
     "reading_busy": 429,
     "reading_too_slow": 503,
     "unusable_settings": 503,
@@ -144,8 +161,10 @@ def answer_error(error: ExporterError) -> Response:
     headers = {}
     if isinstance(error, Wait) and status in (429, 503):
         headers["Retry-After"] = str(math.ceil(error.retry_after_s or DEFAULT_RETRY_S))
-    detail = f"{error.message} {error.hint}".rstrip()
-    return answer_refusal(Refusal(status, error.code, detail, headers, error.culprit))
+    said = Problem.of(error, Situation.ANSWERED)
+    params = {"params": said.params} if said.params else {}
+    detail = f"{said.message} {error.hint}".rstrip()
+    return answer_refusal(Refusal(status, error.code, detail, headers, error.culprit, **params))
 
 
 def answer_refusal(refusal: Refusal) -> Response:
@@ -157,6 +176,6 @@ def answer_refusal(refusal: Refusal) -> Response:
         detail=refusal.detail,
         culprit=refusal.culprit,
     )
-    body = {**problem.model_dump(mode="json"), **refusal.members}
+    body = {**problem.model_dump(mode="json", exclude_none=True), **refusal.members}
     headers = {"Content-Type": "application/problem+json", **NEVER_KEPT, **refusal.headers}
     return Response(refusal.status, headers, orjson.dumps(body), refusal.code)

@@ -40,12 +40,12 @@ def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | No
     members but does not repeat their values.
     """
     if len(request.body) > MAX_BODY_BYTES:
-        raise Refusal(413, "body_too_large", f"Expected at most {MAX_BODY_BYTES} bytes, found {len(request.body)}.")
+        raise Refusal.of(413, "body_too_large", mostBytes=MAX_BODY_BYTES, sizeBytes=len(request.body))
     if not request.body and default is not None:
         return default
     content_type, options = parse_options_header(request.headers.get("content-type"))
     if content_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
-        raise Refusal(415, "wrong_content_type", "Expected a body in UTF-8 with Content-Type: application/json.")
+        raise Refusal.of(415, "wrong_content_type")
     try:
         body = kind.model_validate_json(
             request.body, strict=True, extra="forbid", context=SENT, by_alias=True, by_name=False
@@ -53,9 +53,9 @@ def read_body[M: BaseModel](kind: type[M], request: HttpRequest, default: M | No
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
-            raise Refusal(400, "malformed_body", f"Expected JSON. {first['msg']}.") from None
+            raise Refusal.of(400, "malformed_body", case="syntax", found=first["msg"]) from None
         if not first["loc"] and first["type"] == "model_type":
-            raise Refusal(400, "malformed_body", "Expected a JSON object.") from None
+            raise Refusal.of(400, "malformed_body") from None
         raise _refusal("invalid_body", kind, error) from None
     _check_once(_names_in(request.body), code="invalid_body")
     return body
@@ -146,13 +146,17 @@ def _problem(kind: type[BaseModel], where: Sequence[int | str], problem: str, me
 def _walk(kind: type[BaseModel], where: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
     """Return the names on the path to a place, without the choices of unions, and the model of the object there."""
     names: list[str] = []
+    kinds = [kind]
     for part in where:
+        chosen = [one for one in kinds if "kind" in one.model_fields and one.model_fields["kind"].default == part]
         if isinstance(part, int):
             names.append(str(part))
-        elif field := next((f for name, f in kind.model_fields.items() if part in (f.alias, name)), None):
+        elif chosen and len(kinds) > 1:
+            kinds = chosen
+        elif field := next((f for one in kinds for n, f in one.model_fields.items() if part in (f.alias, n)), None):
             names.append(part)
-            kind = next(_models_in(field.annotation), kind)
-    return names, kind
+            kinds = list(_models_in(field.annotation)) or kinds
+    return names, kinds[0]
 
 
 def _models_in(annotation: Any) -> Any:  # noqa: ANN401 - any annotation

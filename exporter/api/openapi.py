@@ -37,7 +37,8 @@ _PARAMETER = re.compile(r"<(?:path:)?(\w+)>")
 DESCRIPTION = """Export customer segments to an ActiveCampaign list: connections, exports, runs.
 
 Times are RFC 3339 in UTC. Errors are `application/problem+json` with a stable `code`. Unknown members and parameters
-are refused. HEAD answers like GET without the body; OPTIONS lists the methods of a path in `Allow`."""
+are refused. HEAD answers like GET without the body; OPTIONS lists the methods of a path in `Allow`. A browser that has
+a session sends `X-Requested-By` with whatever changes something."""
 
 
 class _Described(GenerateJsonSchema):
@@ -159,7 +160,7 @@ def _path_parameter(name: str) -> Schema:
 def _parameters(where: str, kind: type[BaseModel] | None) -> list[Schema]:
     if kind is None:
         return []
-    properties: Schema = kind.model_json_schema(schema_generator=_Described)["properties"]
+    properties: Schema = kind.model_json_schema(ref_template=_REF, schema_generator=_Described)["properties"]
     return [
         {"name": name, "in": where, "description": schema.pop("description", ""), "schema": _not_null(schema)}
         for name, schema in properties.items()
@@ -177,11 +178,14 @@ def _not_null(schema: Schema) -> Schema:
 def _success(route: Route, status: int, refs: Refs) -> Schema:
     success: Schema = {"description": HTTPStatus(status).phrase}
     kind = answer_of(route)
-    if kind:
-        success["content"] = {"application/json": {"schema": refs[kind]}}
-    elif status == HTTPStatus.OK:
-        success["content"] = {route.media_type: {"schema": {}}}
-    names = ["ETag"] if kind and issubclass(kind, History) else []
+    shown = kind if status != HTTPStatus.NOT_MODIFIED else None
+    content: Schema = {"application/json": {"schema": refs[shown]}} if shown else {}
+    if status == HTTPStatus.OK:
+        content.setdefault(route.media_type, {"schema": {}})
+    if content:
+        success["content"] = content
+    seen = HTTPStatus.NOT_MODIFIED in route.statuses
+    names = ["ETag"] if seen or (kind and issubclass(kind, History)) else []
     if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and route.method == "POST":
         names.append("Location")
     if names:

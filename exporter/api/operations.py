@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -32,7 +32,7 @@ class Route:
     unmasked_by: str | None = None
     """A switch in the query with which such data is not masked; only for administrators, and audited."""
     media_type: str = "application/json"
-    """The media type of an answer that is not made from a model."""
+    """The media type of an answer that is not made from a model; the answer may be either."""
 
     @property
     def audited(self) -> bool:
@@ -60,5 +60,6 @@ def shown_beside(route: Route) -> type[BaseModel] | None:
 
 
 def answer_of(route: Route) -> type[BaseModel] | None:
-    """Return the model of the JSON that the handler answers with; None for another kind of answer."""
-    return next(iter(get_args(route.signature.return_annotation)), None)
+    """Return the model of the JSON that the handler answers with, if it does; it may also answer in another way."""
+    returned = route.signature.return_annotation
+    return next((get_args(kind)[0] for kind in (returned, *get_args(returned)) if get_origin(kind) is Json), None)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from pydantic import Field
+
 from exporter.api import connections
 from exporter.api.access import Context
-from exporter.api.exports import check_usable, find, no_connection
-from exporter.api.http import Json
+from exporter.api.connections import ContactRoom
+from exporter.api.exports import find_usable
+from exporter.api.http import Json, Refusal
 from exporter.contacts.facts import cut, masked
 from exporter.contacts.values import Flaw
-from exporter.delivery.plan import ValueCount
-from exporter.model import Time, Value
+from exporter.definitions.exports import ExportDefinition
+from exporter.definitions.resources import ID_PATTERN
+from exporter.delivery.plan import SegmentRead, ValueCount
+from exporter.errors import Stop
+from exporter.model import Value
+from exporter.pipeline.sources import segment_read
 from exporter.queries import preview
 from exporter.runs.run import Problem
 from exporter.tally.unfit import UnfitValue
-
-
-class SegmentRead(Value):
-    """A segment as it was read."""
-
-    name: str
-    refreshed_utc: Time
-    files: int
-    files_not_read: int
-    """Files beside them that nobody asked to leave out; a run with such files ends as completedWithWarnings at best."""
+from exporter.warned import Warned
 
 
 class RowPlace(Value):
@@ -74,14 +72,7 @@ class PreviewProblem(Problem):
     """Something that needs a person."""
 
     stops_run: bool
-    """Whether a run would end before anything is sent."""
-
-
-class ContactRoom(Value):
-    """How many contacts the ActiveCampaign account's plan allows, and how many it has."""
-
-    contact_limit: int | None = None
-    contacts: int | None = None
+    """Whether a run would end before anything is sent: held until somebody approves it, or failed."""
 
 
 class PreviewView(Value):
@@ -104,7 +95,16 @@ class PreviewView(Value):
     """How the values of each matched column fit."""
     problems: tuple[PreviewProblem, ...]
     """What would stop a run before anything is sent, and what keeps values from being seen in ActiveCampaign."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
+    """What a person should know, and what stops nothing."""
+
+
+class PreviewQuery(Value):
+    """What to compare with."""
+
+    export_id: str | None = Field(default=None, pattern=ID_PATTERN)
+    """The export that is being edited: sizes are compared with its last successful run, and fields that it may clear
+    are known. Without it, the definition is looked at as that of a new export."""
 
 
 def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
@@ -113,24 +113,33 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
     Takes 10 to 30 s for a million rows. Each worker process serves one preview or lookup at a time; 429 means: try
     again shortly.
     """
-    export = find(context, export_id)
-    check_usable(context, export)
+    export = find_usable(context, export_id)
     if export.connection_id is None:
-        raise no_connection()
-    calls = connections.account_calls(context, connections.find(context, export.connection_id))
-    found = preview.preview(context.services, export.id, export, calls)
+        raise Stop.of("no_connection", export=export_id)
+    return _preview(context, export_id, export, export.connection_id)
+
+
+def preview_definition(context: Context, body: ExportDefinition, query: PreviewQuery) -> Json[PreviewView]:
+    """Read and check everything that a run of the export in the body would; save nothing, and send nothing.
+
+    As the preview of a saved export, which it takes as long as.
+    """
+    if query.export_id is not None:
+        find_usable(context, query.export_id)
+    if body.connection_id is None:
+        raise Refusal.of(422, "connection_missing", case="preview")
+    return _preview(context, query.export_id, body, body.connection_id)
+
+
+def _preview(
+    context: Context, export_id: str | None, export: ExportDefinition, connection_id: str
+) -> Json[PreviewView]:
+    calls = connections.account_calls(context, connections.find(context, connection_id))
+    found = preview.preview(context.services, export_id, export, calls)
     planned = found.planned
     return Json(
         PreviewView(
-            segments=tuple(
-                SegmentRead(
-                    name=r.segment,
-                    refreshed_utc=r.refreshed_at,
-                    files=len(r.partitions),
-                    files_not_read=r.files_not_read,
-                )
-                for r in found.refreshes
-            ),
+            segments=tuple(map(segment_read, found.refreshes)),
             rows_read=planned.rows_read,
             contacts=planned.contacts,
             duplicates=planned.duplicates,
@@ -145,9 +154,7 @@ def preview_export(context: Context, export_id: str) -> Json[PreviewView]:
             ),
             requests=len(planned.batches),
             seconds_needed=found.seconds,
-            contact_room=ContactRoom(contact_limit=found.limits.contact_limit, contacts=found.limits.contacts)
-            if found.limits
-            else None,
+            contact_room=connections.room(found.limits),
             values=tuple(_values(count, found.unfit, context.services.settings.hides) for count in planned.values),
             problems=(
                 *(PreviewProblem(**problem.model_dump(), stops_run=True) for problem in found.problems),

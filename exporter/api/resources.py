@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from exporter.api.access import Caller, Context
-from exporter.api.http import Refusal, unfit
-from exporter.definitions.resources import ID_PATTERN, Versioned
+from exporter.api.http import Json, Refusal, Response, unfit
+from exporter.definitions.resources import ID_PATTERN, Paused, Versioned
 from exporter.model import Time, Value, load
 from exporter.ports import Blobs, Changed
 from exporter.records import store
@@ -53,6 +54,13 @@ class MatchHeaders(Value):
     """The ETag that was read, or `*` to replace any version."""
     if_none_match: Literal["*"] | None = Field(default=None, alias="If-None-Match")
     """`*`: only if it does not exist yet."""
+
+
+class SeenHeaders(Value):
+    """What spares a caller an answer that they have already."""
+
+    if_none_match: str | None = Field(default=None, alias="If-None-Match", max_length=1000)
+    """The ETag of the answer that the caller has: if it would be the same again, 304 without a body."""
 
 
 class History(Value):
@@ -108,12 +116,26 @@ def read[R: Versioned](blobs: Blobs, kind: type[R], prefix: str, resource_id: st
 def check_id(resource_id: str) -> None:
     """Refuse an invalid id. Raises `Refusal` ("invalid_id")."""
     if not re.fullmatch(ID_PATTERN, resource_id):
-        raise Refusal(422, "invalid_id", "Expected an id of lower-case letters, digits and single hyphens, at most 63.")
+        raise Refusal.of(422, "invalid_id")
 
 
 def etag(resource: Versioned) -> str:
     """Return the ETag of a resource, a hash of what is stored."""
     return f'"{hashlib.sha256(resource.to_json()).hexdigest()[:16]}"'
+
+
+def unless_seen[T: BaseModel](answer: Json[T], headers: SeenHeaders) -> Response:
+    """Return the answer with an ETag made from its bytes, or 304 without a body if the caller has it.
+
+    Whatever is between us and the caller may mark an ETag as weak, for instance when it compresses the answer.
+    """
+    response = answer.render()
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:16]}"'
+    told = {name: value for name, value in response.headers.items() if name != "Content-Type"} | {"ETag": tag}
+    seen = [one.strip().removeprefix("W/") for one in (headers.if_none_match or "").split(",")]
+    if tag in seen or "*" in seen:
+        return Response(304, told, b"")
+    return replace(response, headers={**response.headers, "ETag": tag})
 
 
 def check_match(headers: MatchHeaders, existing: Versioned | None, *, required: bool = False) -> None:
@@ -127,26 +149,14 @@ def check_match(headers: MatchHeaders, existing: Versioned | None, *, required: 
     wanted = headers.if_match
     if existing is None:
         if wanted is not None:
-            raise Refusal(
-                412, "changed_meanwhile", "Expected the version in If-Match, found nothing. It may have been removed."
-            )
+            raise Refusal.of(412, "changed_meanwhile", case="gone")
         return
     if headers.if_none_match:
-        raise Refusal(412, "exists_already", f"Expected nothing here, found version {existing.version}.")
+        raise Refusal.of(412, "exists_already", version=existing.version)
     if wanted is None and required:
-        raise Refusal(
-            428,
-            "if_match_missing",
-            f"Version {existing.version} exists. Expected If-Match with the ETag that you have read, so that no change"
-            " is lost, or If-Match: * to replace any version.",
-        )
+        raise Refusal.of(428, "if_match_missing", version=existing.version)
     if wanted not in (None, "*") and etag(existing) not in [w.strip() for w in str(wanted).split(",")]:
-        raise Refusal(
-            412,
-            "changed_meanwhile",
-            f"Expected the version in If-Match, found version {existing.version}, changed by {existing.updated_by}."
-            " Read it again, then change it.",
-        )
+        raise Refusal.of(412, "changed_meanwhile", version=existing.version, by=existing.updated_by)
 
 
 def check_read_only(body: BaseModel, definition: type[BaseModel], shown: BaseModel) -> None:
@@ -179,9 +189,7 @@ def save(blobs: Blobs, path: str, resource: Versioned, existing: Versioned | Non
             raise Changed
         blobs.replace(path, resource.to_json(), blob.etag)
     except Changed:
-        raise Refusal(
-            412, "changed_meanwhile", "Someone else has changed it in the meantime. Read it again, then change it."
-        ) from None
+        raise Refusal.of(412, "changed_meanwhile", case="now") from None
 
 
 def next_history(existing: Versioned | None, by: Caller, now: float) -> dict[str, Any]:
@@ -194,6 +202,14 @@ def next_history(existing: Versioned | None, by: Caller, now: float) -> dict[str
         "updated_utc": now,
         "updated_by_role": by.role.name.lower(),
     }
+
+
+def paused[R: Versioned](resource: R, by: Caller, now: float) -> R | None:
+    """Return a resource with a pause that begins now; None if it is paused already."""
+    if resource.paused:
+        return None
+    pause = Paused(by=by.name, since_utc=now)
+    return resource.model_copy(update={"paused": pause, **next_history(resource, by, now)})
 
 
 def history(resource: Versioned) -> dict[str, Any]:

@@ -16,16 +16,36 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
 from exporter import log
-from exporter.api import connections, exports, health, lookup, openapi, operations, preview, runs, segments, trail
+from exporter.api import (
+    connections,
+    exports,
+    health,
+    lookup,
+    me,
+    openapi,
+    operations,
+    preview,
+    reports,
+    runs,
+    schedules,
+    segments,
+    trail,
+)
 from exporter.api.access import Caller, Context, Role, admit, came_from, principal
+from exporter.api.cross_site import refuse_cross_site
 from exporter.api.http import NEVER_KEPT, HttpRequest, Json, Refusal, Response, answer_error, answer_refusal
 from exporter.api.inputs import NoQuery, read_body, read_headers, read_no_body, read_query, with_read_only
 from exporter.api.operations import Route
 from exporter.definitions.resources import ID_PATTERN
-from exporter.errors import Culprit, ExporterError
+from exporter.errors import Culprit, ExporterError, Stop
 from exporter.records import audit
 from exporter.runs.run import RUN_ID
 from exporter.services import Services
+
+
+def _me(context: Context) -> Json[me.Me]:
+    """Show who is calling, how they signed in, and what they may do."""
+    return me.show(context, ROUTES)
 
 
 def _openapi(_context: Context) -> Response:
@@ -34,35 +54,52 @@ def _openapi(_context: Context) -> Response:
 
 
 ROUTES: tuple[Route, ...] = (
+    Route("getMe", "GET", "/me", _me, Role.VIEWER),
     Route("listConnections", "GET", "/connections", connections.list_all, Role.CONTRIBUTOR),
     Route("getConnection", "GET", "/connections/<connection_id>", connections.get, Role.CONTRIBUTOR),
     Route("saveConnection", "PUT", "/connections/<connection_id>", connections.put, Role.ADMIN, (200, 201)),
     Route("removeConnection", "DELETE", "/connections/<connection_id>", connections.delete, Role.ADMIN),
+    Route("pauseConnection", "POST", "/connections/<connection_id>/pause", connections.pause, Role.ADMIN),
+    Route("unpauseConnection", "POST", "/connections/<connection_id>/unpause", connections.unpause, Role.ADMIN),
     Route("listLists", "GET", "/connections/<connection_id>/lists", connections.lists, Role.CONTRIBUTOR),
     Route("listFields", "GET", "/connections/<connection_id>/fields", connections.fields, Role.CONTRIBUTOR),
+    Route("testConnection", "POST", "/connection-tests", connections.test, Role.ADMIN),
     Route("listSegments", "GET", "/segments", segments.list_all, Role.CONTRIBUTOR),
     Route("getSegment", "GET", "/segments/<path:name>", segments.get, Role.CONTRIBUTOR, unmasked_by="unmasked"),
-    Route("listExports", "GET", "/exports", exports.list_all, Role.VIEWER),
+    Route("listExports", "GET", "/exports", exports.list_all, Role.VIEWER, (200, 304)),
     Route("getExport", "GET", "/exports/<export_id>", exports.get, Role.VIEWER),
     Route("saveExport", "PUT", "/exports/<export_id>", exports.put, Role.CONTRIBUTOR, (200, 201)),
     Route("removeExport", "DELETE", "/exports/<export_id>", exports.delete, Role.CONTRIBUTOR, (204,)),
     Route("duplicateExport", "POST", "/exports/<export_id>/duplicate", exports.duplicate, Role.CONTRIBUTOR, (201,)),
     Route("detachExport", "POST", "/exports/<export_id>/detach", exports.detach, Role.CONTRIBUTOR),
-    Route("activateExport", "POST", "/exports/<export_id>/activate", exports.activate, Role.CONTRIBUTOR),
-    Route("deactivateExport", "POST", "/exports/<export_id>/deactivate", exports.deactivate, Role.CONTRIBUTOR),
+    Route("pauseExport", "POST", "/exports/<export_id>/pause", exports.pause, Role.CONTRIBUTOR),
+    Route("unpauseExport", "POST", "/exports/<export_id>/unpause", exports.unpause, Role.CONTRIBUTOR),
+    Route("listNextTimes", "GET", "/schedule-times", schedules.next_times, Role.VIEWER),
     Route("previewExport", "POST", "/exports/<export_id>/preview", preview.preview_export, Role.CONTRIBUTOR),
-    Route("startRun", "POST", "/exports/<export_id>/runs", runs.start_run, Role.CONTRIBUTOR, (202,)),
+    Route("previewDefinition", "POST", "/previews", preview.preview_definition, Role.CONTRIBUTOR),
+    Route(
+        "startRun",
+        "POST",
+        "/exports/<export_id>/runs",
+        runs.start_run,
+        Role.CONTRIBUTOR,
+        (200, 202),
+        personal_data=True,
+    ),
     Route("listRuns", "GET", "/exports/<export_id>/runs", runs.history, Role.VIEWER),
     Route("startAllRuns", "POST", "/runs", runs.start_all, Role.ADMIN, (202,)),
-    Route("getRun", "GET", "/runs/<run_id>", runs.get, Role.VIEWER),
+    Route("listAllRuns", "GET", "/runs", runs.list_all, Role.VIEWER, (200, 304)),
+    Route("getRun", "GET", "/runs/<run_id>", runs.get, Role.VIEWER, (200, 304)),
     Route("cancelRun", "POST", "/runs/<run_id>/cancel", runs.cancel, Role.CONTRIBUTOR, (202,)),
     Route("resumeRun", "POST", "/runs/<run_id>/resume", runs.resume, Role.CONTRIBUTOR, (202,)),
+    Route("approveRun", "POST", "/runs/<run_id>/approve", runs.approve, Role.CONTRIBUTOR, (202,)),
+    Route("findPerson", "POST", "/lookup", lookup.find_person, Role.CONTRIBUTOR, personal_data=True),
     Route("lookUpInRun", "POST", "/runs/<run_id>/lookup", lookup.look_up, Role.CONTRIBUTOR, personal_data=True),
     Route(
         "getRejects",
         "GET",
         "/runs/<run_id>/rejects",
-        runs.rejects,
+        reports.rejects,
         Role.CONTRIBUTOR,
         personal_data=True,
         media_type="text/csv",
@@ -71,7 +108,7 @@ ROUTES: tuple[Route, ...] = (
         "getValues",
         "GET",
         "/runs/<run_id>/values",
-        runs.values,
+        reports.values,
         Role.CONTRIBUTOR,
         personal_data=True,
         media_type="text/csv",
@@ -106,7 +143,12 @@ def _serve(services: Callable[[], Services], request: HttpRequest) -> Json[Any] 
     except Refusal as refusal:
         _log_refused(route, request, refusal.code, None)
         raise
-    response = _rendered(lambda: _answered(available, request, route, parts, admit(who, role)))
+
+    def answered() -> Json[Any] | Response:
+        refuse_cross_site(request, available.settings)
+        return _answered(available, request, route, parts, admit(who, role))
+
+    response = _rendered(answered)
     if response.status == _FORBIDDEN:
         _log_refused(route, request, response.code, who.id)
     return response
@@ -119,12 +161,8 @@ def _answered(
     call = partial(route.handler, Context(services, request, who), **parts, **inputs)
     unmasked = bool(route.unmasked_by and getattr(inputs["query"], route.unmasked_by))
     if unmasked and who.role < Role.ADMIN:
-        raise Refusal(
-            403,
-            "role_missing",
-            f"Expected the role Admin, because {route.unmasked_by}=true shows personal data; yours is"
-            f" {who.role.name.title()}. Without it, examples are masked.",
-        )
+        yours, switch = who.role.name.title(), str(route.unmasked_by)
+        raise Refusal.of(403, "role_missing", case="unmasked", switch=switch, yours=yours)
     # HEAD changes nothing and shows no personal data.
     audited = (route.audited or unmasked) and request.method != "HEAD"
     return _audited(services, request, who, route, parts, call) if audited else call()
@@ -148,7 +186,7 @@ def _find(request: HttpRequest) -> tuple[Route, dict[str, str]]:
         route, parts = _URLS.match(request.path, request.method)
     except MethodNotAllowed:
         allowed = _allowed(request.path)
-        raise Refusal(405, "method_not_allowed", f"Expected one of {allowed} here.", {"Allow": allowed}) from None
+        raise Refusal.of(405, "method_not_allowed", {"Allow": allowed}, allowed=allowed) from None
     except NotFound:
         raise _no_such_path() from None
     return route, dict(parts)
@@ -163,7 +201,7 @@ def _allowed(path: str) -> str:
 
 
 def _no_such_path() -> Refusal:
-    return Refusal(404, "no_such_path", "There is nothing at this path. GET /api/openapi.json lists all paths.")
+    return Refusal.of(404, "no_such_path")
 
 
 def _inputs(route: Route, request: HttpRequest) -> dict[str, Any]:
@@ -228,8 +266,4 @@ def _rendered(call: Callable[[], Json[Any] | Response]) -> Response:
         return answer_error(error)
     except Exception as error:  # noqa: BLE001 - the last resort: the caller gets an answer, the log gets the defect
         what = log.defect(error)
-        return answer_refusal(
-            Refusal(
-                500, "defect", f"This is a defect of the service. Please report it ({what}).", culprit=Culprit.SYSTEM
-            )
-        )
+        return answer_error(Stop.of("defect", Culprit.SYSTEM, place=what))

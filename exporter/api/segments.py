@@ -19,8 +19,10 @@ from exporter.queries import columns as queries
 from exporter.queries.columns import Look
 from exporter.queries.reading import one_of_few_listers
 from exporter.runs.run import Problem
+from exporter.sentences import Situation
 from exporter.source.readers import Partition
 from exporter.source.segments import Layout, SegmentInfo, Segments
+from exporter.warned import Warned
 
 MAX_COLUMNS = 20
 """A person looks at a few columns at a time; their values have to fit into an answer that comes within seconds."""
@@ -77,7 +79,10 @@ class FileNotReadView(Value):
     """A file that is seen but not read."""
 
     path: str
+    code: str
+    """Why not, as a stable code: `empty`, `ignored`, `older`, `otherFormat`, `subfolder` or `unlisted`."""
     why: str
+    """The same in words."""
 
 
 class ColumnFactsView(Value):
@@ -116,7 +121,8 @@ class SegmentDetails(SegmentView):
     suggestion: MatchingSuggestion
     suggested_by: Literal["names", "namesAndValues"]
     """`names`: no values were looked at. There are none, they cannot be read, or rows were being read for others."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
+    """What a person should know about its files."""
 
 
 class SegmentQuery(Value):
@@ -147,7 +153,7 @@ def _listed(segment: SegmentInfo) -> SegmentView:
         files=segment.files,
         size_bytes=segment.size_bytes,
         columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in segment.columns),
-        problem=Problem.of(segment.problem) if segment.problem else None,
+        problem=Problem.of(segment.problem, Situation.ANSWERED) if segment.problem else None,
     )
 
 
@@ -174,10 +180,12 @@ def _details(look: Look, *, unmasked: bool) -> SegmentDetails:
         files=len(refresh.partitions),
         size_bytes=sum(p.file.size_bytes for p in refresh.partitions),
         columns=tuple(ColumnView(name=c.name, data_type=c.data_type) for c in refresh.columns),
-        problem=Problem.of(look.problem) if look.problem else None,
+        problem=Problem.of(look.problem, Situation.ANSWERED) if look.problem else None,
         files_read=tuple(map(_file, refresh.partitions[:MAX_FILES])),
         files_not_read_count=len(refresh.left_out),
-        files_not_read=tuple(FileNotReadView(path=f.path, why=f.why.words) for f in refresh.left_out[:MAX_FILES]),
+        files_not_read=tuple(
+            FileNotReadView(path=f.path, code=f.why.value, why=f.why.words) for f in refresh.left_out[:MAX_FILES]
+        ),
         rows_looked_at=look.rows,
         unreadable_rows=look.unreadable_rows,
         column_facts=_facts(look, unmasked=unmasked),

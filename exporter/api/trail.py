@@ -33,7 +33,7 @@ class AuditEntry(Value):
 def list_day(context: Context, day: str, query: PageQuery) -> Json[Page[AuditEntry]]:
     """List the entries of a day (UTC, such as 2026-11-23) in chronological order."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII):
-        raise Refusal(404, "no_such_day", "Expected a day such as 2026-11-23.")
+        raise Refusal.of(404, "no_such_day")
     blobs = context.services.blobs
     prefix = f"{audit.PREFIX}{day}/"
 

@@ -49,6 +49,11 @@ def address_of(text: str, notices: set[Notice], *, no_values: bool = True) -> st
     return address
 
 
+def key_of(text: str) -> str:
+    """Return the address that somebody looks for, as a run reads it, in lower case."""
+    return address_of(text, set(), no_values=False).strip().lower()
+
+
 def _without_trailing(address: str) -> str:
     return address[:-1].rstrip(BLANKS) if address.endswith(_TRAILING) else address
 

@@ -7,7 +7,7 @@ function would return: a contact without notices or characters to escape. Every 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,11 +58,28 @@ class Checked:
     filled: Flags
     _contacts: Contacts
     _places: Positions
+    passed_over: int = 0
+    """Rows of the block that nobody asked for: they are neither contacts nor refused."""
 
     def contacts(self, chosen: Flags) -> Contacts:
         """Return the chosen ones of the contacts at `positions`, in order."""
         places = pa.array(self._places[chosen])
         return Contacts(self._contacts.texts.take(places), self._contacts.references.take(places))
+
+    def among(self, wanted: Flags) -> Checked:
+        """Return the same of the wanted rows of the block only."""
+        kept = wanted[self.positions]
+        return replace(
+            self,
+            positions=self.positions[kept],
+            addresses=self.addresses.filter(pa.array(kept)),
+            refused={position: reason for position, reason in self.refused.items() if wanted[position]},
+            notices={position: notices for position, notices in self.notices.items() if wanted[position]},
+            unfit={position: unfit for position, unfit in self.unfit.items() if wanted[position]},
+            filled=self.filled[:, kept],
+            _places=self._places[kept],
+            passed_over=int(np.count_nonzero(~wanted)),
+        )
 
 
 def check(rows: Rows, matched: Matched, contact_tail: bytes, max_text_bytes: int, first_row: int) -> Checked:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from exporter.contacts.texts import NO_VALUE_TEXTS, Notice, folded
 from exporter.contacts.values import ANY_TEXT, KINDS, Choices, Kind, Rule, fit
 from exporter.definitions.exports import DataMatching, ExportDefinition, FieldMatch
-from exporter.errors import Stop
+from exporter.errors import Culprit, Stop
+from exporter.sentences import Situation, sentence
 from exporter.source.rows import Column
+from exporter.warned import Warned
 
 MEMBERS = ("first_name", "last_name", "phone")
 """The members of a contact besides its address, as the data matching and ActiveCampaign's bulk import name them."""
@@ -104,7 +106,7 @@ class Matched:
     customer_id: int | None
     previous_customer_id: int | None
     no_values: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -169,14 +171,13 @@ class _Wanted:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self.places: list[int] = []  # in the segment
-        self.warnings: list[str] = []
+        self.warnings: list[Warned] = []
 
     def position(self, name: str, code: str = "column_missing") -> int:
         """Return the position of a column among those wanted. Raises `Stop` when the segment has none of that name."""
         position = self.find(name)
         if position is None:
-            message = f"The segment has no column {name} among its {len(self._names)}."
-            raise Stop(code, message, hint=_listing(self._names))
+            raise Stop.of(code, Culprit.USER, _listing(self._names), column=name, columns=len(self._names))
         return position
 
     def find(self, name: str | None) -> int | None:
@@ -185,7 +186,7 @@ class _Wanted:
         if place is None:
             return None
         if self._names[place] != name:
-            self.warnings.append(f"The column {name} was found as {self._names[place]}.")
+            self.warnings.append(Warned.of("column_in_other_case", column=str(name), found=self._names[place]))
         if place not in self.places:
             self.places.append(place)
         return self.places.index(place)
@@ -197,15 +198,16 @@ def _place_of(name: str, names: Sequence[str]) -> int | None:
         place for place, other in enumerate(names) if other.lower() == name.lower()
     ]
     if len(places) > 1:
-        message = f"The segment has {len(places)} columns named {name} among its {len(names)}."
-        raise Stop("column_ambiguous", message, hint=_listing(names))
+        hint, count = _listing(names), len(places)
+        raise Stop.of("column_ambiguous", Culprit.USER, hint, column=name, count=count, columns=len(names))
     return places[0] if places else None
 
 
 def _listing(names: Sequence[str]) -> str:
     limit = 50
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"Its columns are: {', '.join(names[:limit])}{more}."
+    listed: dict[str, str | int] = {"columns": ", ".join(names[:limit])}
+    more: dict[str, str | int] = {"case": "more", "more": len(names) - limit} if len(names) > limit else {}
+    return sentence("columns_listed", listed | more, Situation.ANSWERED)
 
 
 def field_mapping(
@@ -233,8 +235,10 @@ def field_mapping(
         no_values=matching.no_value_texts,
         reject_row=match.on_bad_value == "rejectRow",
     )
-    if match.when_empty is not None:
-        fitted = fit(match.when_empty.text, rule)
+    if match.when_empty is not None and match.when_empty.clear:
+        rule = replace(rule, when_empty="")
+    elif match.when_empty is not None:
+        fitted = fit(match.when_empty.text or "", rule)
         if fitted.text is None:
             errors.append(
                 Stop.of(

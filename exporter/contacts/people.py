@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from exporter.contacts.addresses import key_of
 from exporter.contacts.blocks import Checked, Flags, Positions, agreeing, check
 from exporter.contacts.distinct import FirstRows, RowNumbers
 from exporter.contacts.matching import Mapping, Matched, match_columns
@@ -27,6 +28,7 @@ from exporter.contacts.rules import Contact, agrees, contact_of
 from exporter.errors import Stop
 from exporter.reasons import Reason
 from exporter.source.rows import Column, Row, Rows, rows_at
+from exporter.warned import Warned
 
 MOST_FILLED, MOST_FILLED_CHARACTERS = 200_000, 64 << 20
 """The most values, and characters of theirs, that are filled in: they are kept while the segments are read again."""
@@ -46,8 +48,18 @@ class People:
     `mapping` names the columns that the looks need. `counts`: rows seen so far that will be set aside, as far as known.
     """
 
-    def __init__(self, mapping: Mapping, secret: str, contact_tail: bytes, max_text_bytes: int) -> None:
-        """`secret` is that of `distinct.FirstRows`; the others are those of `blocks.check`."""
+    def __init__(
+        self,
+        mapping: Mapping,
+        secret: str,
+        contact_tail: bytes,
+        max_text_bytes: int,
+        only: frozenset[str] | None = None,
+    ) -> None:
+        """`secret` is that of `distinct.FirstRows`; the next two are those of `blocks.check`.
+
+        `only`: the addresses that are asked for, as `addresses.key_of` returns them; rows with others are passed over.
+        """
         self._compares = mapping.winner is not None or mapping.fill_empty
         self._fills = mapping.fill_empty
         self._winner = mapping.winner
@@ -55,8 +67,9 @@ class People:
         needed = mapping if self._compares else Mapping(mapping.email, consent=mapping.consent)
         self.mapping = replace(needed, customer_id=None, previous_customer_id=None)
         self.counts: Counter[Reason] = Counter()
-        self.warnings: tuple[str, ...] = ()
+        self.warnings: tuple[Warned, ...] = ()
         self._contact_tail, self._max_text_bytes = contact_tail, max_text_bytes
+        self._only = only
         self._first_rows = FirstRows(secret)
         self._refusing_numbers: list[RowNumbers] = []  # of rows that say no and have an address
         # By row number, of which there is no 0, block by block, as arrays that grow would take twice the memory:
@@ -112,11 +125,34 @@ class People:
         return row < len(self._refusing) and bool(self._refusing[row])
 
     def _check(self, rows: Rows, matched: Matched, first_row: int) -> Checked:
-        return check(rows, matched, self._contact_tail, self._max_text_bytes, first_row)
+        if self._only is None:
+            return check(rows, matched, self._contact_tail, self._max_text_bytes, first_row)
+        wanted = self._wanted(rows, matched.email, self._only)
+        if not wanted.any():  # as in nearly all blocks: nothing in it has to be looked at
+            nobody = rows[:0] if isinstance(rows, list) else rows.slice(0, 0)
+            checked = check(nobody, matched, self._contact_tail, self._max_text_bytes, first_row)
+            return replace(checked, passed_over=len(rows))
+        return check(rows, matched, self._contact_tail, self._max_text_bytes, first_row).among(wanted)
+
+    @staticmethod
+    def _wanted(rows: Rows, column: int, only: frozenset[str]) -> Flags:
+        """Return the rows whose address, as a run reads it, is among those that are asked for; `column` holds it."""
+        everybody = np.arange(len(rows))
+        checked = _check_addresses(rows, column, everybody)
+        wanted: Flags = np.zeros(len(rows), np.bool_)
+        found = pc.is_in(checked.addresses, value_set=pa.array(sorted(only), pa.string()))
+        wanted[checked.positions] = found.to_numpy(zero_copy_only=False)
+        refused = sorted(checked.refused)
+        for position, row in zip(refused, rows_at(rows, refused, [column]), strict=True):
+            wanted[position] = not isinstance(row, Reason) and key_of(row[0]) in only
+        return wanted
 
     def _see_refusals(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Remember the addresses of rows that say no, and the first of these rows for each."""
-        self._refuse(rows, matched, first_row, _saying_no(rows, matched))
+        positions = _saying_no(rows, matched)
+        if self._only is not None:
+            positions = positions[self._wanted(rows, matched.email, self._only)[positions]]
+        self._refuse(rows, matched, first_row, positions)
 
     def _refuse(
         self, rows: Rows, matched: Matched, first_row: int, positions: Positions
@@ -125,12 +161,7 @@ class People:
         self.counts[Reason.NO_CONSENT] += len(positions)
         if not len(positions):
             return positions, positions
-        emails: Rows
-        if isinstance(rows, list):
-            emails = rows_at(rows, positions.tolist(), [matched.email])
-        else:
-            emails = rows.select([matched.email]).take(pa.array(positions))
-        checked = check(emails, _ADDRESS, b"", _ROOM_BYTES, first_row)
+        checked = _check_addresses(rows, matched.email, positions)
         addressed = positions[checked.positions]
         self._refusing_numbers.append(addressed + first_row)
         return addressed, self._first_rows.add(checked.addresses, addressed + first_row)
@@ -180,11 +211,8 @@ class People:
 
     def _warn(self, neither: int, count: int) -> None:
         if neither:
-            warning = (
-                f"{neither} of {count} rows that share their address with others hold neither a date as ISO 8601 writes"
-                f" it nor a number in {self._winner}; they lose against rows that do."
-            )
-            self.warnings = (warning,)
+            about = {"rows": neither, "rowsSharing": count}
+            self.warnings = (Warned.of("winner_not_comparable", column=str(self._winner), **about),)
 
     def _see_what_is_lacking(self, rows: Rows, matched: Matched, first_row: int) -> None:
         """Remember what the rows that count have no value for; the rules leave out more than empty texts."""
@@ -209,12 +237,12 @@ class People:
             self._filled_count += len(values)
             self._filled_characters += sum(map(len, values.values()))
             if self._filled_count > MOST_FILLED or self._filled_characters > MOST_FILLED_CHARACTERS:
-                raise Stop(
+                raise Stop.of(
                     "too_many_filled",
-                    f"Expected at most {MOST_FILLED:,} values, of {MOST_FILLED_CHARACTERS:,} characters together, to be"
-                    f" filled in from other rows with the same address; found {self._filled_count:,} and more, of"
-                    f" {self._filled_characters:,} characters. Nothing was sent. Turn off fillEmpty of the data"
-                    " matching, or have the segment hold one row for each person.",
+                    mostFilled=MOST_FILLED,
+                    mostCharacters=MOST_FILLED_CHARACTERS,
+                    filled=self._filled_count,
+                    characters=self._filled_characters,
                 )
 
     def _rows_of_several(
@@ -262,6 +290,16 @@ def _flags(numbers: list[RowNumbers]) -> Flags:
     for some in numbers:
         flags[some] = True
     return flags
+
+
+def _check_addresses(rows: Rows, column: int, positions: Positions) -> Checked:
+    """Check nothing but the addresses, in this column, of the rows at these positions."""
+    emails: Rows
+    if isinstance(rows, list):
+        emails = rows_at(rows, positions.tolist(), [column])
+    else:
+        emails = rows.select([column]).take(pa.array(positions))
+    return check(emails, _ADDRESS, b"", _ROOM_BYTES, 1)
 
 
 def _saying_no(rows: Rows, matched: Matched) -> Positions:

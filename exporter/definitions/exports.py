@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, computed_field, model_validator
 
-from exporter.definitions.resources import ID_PATTERN, CellText, DisplayName, Versioned
-from exporter.model import Value
+from exporter.definitions.resources import ID_PATTERN, CellText, DisplayName, TimeZone, Versioned
+from exporter.definitions.schedules import OnDemand, Schedule
+from exporter.model import Time, Value
 
 MAX_CONTACTS = 1_000_000
 """Contacts per export, as in the connector of Customer Insights: its page names 1 million."""
@@ -23,10 +22,19 @@ def _each_once(segments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class WhenEmpty(Value):
-    """What is sent where a column holds nothing."""
+    """What is sent where a column holds nothing: give one of the two."""
 
-    text: CellText
+    text: CellText | None = None
     """A value that fits the field, such as one of its options."""
+    clear: bool = False
+    """True: an empty text, which erases what is in ActiveCampaign. Only a run for a few people (`only`) does so until
+    one of them who had a value was read back without it."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.text is None) is not self.clear:
+            raise ValueError("give a text, or clear: true")
+        return self
 
 
 def _separator(text: str) -> str:
@@ -63,18 +71,6 @@ class FieldMatch(Value):
     """What is sent where the column holds nothing. Without it, what is in ActiveCampaign stays."""
 
 
-@cache
-def _time_zones() -> frozenset[str]:
-    """Return the names of all time zones: to look for them takes 20 ms, and a definition is read with every run."""
-    return frozenset(available_timezones())
-
-
-def _time_zone(name: str) -> str:
-    if name != "UTC" and name not in _time_zones():
-        raise ValueError("expected the name of a time zone, such as Europe/Amsterdam, Asia/Jakarta or UTC")
-    return name
-
-
 class Winner(Value):
     """Which of several rows with one address is sent: the one with the largest value in this column."""
 
@@ -102,7 +98,7 @@ class DataMatching(Value):
     fill_empty: bool = False
     """Whether names, phone and fields that are empty in the row that is sent come from the other rows with its address:
     from the first of them that can be sent and has a value."""
-    time_zone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     """The zone of times that name none, as in the IANA time zone database: `Europe/Amsterdam`. A time with a zone of
     its own keeps it, and gives the day as it is written."""
     no_value_texts: bool = True
@@ -149,16 +145,16 @@ class CompleteWhen(Value):
 
 
 class Guards(Value):
-    """What a run of this export may come to without being held before anything is sent."""
+    """What a run of this export may come to without being held, until somebody approves it, before anything is sent."""
 
     may_be_empty: bool = False
     """Let a run succeed whose segments are empty, or hold nobody who can be sent."""
     size_factor: float | None = Field(default=None, ge=1, le=1_000_000)
     """How many times more or fewer rows than in the last successful run are plausible. Without it, the app's setting
-    `SIZE_CHANGE_FACTOR` counts. Not compared if that run read fewer than 100 rows; `force` passes it."""
+    `SIZE_CHANGE_FACTOR` counts. Not compared if that run read fewer than 100 rows."""
     max_reject_share: float = Field(default=0.5, ge=0, le=1)
     """The share of the rows that may be rejected; with `1`, all of them may be. Duplicates and rows without consent are
-    not counted as rejected, and fewer than 20 rejected rows hold no run; `force` passes it."""
+    not counted as rejected, and fewer than 20 rejected rows hold no run."""
 
 
 Ignored = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -189,8 +185,10 @@ class ExportDefinition(Value):
     shows that; a file with a byte order mark is read as that says. What a `model.json` states wins."""
     data_matching: DataMatching
     """Which column fills which member of a contact."""
-    scheduled: bool = False
-    """Whether the app's schedule starts it."""
+    schedule: Schedule | None = None
+    """When it runs by itself: `{"kind": "withEveryRefresh"}`, at times of day
+    (`{"kind": "cron", "cron": "0 6 * * 1-5", "timeZone": "Europe/Amsterdam"}`), or never (`{"kind": "none"}`). Without
+    it, a new export runs with every refresh, and one that is there keeps its schedule."""
     run_automations: bool = False
     """Whether the import may start ActiveCampaign automations. Off by default: an import of a million people must not
     send mail to a million people."""
@@ -207,6 +205,11 @@ class ExportDefinition(Value):
     last run that left nobody unconfirmed and brought somebody."""
 
     @property
+    def runs_by_itself(self) -> bool:
+        """Whether it has a schedule."""
+        return self.schedule is not None and not isinstance(self.schedule, OnDemand)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns that the export reads."""
         matching = self.data_matching
@@ -217,7 +220,40 @@ class ExportDefinition(Value):
         return tuple(name for name in (*named, *fields, consent, winner) if name is not None)
 
 
+class Seen(Value):
+    """What counts as exported: saving an export runs nothing, so the schedule begins with what comes after."""
+
+    at: Time
+    """When the schedule, the segments, the connection or a pause was changed last; times before are not made up for."""
+    refresh: str | None = None
+    """The complete refresh that lay there then, as `sources.digest` names it; None if there was none."""
+    refreshed_utc: Time | None = None
+    """When that was written."""
+    exported: bool = False
+    """Whether a run had sent exactly that."""
+
+
+def with_schedule(stored: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return an export, or the copy in a run, as it is stored now, from before exports had schedules of their own."""
+    if isinstance(stored, dict) and "scheduled" in stored and "schedule" not in stored:
+        return stored | {"schedule": {"kind": "cron" if stored["scheduled"] else "none"}}
+    return stored
+
+
 class Export(Versioned, ExportDefinition):
     """An export as it is stored."""
 
     id: str = Field(pattern=ID_PATTERN)
+    seen: Seen | None = None
+    """None in what a former release stored."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_former_release(cls, stored: Any) -> Any:  # noqa: ANN401 - any JSON
+        return with_schedule(stored)
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic writes it, which mypy does not know
+    @property
+    def scheduled(self) -> bool:
+        """What a release from before schedules and pauses goes by, until it is replaced or if it is deployed again."""
+        return self.runs_by_itself and self.paused is None

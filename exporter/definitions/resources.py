@@ -1,13 +1,15 @@
-"""What connections and exports have in common: an id, a name, a history."""
+"""What connections and exports have in common: an id, a name, a history, a pause."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, StringConstraints, ValidationInfo
 
-from exporter.model import Record, Time
+from exporter.model import Record, Time, Value
 
 ID_PATTERN = r"^[a-z0-9](-?[a-z0-9]){0,62}$"
 """Ids of connections and exports, which are in blob names: lower-case letters, digits, single hyphens; at most 63."""
@@ -39,6 +41,31 @@ CellText = Annotated[str, StringConstraints(min_length=1, max_length=256), After
 """The name of a column, or a value in one."""
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the names of all time zones: to look for them takes 20 ms, and a definition is read with every run."""
+    return frozenset(available_timezones())
+
+
+def _time_zone(name: str) -> str:
+    if name != "UTC" and name not in _time_zones():
+        raise ValueError("expected the name of a time zone, such as Europe/Amsterdam, Asia/Jakarta or UTC")
+    return name
+
+
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
+"""The name of a time zone in the IANA time zone database."""
+
+
+class Paused(Value):
+    """Nothing starts by itself until somebody ends the pause; a person may still start runs."""
+
+    by: str
+    """Who paused it."""
+    since_utc: Time
+    """When."""
+
+
 class Versioned(Record):
     """What every resource records about its own history."""
 
@@ -49,3 +76,5 @@ class Versioned(Record):
     updated_utc: Time
     updated_by_role: str | None = None
     """Their role, in lower case; None in what earlier releases stored."""
+    paused: Paused | None = None
+    """While it is, nothing starts by itself: this export, or the exports of this connection."""

@@ -1,7 +1,6 @@
 """The events of a ledger, one JSON line each; `ledger` folds them.
 
-`queued`, `faults`, `unmatched`, `status` and `outcome` change nothing: they show people who read a ledger what
-ActiveCampaign said.
+`unmatched`, `status` and `outcome` change nothing: they show people who read a ledger what ActiveCampaign said.
 """
 
 from __future__ import annotations
@@ -12,9 +11,14 @@ from typing import Any
 import orjson
 
 from exporter.errors import Wait
-from exporter.model import VERSION, to_text
+from exporter.model import to_text
+from exporter.sentences import Situation
 
 type Event = dict[str, Any]
+VERSION = 3
+"""The version of every ledger that this release begins, and the newest that it reads. Since 3, searches for refused
+contacts have bounds (`refusals.search`), a request that is too large is halved, and what a failed import leaves over is
+sent again after a while."""
 
 
 def encode(events: Iterable[Event]) -> bytes:
@@ -42,7 +46,9 @@ def released(at: float) -> Event:
 
 def waiting(at: float, wait: Wait, until: float) -> Event:
     """Record that nothing can be done before `until`, and why."""
-    return _event(at, "waiting", code=wait.code, message=wait.message, culprit=wait.culprit, until=to_text(until))
+    said = {"code": wait.code, "message": wait.message, "culprit": wait.culprit}
+    made_from = {} if wait.parameters is None else {"situation": Situation.WAITING, "params": wait.parameters}
+    return _event(at, "waiting", **said, **made_from, until=to_text(until))
 
 
 def closed(at: float) -> Event:
@@ -66,6 +72,11 @@ def not_queued(at: float, batch: int, portion: int, outcome: str) -> Event:
 def refused(at: float, batch: int, portion: int, named: Sequence[int], faults: Sequence[str]) -> Event:
     """Record that some contacts were refused, and with them the whole request; `named` as the server counts."""
     return _event(at, "refused", batch=batch, portion=portion, named=named, faults=faults)
+
+
+def too_large(at: float, batch: int, portion: int) -> Event:
+    """Record that the request was too large for the server: its contacts become two portions."""
+    return _event(at, "tooLarge", batch=batch, portion=portion)
 
 
 def accepted(at: float, batch: int, portion: int, import_id: str, queued: int) -> Event:

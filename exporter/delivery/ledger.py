@@ -5,8 +5,9 @@ the writer last saw. That is the fence: a worker that was paused and has lost it
 request that hands contacts over is preceded by an append.
 
 Two kinds of things have an outcome. A *portion* is what has to be handed over: at first a whole batch, later the
-contacts of an import that ActiveCampaign failed. A portion is one request when all goes well, otherwise a search for
-the refused contacts (`activecampaign.refusals`). An *import* is an accepted request; accepted is not delivered.
+contacts of an import that ActiveCampaign failed, or half of a request that was too large. A portion is one request when
+all goes well, otherwise a search for the refused contacts (`activecampaign.refusals`). An *import* is an accepted
+request; accepted is not delivered.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from enum import StrEnum
 import orjson
 
 from exporter.activecampaign import refusals
-from exporter.delivery.events import Event
+from exporter.delivery.events import VERSION, Event
 from exporter.errors import Culprit, Stop
 from exporter.model import check_version, to_epoch
 from exporter.reasons import Reason
@@ -29,7 +30,7 @@ class PortionStatus(StrEnum):
 
     PENDING = "pending"  # its next request has to be sent
     SENDING = "sending"  # a request was about to leave; its outcome is unknown until the next event
-    SENT = "sent"  # each of its contacts is in an accepted import, or refused
+    SENT = "sent"  # each of its contacts is in an accepted import, refused, set aside or in another portion
 
 
 class ImportStatus(StrEnum):
@@ -46,6 +47,7 @@ PORTION_EVENTS: dict[str, frozenset[PortionStatus]] = {
     "sending": frozenset({_P.PENDING, _P.SENDING}),  # from SENDING: a resend, since the outcome is unknown
     "notQueued": frozenset({_P.SENDING}),  # a definite no to the whole request, not about contacts: repeat it
     "refused": frozenset({_P.SENDING}),  # some contacts were refused, and with them the whole request
+    "tooLarge": frozenset({_P.SENDING}),  # a definite no to its size
     "accepted": frozenset({_P.SENDING}),
 }
 IMPORT_EVENTS: dict[str, frozenset[ImportStatus]] = {
@@ -63,13 +65,21 @@ class Portion:
 
     batch: int
     number: int
-    """0 is the whole batch; higher numbers are what failed imports left over."""
+    """0 is the whole batch; higher numbers are what failed imports left over, and halves of large requests."""
     positions: Sequence[int]
     to_send: Sequence[int]
     """The positions of the next request."""
     status: PortionStatus = PortionStatus.PENDING
     verdicts: list[refusals.Verdict] = field(default_factory=list)
     refused: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
+    """Those that were in refused requests only, with nothing proved against them; they are not sent any more."""
+    alone: int | None = None
+    """How many of its contacts may be sent alone, from its first refusal on; None in ledgers of former releases."""
+    common: bool = False
+    """Whether it was refused for a cause that all contacts share."""
+    not_before: float = 0.0
+    """When its next request may be sent (epoch seconds)."""
     handed_over: int = 0
     failed_imports: int = 0
     """How many imports of these contacts ActiveCampaign has failed."""
@@ -77,8 +87,9 @@ class Portion:
     """The newest of those imports."""
     resends: int = 0
     """Requests that were sent again because the outcome of the previous one was unknown."""
-    doubtful: bool = False
-    """Whether an earlier request for `to_send` may have been queued, whatever becomes of the next one."""
+    doubted: frozenset[int] = frozenset()
+    """The positions in requests that were sent again because their outcome was unknown. A later refusal does not end
+    the doubt: the list may be gone, or the key, since the first request was queued."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -87,27 +98,30 @@ class Portion:
 
     @property
     def open(self) -> int:
-        """How many of its contacts are neither in an accepted import nor refused."""
-        return len(self.positions) - self.handed_over - len(self.refused)
+        """How many of its contacts are neither in an accepted import nor refused nor set aside."""
+        return len(self.positions) - self.handed_over - len(self.refused) - len(self.left)
 
     @property
     def unknown(self) -> Sequence[int]:
         """The positions of open contacts that may have reached ActiveCampaign nevertheless."""
+        left = self.open_positions()
         if self.failed_imports:
-            return self._open_positions()
-        return self.to_send if self.status is PortionStatus.SENDING or self.doubtful else ()
+            return left
+        doubted = self.doubted.union(self.to_send) if self.status is PortionStatus.SENDING else self.doubted
+        return [position for position in left if position in doubted] if doubted else ()
 
     @property
     def unsent(self) -> Sequence[int]:
         """The positions of open contacts that certainly did not reach ActiveCampaign."""
         unknown = set(self.unknown)
-        return [position for position in self._open_positions() if position not in unknown]
+        return [position for position in self.open_positions() if position not in unknown]
 
-    def _open_positions(self) -> Sequence[int]:
+    def open_positions(self) -> Sequence[int]:
+        """Return the positions of the open contacts."""
         if not self.open or not self.verdicts:
             return self.positions if self.open else ()
-        search = refusals.search(self.positions, self.verdicts)
-        decided = search.bad.keys() | {position for sent in search.accepted for position in sent}
+        search = refusals.search(self.positions, self.verdicts, self.alone)
+        decided = search.bad.keys() | {*search.left} | {position for sent in search.accepted for position in sent}
         return [position for position in self.positions if position not in decided]
 
 
@@ -122,16 +136,34 @@ class BulkImport:
     accepted_at: float
     asked_at: float
     status: ImportStatus = ImportStatus.ACCEPTED
+    queued: int | None = None
+    """How many of its contacts ActiveCampaign says it has queued."""
     asks: int = 0
+    confirmed_at: float = 0.0
+    """When it was found to be completed (epoch seconds); 0: it was not."""
     failed: dict[int, str] = field(default_factory=dict)
     """Reason code by position, of the contacts that failed in the import."""
     reason: str | None = None
+
+    @property
+    def mostly_failed(self) -> bool:
+        """Whether most of its contacts have failed, or all with it."""
+        return self.status is ImportStatus.FAILED or 2 * len(self.failed) > len(self.positions)
+
+
+BOUNDED_SINCE = 3
+"""The version of ledgers since which searches have bounds and repeats wait."""
+REPEAT_AFTER_S = (60.0, 300.0, 1_800.0)
+"""How long after ActiveCampaign has failed an import its contacts are sent again: the first, the second and the third
+time. What made it fail may pass."""
 
 
 @dataclass(slots=True)
 class Lane:
     """The state of a lane, folded from its ledger."""
 
+    version: int = VERSION
+    """The version of the ledger."""
     length: int = 0
     """Bytes of the ledger that are folded in; the next append goes here."""
     age_s: float = 0.0
@@ -144,11 +176,23 @@ class Lane:
     waiting_since: float | None = None
     waits: int = 0
     """Waits in a row, without progress between them."""
+    all_waits: int = 0
+    requests: int = 0
+    """How often a request with contacts was about to leave."""
+    first_sent_at: float | None = None
+    last_sent_at: float | None = None
+    """When the first and the newest of them were about to leave (epoch seconds)."""
     expect_s: float = 5.0
     """Seconds after which an import is first asked for. It is learned: asking too early raises it, asking in time
     lowers it a little. It starts at 5 s: an import has no status in its first second, and a recorded one of a
     single contact took about 7 s (VCR of a real account, 2021-03-23)."""
 
+    singles: int = 0
+    """How many contacts searches have sent alone."""
+    refused_at: float = 0.0
+    """When the newest request was refused for its contacts (epoch seconds)."""
+    faults: tuple[str, ...] = ()
+    """What that refusal said."""
     closed: bool = False
     """Whether the run has ended with contacts of this lane that will never be sent. Only outcomes of imports may still
     arrive."""
@@ -170,6 +214,16 @@ class Lane:
         """Yield the imports that merely timed out: their outcome may still arrive."""
         late = Reason.NOT_CONFIRMED_IN_TIME
         return (i for i in self.imports.values() if i.status is ImportStatus.GIVEN_UP and i.reason == late)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a portion was refused, and none of its contacts accepted since."""
+        return any(None not in portion.verdicts and portion.verdicts for portion in self.pending())
+
+    @property
+    def common(self) -> bool:
+        """Whether a request was refused for a cause that all contacts share."""
+        return any(portion.common for portion in self.portions.values())
 
     def held(self, stale_s: float) -> bool:
         """Whether a live worker had the lane when it was read."""
@@ -207,7 +261,8 @@ class Lane:
     def _apply_to_lane(self, name: str, event: Event, at: float) -> None:
         match name:
             case "opened":
-                check_version(event["v"], "ledger")
+                check_version(event["v"], "ledger", VERSION)
+                self.version = event["v"]
                 for batch, count in event["batches"]:
                     self.portions[batch, 0] = Portion(batch, 0, range(count), range(count))
             case "claimed":
@@ -219,46 +274,85 @@ class Lane:
             case "waiting":
                 self.holder, self.waiting = None, event
                 self.waits += 1
+                self.all_waits += 1
                 self.waiting_since = self.waiting_since or at
             case _:
                 raise _unreadable(f"the event {name!r}")
 
     def _portion_of(self, failed: BulkImport) -> Portion:
         """Return a portion with what a failed import left over."""
-        number = sum(1 for batch, _ in self.portions if batch == failed.batch)
-        failures = failed.failed_imports + 1
         return Portion(
-            failed.batch, number, failed.positions, failed.positions, failed_imports=failures, left_by=failed
+            failed.batch,
+            self._next_number(failed.batch),
+            failed.positions,
+            failed.positions,
+            failed_imports=failed.failed_imports + 1,
+            left_by=failed,
         )
+
+    def _next_number(self, batch: int) -> int:
+        return sum(1 for each, _ in self.portions if each == batch)
+
+    def _halve(self, portion: Portion) -> None:
+        """Make two portions of what is open in one whose request was too large."""
+        left = portion.open_positions()
+        portion.positions = [position for position in portion.positions if position not in {*left}]
+        portion.to_send, portion.status = (), PortionStatus.SENT
+        middle = (len(left) + 1) // 2
+        for half in filter(None, (left[:middle], left[middle:])):
+            self.portions[portion.batch, self._next_number(portion.batch)] = Portion(
+                portion.batch,
+                self._next_number(portion.batch),
+                half,
+                half,
+                failed_imports=portion.failed_imports,
+                left_by=portion.left_by,
+                doubted=portion.doubted.intersection(half),
+            )
 
     def _apply_to_portion(self, name: str, event: Event, portion: Portion, at: float) -> None:
         match name:
             case "sending":
                 if portion.status is PortionStatus.SENDING:
                     portion.resends += 1
-                    portion.doubtful = True
+                    portion.doubted |= {*portion.to_send}
                 portion.status = PortionStatus.SENDING
+                self.requests += 1
+                self.first_sent_at, self.last_sent_at = self.first_sent_at or at, at
             case "notQueued":
                 portion.status = PortionStatus.PENDING
+            case "tooLarge":
+                self._progress()
+                self._halve(portion)
             case "refused":
                 self._progress()
+                self.refused_at, self.faults = at, tuple(event.get("faults", ()))
                 self._judge(portion, tuple(event["named"]))
             case "accepted":
                 self._progress()
                 import_id = event["importId"]
                 self.imports[import_id] = BulkImport(
-                    import_id, portion.batch, portion.to_send, portion.failed_imports, accepted_at=at, asked_at=at
+                    import_id,
+                    portion.batch,
+                    portion.to_send,
+                    portion.failed_imports,
+                    accepted_at=at,
+                    asked_at=at,
+                    queued=event.get("queued"),
                 )
                 portion.handed_over += len(portion.to_send)
+                portion.doubted -= {*portion.to_send}
                 self._judge(portion, None)
 
-    @staticmethod
-    def _judge(portion: Portion, verdict: refusals.Verdict) -> None:
+    def _judge(self, portion: Portion, verdict: refusals.Verdict) -> None:
+        if portion.alone is None and verdict is not None and self.version >= BOUNDED_SINCE:
+            portion.alone = min(refusals.SINGLES_A_BATCH, max(refusals.SINGLES_A_LANE - self.singles, 0))
+        self.singles += bool(portion.verdicts) and len(portion.to_send) == 1
         portion.verdicts.append(verdict)
-        search = refusals.search(portion.positions, portion.verdicts)
+        search = refusals.search(portion.positions, portion.verdicts, portion.alone)
         portion.to_send, portion.refused = search.send, tuple(sorted(search.bad))
+        portion.left, portion.common = search.left, search.common
         portion.status = PortionStatus.PENDING if search.send else PortionStatus.SENT
-        portion.doubtful = False
 
     def _apply_to_import(self, name: str, event: Event, bulk: BulkImport, at: float) -> None:
         self._progress()
@@ -268,12 +362,14 @@ class Lane:
                 bulk.asked_at = at
                 self.expect_s = min(max(self.expect_s, 1.25 * (at - bulk.accepted_at)), SLOWEST_ASK_S)
             case "confirmed":
-                bulk.status = ImportStatus.CONFIRMED
+                bulk.status, bulk.confirmed_at = ImportStatus.CONFIRMED, at
                 bulk.failed = {int(position): reason for position, reason in event["failed"].items()}
                 self.expect_s = max(0.98 * self.expect_s, FASTEST_ASK_S)
             case "importFailed":
                 bulk.status = ImportStatus.FAILED
                 portion = self._portion_of(bulk)
+                if self.version >= BOUNDED_SINCE:
+                    portion.not_before = at + REPEAT_AFTER_S[min(bulk.failed_imports, len(REPEAT_AFTER_S) - 1)]
                 self.portions[portion.batch, portion.number] = portion
             case "gaveUp":
                 bulk.status, bulk.reason = ImportStatus.GIVEN_UP, event["reason"]
@@ -282,13 +378,8 @@ class Lane:
         self.waiting, self.waiting_since, self.waits = None, None, 0
 
 
-def _unreadable(what: str) -> Stop:
-    return Stop(
-        "ledger_unreadable",
-        f"A ledger holds {what}, which this release does not expect. It was left unchanged; deploy the release that"
-        " wrote it, or a newer one.",
-        Culprit.SYSTEM,
-    )
+def _unreadable(found: str) -> Stop:
+    return Stop.of("ledger_unreadable", Culprit.SYSTEM, found=found)
 
 
 def fold(data: bytes, age_s: float = 0.0) -> Lane:

@@ -32,6 +32,18 @@ class BatchEntry(Value):
         return hashlib.sha256(body).hexdigest() == self.sha256
 
 
+class CarriedEntry(BatchEntry):
+    """A batch of a resumed run that is not sent again: of each of its contacts, the outcome is known."""
+
+    refused: tuple[int, ...] = ()
+    """The positions of those who were finally refused; all others were confirmed."""
+
+    @property
+    def confirmed(self) -> tuple[int, ...]:
+        """The positions of those who were confirmed."""
+        return tuple(sorted({*range(self.count)} - {*self.refused}))
+
+
 class SourceEntry(Value):
     """A file that was read: exactly this version of it."""
 
@@ -92,7 +104,14 @@ class Manifest(Record):
     fields: tuple[FieldEntry, ...] = ()
     envelope: tuple[str, str, str]
     batches: tuple[BatchEntry, ...]
+    carried: tuple[CarriedEntry, ...] = ()
+    """Of a run that resumes another, the batches that are not sent again. Empty in runs of former releases."""
     plan: Plan
+    erases: tuple[tuple[int, ...], ...] = ()
+    """For each contact in the order of the batches, the ids of the fields that it is sent empty and had a value of.
+
+    Only of a run for a few people whose export clears fields.
+    """
 
     @property
     def around(self) -> Envelope:

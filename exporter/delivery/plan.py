@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from exporter.model import Time, Value
+from exporter.warned import Warned
 
 
 class Carried(Value):
@@ -14,6 +15,16 @@ class Carried(Value):
     confirmed: int
     rejected_by_active_campaign: int
     reasons: dict[str, int]
+
+
+class SegmentRead(Value):
+    """A segment as it was read."""
+
+    name: str
+    refreshed_utc: Time
+    files: int
+    files_not_read: int
+    """Files beside them that nobody asked to leave out; a run with such files ends as completedWithWarnings at best."""
 
 
 class ValueCount(Value):
@@ -41,8 +52,8 @@ class ValueCount(Value):
         return self.column, str(self.member if self.field_id is None else self.field_id)
 
 
-class Plan(Value):
-    """What planning found; the batches themselves are in the manifest."""
+class PlanCounts(Value):
+    """What planning found, in numbers."""
 
     rows_read: int
     contacts: int
@@ -50,13 +61,30 @@ class Plan(Value):
     rejected_by_reason: dict[str, int]
     batches: int
     lanes: int
-    warnings: tuple[str, ...] = ()
     files_not_read: int = 0
     """Files beside those of the segments that nobody asked to leave out; a warning names the first."""
+    segments: tuple[SegmentRead, ...] = ()
+    """The segments, with the refresh of each that was read; empty in runs of former releases."""
     values: tuple[ValueCount, ...] = ()
     """How the values of each matched column fit; empty in runs of former releases."""
     notices: dict[str, int] = Field(default_factory=dict)
     """Contacts with a value that was cleaned, by what was done."""
+    list_active: int | None = None
+    """How many active contacts the list had before anything was sent; None: unknown."""
     carried: Carried | None = None
     """In a run that resumes another: the contacts that are not sent again."""
     at: Time
+
+
+class Plan(PlanCounts):
+    """What planning found; the batches themselves are in the manifest."""
+
+    warnings: tuple[str, ...] = ()
+    """The sentences of `warned`, as former releases write them and read them."""
+    warned: tuple[Warned, ...] = ()
+    """The warnings; empty in runs of former releases."""
+
+    @property
+    def all_warned(self) -> tuple[Warned, ...]:
+        """The warnings; of a run of a former release, as far as they are known."""
+        return self.warned or tuple(map(Warned.model_validate, self.warnings))

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from exporter.delivery.ledger import FASTEST_ASK_S, SLOWEST_ASK_S, BulkImport, Lane, Portion
 from exporter.reasons import Reason
 
+PUT_OFF_S = 1_800.0
+"""For so long, and for a quarter of the time in which outcomes have to come, questions do not hold up what is to be
+sent: imports at full speed need all the turns for questions, and whoever looks at lists or people takes some of them.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -20,6 +25,8 @@ class Ask:
     """Ask for the outcome of this import."""
 
     bulk: BulkImport
+    in_passing: bool = False
+    """Only if the next turn for a question is free, as there is something to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +63,20 @@ def next_step(lane: Lane, now: float, *, may_send: bool, confirm_within_s: float
     """Decide what a worker does next with its lane.
 
     Sending comes before asking, except that after a request (`after_send`) one import that is due is asked for first,
-    so that confirmations keep pace with the uploads.
+    so that confirmations keep pace with the uploads, as long as that does not hold up the uploads themselves.
     """
     next_ask = min(lane.accepted(), key=lambda i: ask_at(i, lane.expect_s), default=None)
     if next_ask and now - next_ask.accepted_at > confirm_within_s:
         return GiveUp(next_ask, Reason.NOT_CONFIRMED_IN_TIME)
     due = next_ask is not None and ask_at(next_ask, lane.expect_s) <= now
+    pending = list(lane.pending()) if may_send else []
+    portion = next((portion for portion in pending if portion.not_before <= now), None)
     if next_ask and due and after_send:
-        return Ask(next_ask)
-    if may_send and (portion := next(iter(lane.pending()), None)):
+        late_s = now - ask_at(next_ask, lane.expect_s)
+        return Ask(next_ask, in_passing=portion is not None and late_s < min(PUT_OFF_S, confirm_within_s / 4))
+    if portion:
         return Send(portion)
-    if next_ask:
-        return Ask(next_ask) if due else Pause(ask_at(next_ask, lane.expect_s))
-    return Finished()
+    if next_ask and due:
+        return Ask(next_ask)
+    times = [portion.not_before for portion in pending] + ([ask_at(next_ask, lane.expect_s)] if next_ask else [])
+    return Pause(min(times)) if times else Finished()

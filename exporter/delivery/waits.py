@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.activecampaign.answers import MAX_WAIT_S
-from exporter.errors import Wait
+from exporter.errors import Throttled, Wait
 
 PLAN_WAIT_S = 45.0
 """Before anything was sent: a new key or a finished refresh is noticed within two minutes."""
@@ -17,14 +17,21 @@ or when ActiveCampaign asked to be called again."""
 
 def plan_wait_s(error: Wait) -> float:
     """Return how long a run that is not planned yet waits, in seconds."""
-    return max(PLAN_WAIT_S, _asked_s(error))
+    return _turn_s(error) or max(PLAN_WAIT_S, _asked_s(error))
 
 
 def lane_wait_s(error: Wait, waits: int) -> float:
     """Return how long a lane waits, in seconds, after `waits` waits in a row without progress."""
     if error.code == "credentials_refused":
         return CREDENTIALS_WAIT_S
+    if turn_s := _turn_s(error):
+        return turn_s
     return max(min(FIRST_WAIT_S * 2.0 ** min(waits, 10), LONGEST_WAIT_S), _asked_s(error))
+
+
+def _turn_s(error: Wait) -> float:
+    """Return how far away the next turn is, in seconds, where that is what the work waits for; else 0."""
+    return (error.retry_after_s or 0.0) if isinstance(error, Throttled) else 0.0
 
 
 def _asked_s(error: Wait) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic.alias_generators import to_camel
@@ -18,13 +18,13 @@ from exporter.delivery.batches import Batch, Block, Cutter, RequestSize
 from exporter.delivery.plan import ValueCount
 from exporter.errors import Stop
 from exporter.reasons import Reason
-from exporter.sentences import sentence
 from exporter.source.files import SegmentFile, SegmentFiles
 from exporter.source.readers import ROWS_TOGETHER, Partition, read_rows
 from exporter.source.rows import Rows, rows_at
 from exporter.source.segments import HEARTBEAT_FILES, Refresh
 from exporter.tally.rejects import Reject, lines
 from exporter.tally.unfit import UnfitValue
+from exporter.warned import Warned
 
 if TYPE_CHECKING:
     from exporter.contacts.blocks import Checked, Flags
@@ -57,7 +57,8 @@ class SourceCount:
 class Planned:
     """What was read, and the batches to send.
 
-    `rows_read` = `contacts` + `duplicates` + the sum of `rejected_by_reason`.
+    `rows_read` = `contacts` + `duplicates` + the sum of `rejected_by_reason`. Where only some people are asked for, it
+    is their rows that are counted, except in `sources`.
     """
 
     sources: tuple[SourceCount, ...]
@@ -68,14 +69,15 @@ class Planned:
     batches: tuple[Batch, ...]
     values: tuple[ValueCount, ...]
     notices: dict[str, int]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What to read, and how rows become batches. Planning fails with more than `max_contacts` contacts.
 
-    `secret` is new for each task, so that nobody can choose addresses that would be mistaken for duplicates.
+    `secret` is new for each task, so that nobody can choose addresses that would be mistaken for duplicates. `only`:
+    the addresses of those who are asked for, as `addresses.key_of` returns them; None: everybody.
     """
 
     refreshes: Sequence[Refresh]
@@ -84,6 +86,7 @@ class Task:
     secret: str
     size: RequestSize
     max_contacts: int | None = None
+    only: frozenset[str] | None = field(default=None, repr=False)
 
 
 def check_contacts(contacts: int, max_contacts: int) -> None:
@@ -122,7 +125,7 @@ def plan_batches(task: Task, files: SegmentFiles, sink: Sink, heartbeat: Callabl
     _keep_freed_memory()
     envelope, size = task.envelope, task.size
     max_text_bytes = size.max_bytes - len(envelope.prefix) - len(envelope.suffix)
-    people = People(task.mapping, task.secret, envelope.contact_tail, max_text_bytes)
+    people = People(task.mapping, task.secret, envelope.contact_tail, max_text_bytes, task.only)
     filled = [refresh for refresh in task.refreshes if refresh.partitions]
     matches = [match_columns(task.mapping, refresh.columns) for refresh in filled]
     for refresh, matched in zip(filled, matches, strict=True):
@@ -254,7 +257,7 @@ class _Planner:
         self._sink = sink
         self._people = people
         self._max_contacts = max_contacts
-        self._contacts = 0
+        self._contacts = self._passed_over = 0
         self._read = _Places()
         self._places = places or self._read  # the row that counts may be in a file that comes later
         self._not_text_before = 0
@@ -262,9 +265,9 @@ class _Planner:
         self._counts: Counter[Reason] = Counter()
         self._notices: Counter[Notice] = Counter()
         self._values: list[_Values] = []
-        self._warnings: dict[str, None] = {}
+        self._warnings: dict[Warned, None] = {}
 
-    def warn(self, *warnings: str) -> None:
+    def warn(self, *warnings: Warned) -> None:
         """Add these warnings, each once."""
         self._warnings.update(dict.fromkeys(warnings))
 
@@ -277,14 +280,13 @@ class _Planner:
         """Say of a file as a whole that its text is of another encoding."""
         rows, flawed = self.rows_read - self._read.starts[-1], self._counts[Reason.NOT_UTF8] - self._not_text_before
         if flawed:
-            guess = f"; it looks like {partition.looks_like}" if partition.looks_like else ""
-            self.warn(
-                f"{flawed} of {rows} rows of {partition.file.path} are not {partition.encoding.upper()}{guess}: set"
-                " encoding of the export."
-            )
+            likely = {"case": "likely", "likely": partition.looks_like} if partition.looks_like else {}
+            about = {"file": partition.file.path, "encoding": partition.encoding.upper(), **likely}
+            self.warn(Warned.of("rows_not_decoded", unreadable=flawed, rows=rows, **about))
 
     def add(self, rows: Rows, checked: Checked, matched: Matched) -> None:
         """Add a block of rows."""
+        self._passed_over += checked.passed_over
         own_rows = checked.positions + (self.rows_read + 1)
         counting = self._people.counting(checked.addresses, own_rows)
         again = counting != own_rows
@@ -363,7 +365,7 @@ class _Planner:
                 SourceCount(file.path, file.etag, file.size_bytes, end - start)
                 for file, start, end in zip(self._read.files, self._read.starts, ends, strict=False)
             ),
-            rows_read=self.rows_read,
+            rows_read=self.rows_read - self._passed_over,
             contacts=self._contacts,
             duplicates=duplicates,
             rejected_by_reason={reason.value: count for reason, count in sorted(self._counts.items())},
@@ -372,7 +374,7 @@ class _Planner:
             notices={notice.value: count for notice, count in sorted(self._notices.items())},
             warnings=(
                 *self._warnings,
-                *(sentence(notice, {"contacts": count}) for notice, count in sorted(self._notices.items())),
+                *(Warned.of(notice.value, contacts=count) for notice, count in sorted(self._notices.items())),
             ),
         )
 
@@ -385,10 +387,13 @@ def _check_report(reject_bytes: int, counts: Counter[Reason], files: Sequence[Se
     if reject_bytes <= MOST_REJECT_RATIO * size_bytes:
         return
     (reason, count), *_ = counts.most_common(1)
-    raise Stop(
+    raise Stop.of(
         "too_many_rejects",
-        f"Expected a reject report of at most {MOST_REJECT_BYTES >> 20} MiB, or {MOST_REJECT_RATIO} times the size"
-        f" of the files ({size_bytes} bytes); {counts.total()} rejects are more, {count} of them as"
-        f" {reason.value}. Nothing was sent. Check the data matching, and whether {files[-1].path} repeats"
-        " its rows. If it is as it should be, export it uncompressed.",
+        reportMiB=MOST_REJECT_BYTES >> 20,
+        ratio=MOST_REJECT_RATIO,
+        sizeBytes=size_bytes,
+        rejects=counts.total(),
+        count=count,
+        reason=reason.value,
+        file=files[-1].path,
     )

@@ -1,8 +1,12 @@
-"""What stops a run before anything is sent: nobody to send, too many rejects, an implausible size, no room."""
+"""What stops a run before anything is sent: nobody to send, too many rejects, an implausible size, no room.
+
+Some of it may be intended, which only a person can say: that holds the run (`HOLDS`) until somebody approves it. The
+rest is a fault of the export or the account, and fails it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.activecampaign.account import AccountLimits
@@ -13,6 +17,7 @@ from exporter.pipeline.batching import Planned, check_contacts
 from exporter.pipeline.session import Session
 from exporter.reasons import Reason
 from exporter.records.slots import LastSuccess
+from exporter.runs.run import Approved, Cause
 
 LEAST_ROWS = 100
 """If the last successful run read fewer rows, sizes are not compared: a pilot of 5 people becomes 5,000 in one step,
@@ -20,6 +25,15 @@ and would be refused at every occurrence of the schedule."""
 LEAST_REJECTED = 20
 """Fewer rejected rows than these stop no run, whatever their share: a few bad rows are most of a small segment, and
 the reject report names them."""
+MORE_REJECTED = 0.05
+"""How far the share of rejects may exceed the approved one: no refresh is exactly like the one before."""
+HOLDS: Mapping[str, tuple[str, ...]] = {
+    "segment_empty": ("rowsRead",),
+    "too_many_rows_rejected": ("rowsRead", "rejected"),
+    "size_changed": ("rowsRead", "lastRowsRead"),
+}
+"""What holds a run, and the numbers that are approved with it."""
+_OF_A_FEW = frozenset(("too_many_contacts", "contact_limit"))
 _NOT_TOLD = AccountLimits(None, None)
 
 
@@ -60,7 +74,7 @@ def problems(
     last: LastSuccess | None,
     *,
     carried: int = 0,
-    force: bool = False,
+    approved: Approved | None = None,
 ) -> tuple[Stop, ...]:
     """Return what would stop a run that sends `planned`, as `judge` does.
 
@@ -78,16 +92,20 @@ def problems(
     )
     if numbers.lacks_room and not export.allow_over_contact_limit:
         numbers = replace(numbers, on_list=questions.list_size(calls, export.list_id))
-    return tuple(judge(numbers, export, calls.services.settings.size_change_factor, force=force))
+    return tuple(judge(numbers, export, calls.services.settings.size_change_factor, approved))
 
 
-def judge(numbers: Numbers, export: ExportDefinition, size_factor: float, *, force: bool) -> Iterator[Stop]:
-    """Yield what stops the run, each with the switch of the export that lets it pass; first what `force` does not pass.
+def judge(
+    numbers: Numbers, export: ExportDefinition, size_factor: float, approved: Approved | None = None
+) -> Iterator[Stop]:
+    """Yield what stops the run, each with the switch of the export that lets it pass; first what fails it.
 
-    `size_factor`: how many times more or fewer rows are plausible if the export does not say.
+    `size_factor`: how many times more or fewer rows are plausible if the export does not say. `approved`: what a person
+    has said is intended. From those numbers the run is measured anew, since it reads the newest refresh: its size may
+    be between the last and the approved one, and beyond either by the factor; its share of rejects may exceed the
+    approved one by `MORE_REJECTED`.
 
-    Yields "too_many_contacts", "contact_limit", "no_contact"; and unless forced "segment_empty",
-    "too_many_rows_rejected", "size_changed".
+    Yields "too_many_contacts", "contact_limit", "no_contact"; then what `HOLDS` names.
     """
     try:
         check_contacts(numbers.contacts, export.max_contacts)
@@ -98,15 +116,34 @@ def judge(numbers: Numbers, export: ExportDefinition, size_factor: float, *, for
     guards, rows_read, rejected = export.guards, numbers.rows_read, sum(_faults(numbers).values())
     if rows_read and not numbers.contacts and not guards.may_be_empty:
         yield _no_contact(numbers)
-    if force:
-        return
-    if not rows_read and not guards.may_be_empty:
-        yield Stop.of("segment_empty")
-    if rejected >= LEAST_REJECTED and rejected / rows_read > guards.max_reject_share:
-        yield _too_many_rows_rejected(numbers, rejected, guards.max_reject_share)
+    intended = {cause.code: cause.numbers for cause in approved.causes} if approved else {}
+    if not rows_read and not guards.may_be_empty and "segment_empty" not in intended:
+        yield Stop.of("segment_empty", rowsRead=0)
+    max_share = guards.max_reject_share
+    if rejects := intended.get("too_many_rows_rejected"):
+        max_share = max(max_share, rejects["rejected"] / rejects["rowsRead"] + MORE_REJECTED)
+    if rejected >= LEAST_REJECTED and rejected / rows_read > max_share:
+        yield _too_many_rows_rejected(numbers, rejected, max_share)
     last, factor = numbers.last_rows_read or 0, guards.size_factor or size_factor
-    if rows_read and last >= LEAST_ROWS and not last / factor <= rows_read <= last * factor:
+    size = intended.get("size_changed", {}).get("rowsRead", last)
+    if rows_read and last >= LEAST_ROWS and not min(last, size) / factor <= rows_read <= max(last, size) * factor:
         yield Stop.of("size_changed", rowsRead=rows_read, lastRowsRead=last, factor=factor)
+
+
+def of_a_few(planned: Planned, stops: Iterable[Stop]) -> tuple[Stop, ...]:
+    """Return what stops a run for a few people: nobody of them is in the segment, or the account has no room.
+
+    How many they are says nothing about the segment, and whom of them nobody can send is what somebody wants to see.
+    """
+    if not planned.rows_read:
+        return (Stop.of("few_not_found"),)
+    return tuple(stop for stop in stops if stop.code in _OF_A_FEW)
+
+
+def cause_of(stop: Stop) -> Cause:
+    """Return what somebody would have to approve; `stop` is one of `HOLDS`."""
+    numbers = stop.parameters or {}
+    return Cause(code=stop.code, numbers={name: int(numbers[name]) for name in HOLDS[stop.code]})
 
 
 def _contact_limit(numbers: Numbers) -> Stop:

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 
 from exporter import log
+from exporter.activecampaign import bodies
 from exporter.activecampaign.account import AccountLimits
 from exporter.activecampaign.bodies import envelope
 from exporter.contacts.matching import mapping_of
 from exporter.delivery.batches import Batch, RequestSize
-from exporter.delivery.manifest import BatchEntry, FieldEntry, Manifest, SourceEntry
+from exporter.delivery.manifest import BatchEntry, CarriedEntry, FieldEntry, Manifest, SourceEntry
 from exporter.delivery.plan import Plan
 from exporter.delivery.waits import plan_wait_s
 from exporter.errors import Culprit, NotReady, Stop, Wait
-from exporter.pipeline import brakes, finish, preflight, questions
+from exporter.pipeline import brakes, destination, finish, preflight, questions
 from exporter.pipeline.batching import Task, plan_batches
 from exporter.pipeline.claim import ClaimLostError, claim, renew
 from exporter.pipeline.dispatch import dispatch, lanes_for
 from exporter.pipeline.preflight import Fields
-from exporter.pipeline.resume import what_is_left
+from exporter.pipeline.resume import Left, what_is_left
 from exporter.pipeline.session import Session, session_of
-from exporter.pipeline.sources import identity, refreshes_of
+from exporter.pipeline.sources import digest, fingerprint, identity, refreshes_of, segment_read
 from exporter.ports import Changed
 from exporter.records import paths, store
+from exporter.records.few import read_few
 from exporter.records.paths import manifest_path
 from exporter.records.payload import PlanWriter, read_batches
 from exporter.records.runs import change_run, read_manifest, read_run
-from exporter.records.slots import LastSuccess, read_slot
-from exporter.runs.run import Problem, Run, RunStatus, Trigger, Waiting
+from exporter.records.slots import LastSuccess, cleared_at, read_slot, yardstick
+from exporter.runs.membership import membership
+from exporter.runs.run import Held, Problem, Run, RunStatus, Trigger, Waiting
+from exporter.sentences import Situation
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import contact_rejects
-from exporter.tally.unfit import sentences
+from exporter.tally.unfit import warned_of
 
 PLANNING_TRIES = 5
 """How many times in a row planning may fail with an unexpected error. A retry comes when the failed planner's claim
@@ -64,7 +71,8 @@ def _plan(services: Services, run: Run) -> Manifest | None:
         log.event("plan_claimed_by_another", runId=run_id)
         return None
     if attempts.begun - 1 - attempts.errors >= PLANNING_DEATHS:
-        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, _DIED)
+        died = Problem.said("planning_died", Culprit.SYSTEM, times=PLANNING_DEATHS)
+        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, died)
         return None
     try:
         return _make_manifest(services, run, lambda: renew(services, run_id, planner))
@@ -72,6 +80,9 @@ def _plan(services: Services, run: Run) -> Manifest | None:
         _wait(services, run, planner, error)
     except _Skip as skip:
         finish.end_before_sending(services, run_id, planner, RunStatus.SKIPPED, skip.problem)
+    except _Hold as hold:
+        problem, held = Problem.of(hold.stops[0]), _held(services, run, hold)
+        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, problem, held)
     except Stop as error:
         finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, Problem.of(error))
     except ClaimLostError:
@@ -88,53 +99,54 @@ class _Skip(Exception):
         self.problem = problem
 
 
-_DIED = Problem(
-    code="planning_died",
-    message=f"Planning began {PLANNING_DEATHS} times, and was cut off each time: most often, the process ran out of"
-    " memory or time. Nothing was sent. Split the segment, or give the app more memory (instanceMemoryMB), then start"
-    " the export again. If it happens again, please report it.",
-    culprit=Culprit.SYSTEM,
-)
+class _Hold(Exception):
+    """Somebody has to say whether this is intended."""
+
+    def __init__(self, stops: Sequence[Stop]) -> None:
+        self.stops = stops
+
+
+def _held(services: Services, run: Run, hold: _Hold) -> Held:
+    causes = tuple(map(brakes.cause_of, hold.stops))
+    return Held(causes=causes, membership=membership(services.settings.segment_folder, run.host, run.export))
 
 
 def _make_manifest(services: Services, run: Run, heartbeat: Callable[[], None]) -> Manifest:
     calls = session_of(services, run, fresh=run.waiting is not None)
     before = preflight.last_fields(services, _last_success(services, run))
-    fields = preflight.check(calls, run.export, preflight.options_of(before))
-    limits = None if run.export.allow_over_contact_limit else questions.account_limits(calls)
+    recent = services.clock.now() - destination.SHARED_S
+    # Whoever starts a run may have changed something in ActiveCampaign right before.
+    seen = destination.look(calls, max(recent, run.requested_utc) if run.trigger is Trigger.ON_DEMAND else recent)
+    fields = preflight.check(calls, run.export, preflight.options_of(before), seen=seen)
+    if run.only is None:
+        slot = read_slot(services, run.export_id)
+        for stop in preflight.untried(run.export, fields.mapped, cleared_at(slot, run.host)):
+            raise stop
+    limits = None if run.export.allow_over_contact_limit else seen.limits
     for attempt in (1, 2):
         try:
             refreshes = refreshes_of(services, run.export, heartbeat=heartbeat)
+            if run.refresh not in (None, digest(fingerprint(refreshes))):
+                raise _Skip(Problem.said("superseded", Culprit.SYSTEM))
             # Where a field takes something else now, the same files give other values.
             if [entry.takes for entry in map(FieldEntry.of, fields.mapped)] == [entry.takes for entry in before]:
                 _guard_unchanged(services, run, refreshes)
             return _read(calls, run, refreshes, fields, limits, heartbeat)
         except Changed:
             log.event("source_changed_while_read", runId=run.run_id, attempt=attempt)
-    raise NotReady(
-        "source_changing",
-        "The segment's files were replaced twice while they were being read. The run tries again in a minute.",
-    )
+    raise NotReady.of("source_changing")
 
 
 def _guard_unchanged(services: Services, run: Run, refreshes: Sequence[Refresh]) -> None:
     last = _last_success(services, run)
-    if run.trigger is Trigger.ON_DEMAND or run.force or not run.export.skip_unchanged or last is None:
+    if run.trigger is Trigger.ON_DEMAND or not run.export.skip_unchanged or last is None:
         return
-    if last.fingerprint == identity(run.host, run.export, refreshes):
-        raise _Skip(
-            Problem(
-                code="segment_unchanged",
-                message=f"Expected segments that differ from those that the run {last.run_id} sent; they are unchanged."
-                " To send them again, start the export on demand, or turn off skipUnchanged.",
-                culprit=Culprit.SYSTEM,
-            )
-        )
+    if last.fingerprint == identity(run.host, run.export, fingerprint(refreshes)):
+        raise _Skip(Problem.said("segment_unchanged", Culprit.SYSTEM, run=last.run_id))
 
 
 def _last_success(services: Services, run: Run) -> LastSuccess | None:
-    slot = read_slot(services, run.export_id)
-    return slot.last_success if slot else None
+    return yardstick(services, read_slot(services, run.export_id))
 
 
 def _read(
@@ -158,22 +170,35 @@ def _read(
         secret=services.ids.new(),
         size=RequestSize(),
         max_contacts=run.export.max_contacts,
+        only=read_few(services, run),
     )
     planned = plan_batches(task, services.segments, writer, heartbeat)
-    fingerprint = identity(run.host, run.export, refreshes)
-    left = what_is_left(services, run, planned, fingerprint)
-    # Whoever resumes a run sends what it planned: its size was plausible, or forced.
-    force, carried = run.force or run.resumes is not None, left.carried.confirmed if left.carried else 0
-    last = _last_success(services, run)
-    for problem in brakes.problems(calls, run.export, planned, limits, last, carried=carried, force=force):
-        raise problem
+    what = identity(run.host, run.export, fingerprint(refreshes))
+    left = what_is_left(services, run, planned, what)
+    last, carried = _last_success(services, run), left.carried.confirmed if left.carried else 0
+    stops = brakes.problems(calls, run.export, planned, limits, last, carried=carried, approved=run.approved)
+    if run.only is not None:
+        stops = brakes.of_a_few(planned, stops)
+    # Whoever resumes a run sends what it planned: that was plausible, or approved.
+    holds = () if run.resumes else tuple(stop for stop in stops if stop.code in brakes.HOLDS)
+    fails = [stop for stop in stops if stop.code not in brakes.HOLDS]
+    if fails or holds:
+        rejects.commit()  # nobody is sent, and who would have been rejected is most often why
+        raise fails[0] if fails else _Hold(holds)
     payload.commit()
     unfit = writer.unfit.data
+    batches = tuple(map(_entry, left.batches))
+    erases: tuple[tuple[int, ...], ...] = ()
+    if run.only is not None:
+        copies = read_batches(services, payload_path, batches)
+        contacts = (contact for body, _ in copies for contact in bodies.contacts(body))
+        erases = preflight.erases(calls, run.export, fields.mapped, contacts, heartbeat)
     now = services.clock.now()
+    warned = (*planned.warnings, *fields.warned, *warned_of(planned.values), *stale(refreshes, now))
     manifest = Manifest(
         payload=payload_path,
         rejects=rejects_path,
-        fingerprint=fingerprint,
+        fingerprint=what,
         refreshed_utc=max(r.refreshed_at for r in refreshes),
         sources=tuple(SourceEntry(path=s.path, etag=s.etag, rows=s.rows) for s in planned.sources),
         values=paths.values_path(run.run_id, attempt) if unfit else None,
@@ -183,7 +208,9 @@ def _read(
             request_envelope.contact_tail.decode(),
             request_envelope.suffix.decode(),
         ),
-        batches=tuple(map(_entry, left.batches)),
+        batches=batches,
+        carried=tuple(_carried(planned.batches, left)),
+        erases=erases,
         plan=Plan(
             rows_read=planned.rows_read,
             contacts=planned.contacts,
@@ -193,13 +220,11 @@ def _read(
             lanes=lanes_for(len(left.batches), services.settings.lanes),
             values=planned.values,
             notices=planned.notices,
-            warnings=(
-                *planned.warnings,
-                *(problem.message for problem in fields.problems),
-                *sentences(planned.values),
-                *stale(refreshes, now),
-            ),
+            warnings=tuple(each.message for each in warned),
+            warned=warned,
             files_not_read=sum(refresh.files_not_read for refresh in refreshes),
+            segments=tuple(map(segment_read, refreshes)),
+            list_active=_active_on(calls, run.export.list_id) if left.batches else None,
             carried=left.carried,
             at=now,
         ),
@@ -211,6 +236,13 @@ def _read(
     if manifest.values and unfit:
         services.blobs.create(manifest.values, unfit)
     return _commit(services, run.run_id, manifest)
+
+
+def _active_on(calls: Session, list_id: int) -> int | None:
+    """Return how many active contacts a list has; nothing waits for that."""
+    with suppress(Wait):
+        return questions.list_active(calls, list_id)
+    return None
 
 
 def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
@@ -228,13 +260,15 @@ def _commit(services: Services, run_id: str, manifest: Manifest) -> Manifest:
 
 
 def _entry(batch: Batch) -> BatchEntry:
-    return BatchEntry(
-        offset_bytes=batch.offset_bytes,
-        body_bytes=batch.body_bytes,
-        references_bytes=batch.references_bytes,
-        count=batch.count,
-        sha256=batch.sha256,
-    )
+    return BatchEntry(**asdict(batch))
+
+
+def _carried(planned: Sequence[Batch], left: Left) -> Iterator[CarriedEntry]:
+    refused = defaultdict[Batch, list[int]](list)
+    for batch, reasons in left.refused:
+        refused[batch].extend(reasons)
+    for batch in sorted({*planned} - {*left.batches}, key=lambda batch: batch.offset_bytes):
+        yield CarriedEntry(**asdict(batch), refused=tuple(sorted(refused[batch])))
 
 
 def _failed(services: Services, run_id: str, planner: str, what: str) -> None:
@@ -248,12 +282,7 @@ def _failed(services: Services, run_id: str, planner: str, what: str) -> None:
     run = change_run(services, run_id, count)
     if run is None or run.attempts is None or run.attempts.errors < PLANNING_TRIES:
         return
-    problem = Problem(
-        code="defect",
-        message=f"Planning failed {PLANNING_TRIES} times with an unexpected error ({what}). Nothing was sent. Please"
-        " report it.",
-        culprit=Culprit.SYSTEM,
-    )
+    problem = Problem.said("defect", Culprit.SYSTEM, case="planning", times=PLANNING_TRIES, place=what)
     finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, problem)
 
 
@@ -263,7 +292,7 @@ def _wait(services: Services, run: Run, planner: str, error: Wait) -> None:
     if now - since > services.settings.retry_for_s:
         finish.end_before_sending(services, run.run_id, planner, RunStatus.FAILED, Problem.of(error))
         return
-    waiting = Waiting(**Problem.of(error).model_dump(), since=since, until=now + plan_wait_s(error))
+    waiting = Waiting(**Problem.of(error, Situation.WAITING).model_dump(), since=since, until=now + plan_wait_s(error))
     change_run(
         services,
         run.run_id,

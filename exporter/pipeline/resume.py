@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.definitions.exports import ExportDefinition
 from exporter.delivery.batches import Batch
+from exporter.delivery.manifest import Manifest
 from exporter.delivery.plan import Carried
 from exporter.errors import Stop
 from exporter.pipeline.batching import Planned
-from exporter.pipeline.sources import identity, refreshes_of
+from exporter.pipeline.sources import fingerprint, identity, refreshes_of
 from exporter.ports import Changed
 from exporter.reasons import Reason
 from exporter.records.lanes import read_lanes
-from exporter.records.runs import read_manifest, read_run
+from exporter.records.runs import read_findings, read_manifest, read_run
 from exporter.runs.run import Run
 from exporter.services import Services
 from exporter.tally import count
-from exporter.tally.fates import fates
+from exporter.tally.fates import Fate, fates
+from exporter.tally.findings import Findings
 
 
 def check_resumable(services: Services, run: Run, host: str, export: ExportDefinition) -> None:
     """Check that the export would now send what the run was to send. Raises `Stop` ("not_resumable") and `Wait`."""
     manifest = read_manifest(services, run.run_id)
     try:
-        now = identity(host, export, refreshes_of(services, export))
+        now = identity(host, export, fingerprint(refreshes_of(services, export)))
     except Changed:
         raise _not_resumable() from None
     if manifest is None or manifest.fingerprint != now:
@@ -33,11 +36,7 @@ def check_resumable(services: Services, run: Run, host: str, export: ExportDefin
 
 
 def _not_resumable() -> Stop:
-    return Stop(
-        "not_resumable",
-        "Expected the segments, the export and the options of its fields in ActiveCampaign as they were when the run"
-        " was planned; they have changed since. Start the export instead: that sends the current segments.",
-    )
+    return Stop.of("not_resumable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +57,58 @@ def what_is_left(services: Services, run: Run, planned: Planned, identity: str) 
         return Left(planned.batches)
     earlier = read_run(services, run.resumes)
     manifest = read_manifest(services, run.resumes)
-    by_content = {batch.sha256: batch for batch in planned.batches}
     if earlier is None or manifest is None or manifest.fingerprint != identity:
         raise _not_resumable()
+    by_content = {batch.sha256: batch for batch in planned.batches}
+    batches = _batches(manifest, by_content)
+    found = _fates_of(services, earlier)
+    left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, found)
+    refused = (*_refused_before(services, earlier, manifest, by_content), *_refused(batches, found, left))
+    # Reasons may have been found out since the earlier run was planned: they are counted as they are listed now.
+    reasons = Counter(str(reason) for _, of_batch in refused for reason in of_batch.values())
+    carried = carried.model_copy(update={"reasons": dict(sorted(reasons.items()))})
+    return Left(tuple(batches[number] for number in sorted(left)), carried, refused)
+
+
+def _batches(manifest: Manifest, by_content: Mapping[str, Batch]) -> list[Batch]:
+    """Return the batches of an earlier run, as they were planned now. Raises `Stop` ("not_resumable")."""
     if not {batch.sha256 for batch in manifest.batches} <= by_content.keys():
         raise _not_resumable()  # a release since then reads the same files differently
-    earlier_fates = list(fates(read_lanes(services, earlier).values()))
-    left, carried = count.carry_over(earlier.run_id, earlier.plan.carried if earlier.plan else None, earlier_fates)
-    batches = [by_content[batch.sha256] for batch in manifest.batches]
+    return [by_content[batch.sha256] for batch in manifest.batches]
+
+
+def _fates_of(services: Services, run: Run) -> list[Fate]:
+    findings = read_findings(services, run.run_id) or Findings()
+    return list(fates(read_lanes(services, run).values(), findings.reasons, run.gone))
+
+
+type _Refused = tuple[Batch, dict[int, Reason]]
+
+
+def _refused(batches: Sequence[Batch], found: Iterable[Fate], left: Container[int]) -> tuple[_Refused, ...]:
+    """Return the batches of a run that are not `left`, by their numbers, with contacts that were finally refused."""
     refused: defaultdict[int, dict[int, Reason]] = defaultdict(dict)
-    for fate in earlier_fates:
+    for fate in found:
         if fate.reason and fate.batch not in left:
             refused[fate.batch].update(dict.fromkeys(fate.positions, fate.reason))
-    before = what_is_left(services, earlier, planned, identity).refused
-    return Left(
-        tuple(batches[number] for number in sorted(left)),
-        carried,
-        (*before, *((batches[number], reasons) for number, reasons in sorted(refused.items()))),
-    )
+    return tuple((batches[number], reasons) for number, reasons in sorted(refused.items()))
+
+
+def _refused_before(
+    services: Services, run: Run, manifest: Manifest, by_content: Mapping[str, Batch]
+) -> tuple[_Refused, ...]:
+    """Return what the runs that a planned run resumes had finally refused. Raises `Stop` ("not_resumable").
+
+    What they left is what the manifest of the next one holds, although outcomes may have come since: that one has sent
+    those contacts again, and tells of them itself.
+    """
+    if run.resumes is None:
+        return ()
+    earlier, before = read_run(services, run.resumes), read_manifest(services, run.resumes)
+    if earlier is None or before is None:
+        raise _not_resumable()
+    batches = _batches(before, by_content)
+    again = {batch.sha256 for batch in manifest.batches}
+    left = {number for number, batch in enumerate(before.batches) if batch.sha256 in again}
+    refused = _refused(batches, _fates_of(services, earlier), left)
+    return (*_refused_before(services, earlier, before, by_content), *refused)

@@ -15,20 +15,19 @@ from exporter.errors import Stop
 from exporter.ports import Changed
 from exporter.queries.reading import source_changing
 from exporter.reasons import Reason
-from exporter.sentences import sentence
 from exporter.services import Services
 from exporter.source.files import SegmentFiles
 from exporter.source.readers import read_rows
 from exporter.source.segments import Refresh
+from exporter.warned import Warned
 
 FIRST_ROWS = 1_000
 """The most rows that are looked at: unless they are huge, they are in the first 4 MiB, which one read fetches."""
-ALL_THE_SAME = "To save the export all the same, repeat with ?validate=false."
 _THREAD = ThreadPoolExecutor(1, "fit")
 """As in `reading`, Arrow's memory is kept per thread; in this one nobody waits for a preview."""
 
 
-def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[str, ...]:
+def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[Warned, ...]:
     """Check that a segment has the columns of a mapping, and an address in one of its first rows, if it has rows.
 
     Returns a warning for each column of whose values under half fit what they fill, as far as those rows tell.
@@ -36,11 +35,7 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[s
     `Refresh.check_columns` and `readers.read_rows` raise), `NotReady` ("source_changing").
     """
     if not refresh.columns:
-        raise Stop(
-            "segment_without_columns",
-            f"Expected columns in the segment {refresh.segment}, found none: its files are empty, or its table has no"
-            f" attributes. Export it from its source again. {ALL_THE_SAME}",
-        )
+        raise Stop.of("segment_without_columns", segment=refresh.segment)
     matched = match_columns(replace(mapping, consent=None), refresh.columns)
     refresh.check_columns(match_columns(mapping, refresh.columns).needed)
     try:
@@ -50,26 +45,17 @@ def check_fit(services: Services, refresh: Refresh, mapping: Mapping) -> tuple[s
     if reasons:
         counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
         guess = refresh.partitions[0].looks_like
-        cure = (
-            f"The file looks like {guess}: set encoding of the export."
-            if guess and reasons[Reason.NOT_UTF8]
-            else f"Correct dataMatching.email, or the segment. {ALL_THE_SAME}"
-        )
-        raise Stop(
-            "mapping_fits_no_row",
-            f"Expected addresses in the column {mapping.email} of the segment {refresh.segment}; none of the first"
-            f" {reasons.total()} rows has one ({counts}). {cure}",
-        )
+        case = {"case": "encoding", "encoding": guess} if guess and reasons[Reason.NOT_UTF8] else {}
+        about = {"column": mapping.email, "segment": refresh.segment, "reasons": counts}
+        raise Stop.of("mapping_fits_no_row", rows=reasons.total(), **about, **case)
     return tuple(
-        sentence(
+        Warned.of(
             "column_fits_seldom",
-            {
-                "column": target.column,
-                "field": target.name,
-                "values": values,
-                "unfit": flaws.total(),
-                "reasons": ", ".join(f"{flaw.value}: {count}" for flaw, count in flaws.most_common()),
-            },
+            column=target.column,
+            field=target.name,
+            values=values,
+            unfit=flaws.total(),
+            reasons=", ".join(f"{flaw.value}: {count}" for flaw, count in flaws.most_common()),
         )
         for target, (values, flaws) in zip(matched.targets, unfit, strict=True)
         if 2 * flaws.total() > values

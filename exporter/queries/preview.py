@@ -18,13 +18,14 @@ from exporter.pipeline.batching import Planned
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_reader, read_all, refreshes_now
 from exporter.reasons import Reason
-from exporter.records.slots import read_slot
+from exporter.records.slots import cleared_at, read_slot, yardstick
 from exporter.runs.run import Problem
-from exporter.sentences import Situation, sentence
+from exporter.sentences import Situation
 from exporter.services import Services
 from exporter.source.segments import Refresh, stale
 from exporter.tally.rejects import Reject
-from exporter.tally.unfit import UnfitValue, sentences
+from exporter.tally.unfit import UnfitValue, warned_of
+from exporter.warned import Warned
 
 EXAMPLES = 3
 """Rows shown per reason."""
@@ -46,11 +47,11 @@ class Preview:
     problems: tuple[Problem, ...]
     unfit: dict[tuple[tuple[str, str], Flaw], list[UnfitValue]]
     value_problems: tuple[Problem, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
-def preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
-    """Read and check everything that a run of the export would read now.
+def preview(services: Services, export_id: str | None, export: ExportDefinition, calls: Session) -> Preview:
+    """Read and check everything that a run of the export would read now; `export_id` is None if it is not saved.
 
     Raises what would keep a run from reading at all: `Stop` for an unusable list, field, column or file, `Wait` for a
     service that does not answer, and what `reading.one_reader` and `reading.read_all` raise.
@@ -59,9 +60,9 @@ def preview(services: Services, export_id: str, export: ExportDefinition, calls:
         return _preview(services, export_id, export, calls)
 
 
-def _preview(services: Services, export_id: str, export: ExportDefinition, calls: Session) -> Preview:
-    slot = read_slot(services, export_id)
-    last = slot.last_success if slot else None
+def _preview(services: Services, export_id: str | None, export: ExportDefinition, calls: Session) -> Preview:
+    slot = read_slot(services, export_id) if export_id else None
+    last = yardstick(services, slot)
     before = preflight.last_fields(services, last)
     fields = preflight.check(calls, export, preflight.options_of(before))
     limits = questions.account_limits(calls)
@@ -70,7 +71,10 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
     examples = _Examples()
     request_envelope = envelope(export.list_id, run_automations=export.run_automations)
     planned = read_all(services, refreshes, mapping_of(export, fields.mapped), request_envelope, examples)
-    stops = brakes.problems(calls, export, planned, limits, last)
+    stops = (
+        *preflight.untried(export, fields.mapped, cleared_at(slot, calls.host)),
+        *brakes.problems(calls, export, planned, limits, last),
+    )
     return Preview(
         planned=planned,
         refreshes=refreshes,
@@ -79,10 +83,10 @@ def _preview(services: Services, export_id: str, export: ExportDefinition, calls
         limits=limits,
         problems=tuple(Problem.of(stop, Situation.PREVIEW) for stop in stops),
         unfit=examples.unfit,
-        value_problems=(*fields.problems, *_gone(planned.values)),
+        value_problems=(*(each.when(Situation.PREVIEW) for each in fields.problems), *_gone(planned.values)),
         warnings=(
             *planned.warnings,
-            *sentences(planned.values),
+            *warned_of(planned.values),
             *_changed(before, planned.values),
             *stale(refreshes, now),
         ),
@@ -94,16 +98,17 @@ def _gone(counts: Sequence[ValueCount]) -> Iterator[Problem]:
     for count in counts:
         if people := count.unfit.get(Flaw.OPTION_GONE.value):
             field = str(count.title)
-            yield Problem.said("options_changed", Culprit.USER, people=people, column=count.column, field=field)
+            about = {"column": count.column, "field": field}
+            yield Problem.said("options_changed", Culprit.USER, Situation.PREVIEW, people=people, **about)
 
 
-def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iterator[str]:
+def _changed(before: Sequence[FieldEntry], counts: Sequence[ValueCount]) -> Iterator[Warned]:
     """Say of each field to which a former release has sent values as they were what changes."""
     untyped = {entry.field_id for entry in before if entry.type is None}
     for count in counts:
         if count.field_id in untyped and count.type and KINDS.get(count.type, Kind.TEXT) is not Kind.TEXT:
             about = {"column": count.column, "field": str(count.title), "type": count.type}
-            yield sentence("values_change", about)
+            yield Warned.of("values_change", **about)
 
 
 class _Examples:

@@ -25,7 +25,9 @@ DEADLINE_S = 200.0
 https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"""
 _READING = threading.BoundedSemaphore(1)
 _LISTING = threading.BoundedSemaphore(4)
-"""Concurrent callers per process. Reading takes a core and up to 200 MB; listing 5,000 files, a core and 20 MB."""
+_WAITING = threading.BoundedSemaphore(2)
+"""Concurrent callers per process. Reading takes a core and up to 200 MB; listing 5,000 files, a core and 20 MB.
+Who waits for the end of a run takes a thread, which runs need too."""
 _THREAD = ThreadPoolExecutor(1, "reading")
 """The thread that reads rows. glibc and Arrow keep freed memory per thread: with 16 threads that read in turn, a
 process kept 682 MB, with a single one 298 MB (docs/reference/cost.md)."""
@@ -35,9 +37,7 @@ process kept 682 MB, with a single one 298 MB (docs/reference/cost.md)."""
 def _place(places: threading.Semaphore) -> Iterator[None]:
     with _place_if_free(places) as free:
         if not free:
-            raise Unavailable(
-                "reading_busy", "Segments are being read for other callers. Try again shortly.", Culprit.SYSTEM, 10.0
-            )
+            raise Unavailable.of("reading_busy", Culprit.SYSTEM, 10.0)
         yield
 
 
@@ -72,6 +72,11 @@ def one_of_few_listers() -> AbstractContextManager[None]:
     return _place(_LISTING)
 
 
+def one_who_waits_if_free() -> AbstractContextManager[bool]:
+    """Reserve one of the few places in this process for callers who wait for a run; False if there is none."""
+    return _place_if_free(_WAITING)
+
+
 def refreshes_now(services: Services, export: ExportDefinition, *, settled: bool) -> tuple[Refresh, ...]:
     """Return what `sources.refreshes_of` returns; call it within `one_reader` or `one_of_few_listers`."""
     try:
@@ -90,9 +95,7 @@ def look(services: Services, segment: str, known: Sequence[str] = ()) -> Refresh
 
 def source_changing() -> NotReady:
     """Return the failure of a caller whose files were replaced meanwhile."""
-    return NotReady(
-        "source_changing", "The segment's files were replaced while they were being read. Try again shortly."
-    )
+    return NotReady.of("source_changing")
 
 
 def in_the_reading_thread[T](read: Callable[[], T]) -> T:
@@ -104,28 +107,31 @@ def in_the_reading_thread[T](read: Callable[[], T]) -> T:
 
 
 def read_all(
-    services: Services, refreshes: Sequence[Refresh], mapping: Mapping, envelope: Envelope, sink: Sink
+    services: Services,
+    refreshes: Sequence[Refresh],
+    mapping: Mapping,
+    envelope: Envelope,
+    sink: Sink,
+    within_s: float | None = None,
 ) -> Planned:
     """Read all rows as planning does and pass the result to the sink; call it within `one_reader`.
 
+    `within_s`: seconds that this may take; None: `DEADLINE_S`.
+
     Raises `NotReady` ("source_changing"), `Stop` ("reading_too_slow"), and what `batching.plan_batches` raises.
     """
-    end = services.clock.now() + DEADLINE_S
+    deadline_s = DEADLINE_S if within_s is None else within_s
+    end = services.clock.now() + deadline_s
 
     def look_at_the_clock() -> None:
         if services.clock.now() > end:
-            raise Stop(
-                "reading_too_slow",
-                f"Expected to read the segments within {DEADLINE_S:.0f} s, because an answer must come in time; it"
-                " takes longer. Start a run: it has no such limit.",
-                Culprit.SYSTEM,
-            )
+            raise Stop.of("reading_too_slow", Culprit.SYSTEM, deadlineS=deadline_s)
 
     task = Task(refreshes=refreshes, mapping=mapping, envelope=envelope, secret=services.ids.new(), size=RequestSize())
     return in_the_reading_thread(lambda: plan_batches(task, services.segments, sink, look_at_the_clock))
 
 
-def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> Planned | None:
+def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink, within_s: float) -> Planned | None:
     """Read exactly the files that the run read, as `read_all` does; None if they are no longer the newest."""
     try:
         refreshes = refreshes_now(services, run.export, settled=False)
@@ -140,4 +146,5 @@ def read_again(services: Services, run: Run, manifest: Manifest, sink: Sink) -> 
         mapping_of(run.export, manifest.mapped_fields(run.export.data_matching)),
         manifest.around,
         sink,
+        within_s,
     )

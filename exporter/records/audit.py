@@ -9,8 +9,10 @@ docs/decisions/0005-audit-trail.md says why.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, takewhile
 
 from exporter import log
 from exporter.errors import Unavailable
@@ -18,7 +20,7 @@ from exporter.model import Record, Time, to_text
 from exporter.ports import Blobs, Changed
 
 PREFIX = "audit/"
-_DAY_S = 86_400
+_ENTRY = re.compile(PREFIX + r"\d{4}-\d\d-\d\d/")
 
 
 class Asked(Record):
@@ -72,14 +74,29 @@ def open_trail(blobs: Blobs, asked: Asked, random_hex: str) -> Trail:
 
 
 def expire(blobs: Blobs, now: float, retention_days: int) -> None:
-    """Delete the entries of one expired day. Raises `errors.Unavailable`, also while storage still protects them.
+    """Delete the entries of all days that are past their time, the oldest day first.
+
+    What cannot be deleted does not keep other days from it. Raises `errors.Unavailable`, also while storage still
+    protects an entry.
 
     Azure's lifecycle rules do not delete in a container with an immutability policy
     (https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview#known-issues-and-limitations).
-    Each minute of the day checks a different past day with one list operation, so a day of sweeps covers four years.
+    Names sort by day, so a look that finds nothing is one list operation, whatever is kept.
     """
-    minute_of_day = int(now % _DAY_S // 60)
     # One day more than the policy keeps, because an entry's outcome may have been appended after midnight.
-    day = datetime.fromtimestamp(now, UTC) - timedelta(days=retention_days + 2 + minute_of_day)
-    for path in list(blobs.names(f"{PREFIX}{day:%Y-%m-%d}/")):
-        blobs.delete(path)
+    newest = f"{datetime.fromtimestamp(now, UTC) - timedelta(days=retention_days + 2):%Y-%m-%d}"
+    over = list(takewhile(lambda path: _day(path) <= newest, blobs.names(PREFIX)))
+    failure: Unavailable | None = None
+    for _, entries in groupby(filter(_ENTRY.match, over), _day):
+        try:
+            for path in entries:
+                blobs.delete(path)
+        except Unavailable as error:
+            failure = failure or error
+    if failure:
+        raise failure
+
+
+def _day(path: str) -> str:
+    """Return the day in the path of an entry; what is no entry has some other text there."""
+    return path.removeprefix(PREFIX)[:10]

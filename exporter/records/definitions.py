@@ -14,13 +14,10 @@ def read_connection(services: Services, connection_id: str) -> Connection | None
     return store.get(services.blobs, Connection, connection_path(connection_id))
 
 
-def is_on_hold(services: Services, export: Export) -> bool:
+def is_on_hold(export: Export, connection: Connection | None) -> bool:
     """Return whether the schedule passes over the export, which only administrators may run now.
 
-    A contributor has saved it last, on a connection that is not shared with contributors any more. Raises what
-    `store.get` raises.
+    A contributor has saved it last, on a `connection` that is not shared with contributors any more.
     """
-    if export.updated_by_role != "contributor" or export.connection_id is None:
-        return False
-    connection = read_connection(services, export.connection_id)
-    return connection is not None and connection.usable_by is UsableBy.ADMINISTRATORS
+    saved_by_contributor = export.updated_by_role == "contributor"
+    return saved_by_contributor and connection is not None and connection.usable_by is UsableBy.ADMINISTRATORS

@@ -8,9 +8,12 @@ CONNECTIONS = "records/connections/"
 EXPORTS = "records/exports/"
 SLOTS = "records/slots/"
 RUNS = "records/runs/"
+RECENT = f"{RUNS}newest-first/"
 WORKING = "working/"
 REJECTS = "rejects/"
 AUDIT = "audit/"
+_LAST_SECOND = 99_991_231_235_959
+"""The last second that ids of runs can name, as they write it."""
 
 
 def connection_path(connection_id: str) -> str:
@@ -28,6 +31,11 @@ def slot_path(export_id: str) -> str:
     return f"{SLOTS}{export_id}.json"
 
 
+def watch_path(export_id: str) -> str:
+    """Return the path of what the schedule saw of an export's segments."""
+    return f"records/watches/{export_id}.json"
+
+
 def key_path(export_id: str, caller: str, key: str) -> str:
     """Return the path of the record of which run a caller's idempotency key started; it contains only a hash of both.
 
@@ -41,9 +49,36 @@ def budget_path(host: str) -> str:
     return f"records/accounts/{host}/budget.json"
 
 
+def look_path(host: str, key_id: str) -> str:
+    """Return the path of what was seen last of the account at `host` with one key."""
+    return f"records/accounts/{host}/look-{key_id}.json"
+
+
+def spent_path(host: str) -> str:
+    """Return the path of how many people were looked up in the ActiveCampaign account at `host`."""
+    return f"records/accounts/{host}/lookups.json"
+
+
+def closed_path(host: str, list_id: int, day: str) -> str:
+    """Return the path of who may get no mail of a list, as read on a day (YYYYMMDD, UTC).
+
+    It is kept with the working copies and as long as they are: a day. Its name has the time that says so.
+    """
+    return f"{WORKING}{host}.{day}T000000Z.list-{list_id}/closed.json"
+
+
 def run_path(run_id: str, part: str = "run.json") -> str:
     """Return the path of one of a run's records."""
     return f"{RUNS}{run_id}/{part}"
+
+
+def recent_path(run_id: str) -> str:
+    """Return the path of a run's entry among those of all exports, which sort by time, the newest first.
+
+    It is below `RUNS`, where storage deletes it as it deletes the run. No id of a run is `newest-first`.
+    """
+    when = run_id.split(".")[1]
+    return f"{RECENT}{_LAST_SECOND - int(when[:8] + when[9:15]):014d}.{run_id}"
 
 
 def manifest_path(run_id: str) -> str:
@@ -56,6 +91,11 @@ def report_path(run_id: str) -> str:
     return run_path(run_id, "report.json")
 
 
+def findings_path(run_id: str) -> str:
+    """Return the path of what was found about a run's people in ActiveCampaign after its end."""
+    return run_path(run_id, "findings.json")
+
+
 def lane_path(run_id: str, lane: int) -> str:
     """Return the path of a lane's ledger."""
     return run_path(run_id, f"lanes/{lane}.jsonl")
@@ -64,6 +104,11 @@ def lane_path(run_id: str, lane: int) -> str:
 def payload_path(run_id: str, attempt: str) -> str:
     """Return the path of a payload; `attempt` is an id that is new for each attempt at planning."""
     return f"{WORKING}{run_id}/{attempt}.batches"
+
+
+def few_path(run_id: str) -> str:
+    """Return the path of the addresses of those whom a run for a few people is for."""
+    return f"{WORKING}{run_id}/few.json"
 
 
 def rejects_path(run_id: str, attempt: str) -> str:

@@ -83,19 +83,10 @@ def _read(services: Services, payload: str, adjacent: list[BatchEntry]) -> Itera
     start, end = adjacent[0].offset_bytes, adjacent[-1].end
     data = services.blobs.read_range(payload, start, end - start)
     if data is None or len(data) != end - start:
-        raise Stop(
-            "working_copy_missing",
-            "The run's working copy is gone (it is deleted after at most a day). Start the export again.",
-            Culprit.SYSTEM,
-        )
+        raise Stop.of("working_copy_missing", Culprit.SYSTEM)
     for batch in adjacent:
         at = batch.offset_bytes - start
         body = data[at : at + batch.body_bytes]
         if not batch.matches(body):
-            raise Stop(
-                "working_copy_altered",
-                "The run's working copy differs from what was planned, so it is not sent. Find out who can write to the"
-                " container `working`, then start the export again.",
-                Culprit.SYSTEM,
-            )
+            raise Stop.of("working_copy_altered", Culprit.SYSTEM)
         yield body, data[at + batch.body_bytes : batch.end - start]

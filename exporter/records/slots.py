@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from exporter.model import Record, Time, Value
 from exporter.records import store
 from exporter.records.paths import SLOTS, run_path, slot_path
+from exporter.runs.due import Attempted
 from exporter.runs.run import Run
 from exporter.services import Services
 
@@ -33,11 +34,30 @@ class LastSuccess(Value):
         return self.confirmed if self.host == host else 0
 
 
+class Cleared(Value):
+    """The custom fields of an account, by id, that an empty text erases: a run for a few people has shown it."""
+
+    host: str
+    fields: tuple[int, ...]
+
+
 class Slot(Record):
     """The place of an export's run, one per export. Writing a run into it is the commit point of a start."""
 
     run: Run
     last_success: LastSuccess | None = None
+    """The newest run that counts, unless a look after its end has contradicted it since: read it with `yardstick`."""
+    success_before: LastSuccess | None = None
+    """The one before it, which counts if the newest does not."""
+    cleared: Cleared | None = None
+    attempt: str | None = None
+    """Where `run` is for a few people only: the newest run before it that was for everybody, if there was one."""
+    scheduled: Attempted | None = None
+
+    @property
+    def newest(self) -> str | None:
+        """The newest run for everybody, which is the one that can be resumed or approved."""
+        return self.run.run_id if self.run.only is None else self.attempt
 
 
 def read_slot(services: Services, export_id: str) -> Slot | None:
@@ -45,19 +65,54 @@ def read_slot(services: Services, export_id: str) -> Slot | None:
     return store.get(services.blobs, Slot, slot_path(export_id))
 
 
-def active_run(services: Services, slot: Slot) -> Run | None:
-    """Return the run in the slot if it is in progress; create its record if whoever took the slot did not get to it.
+def yardstick(services: Services, slot: Slot | None, known: Run | None = None) -> LastSuccess | None:
+    """Return what the next run is compared with: the last success that no look after its end contradicts.
 
-    A run without a record that was requested longer ago than `UNRECORDED_S` is over: its record was deleted when its
-    time had come.
+    `known`: a run that was just read, if there is one; it is not read again. The record of a run says whether one does;
+    if it was deleted, which is after a year, none did. Raises what `store.get` raises.
+    """
+    for success in (slot.last_success, slot.success_before) if slot else ():
+        if success:
+            is_known = known is not None and known.run_id == success.run_id
+            run = known if is_known else store.get(services.blobs, Run, run_path(success.run_id))
+            if run is None or not run.contradicted:
+                return success
+    return None
+
+
+def cleared_at(slot: Slot | None, host: str) -> tuple[int, ...]:
+    """Return the ids of the fields of which it is known that an empty text erases them in the account at `host`."""
+    return slot.cleared.fields if slot and slot.cleared and slot.cleared.host == host else ()
+
+
+def remember_cleared(services: Services, export_id: str, host: str, fields: Iterable[int]) -> None:
+    """Add fields to those that an empty text erases."""
+
+    def add(slot: Slot) -> Slot | None:
+        known = cleared_at(slot, host)
+        cleared = Cleared(host=host, fields=tuple(sorted({*known, *fields})))
+        return None if cleared.fields == known else slot.model_copy(update={"cleared": cleared})
+
+    store.change(services.blobs, Slot, slot_path(export_id), add)
+
+
+def run_in(services: Services, slot: Slot) -> Run | None:
+    """Return the run in the slot; create its record if whoever took the slot did not get to it.
+
+    A run without a record that was requested longer ago than `UNRECORDED_S` is over, and None: its record was deleted
+    when its time had come.
     """
     path = run_path(slot.run.run_id)
     run = store.get(services.blobs, Run, path)
-    if run is None:
-        if services.clock.now() - slot.run.requested_utc > UNRECORDED_S:
-            return None
-        run = store.create_or_get(services.blobs, path, slot.run)
-    return None if run.end else run
+    if run is None and services.clock.now() - slot.run.requested_utc <= UNRECORDED_S:
+        return store.create_or_get(services.blobs, path, slot.run)
+    return run
+
+
+def active_run(services: Services, slot: Slot) -> Run | None:
+    """Return the run in the slot, as `run_in` does, if it is in progress."""
+    run = run_in(services, slot)
+    return None if run is None or run.end else run
 
 
 def current_runs(services: Services) -> Iterator[Run]:

@@ -61,6 +61,4 @@ def create_or_get[R: Record](blobs: Blobs, path: str, record: R) -> R:
 
 def contention() -> Unavailable:
     """Return the error for a change that lost every race."""
-    return Unavailable(
-        "storage_contention", f"Other workers changed the record first, {MAX_TRIES} times in a row. Try again."
-    )
+    return Unavailable.of("storage_contention", times=MAX_TRIES)

@@ -45,6 +45,9 @@ class SegmentFiles(Protocol):
     def list(self, prefix: str) -> Listing:
         """Return the files whose path begins with `prefix`."""
 
+    def etag(self, path: str) -> str | None:
+        """Return the ETag of a file, or None when there is none: the cheapest look at whether it was written again."""
+
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         """Return a small file (at most 64 MiB, else `Stop`) and its properties, or None when there is none."""
 

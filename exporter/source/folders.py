@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Literal, Self
 from urllib.parse import unquote
 
-from exporter.errors import NotReady, Stop
+from exporter.errors import Culprit, NotReady, Stop
 from exporter.source.files import SegmentFile
 
 type Which = Literal["all", "newest"]
@@ -30,9 +30,9 @@ _COMPANION = re.compile(
     r"model\.json|manifest(?:\.json)?|.*\.(?:cdm\.json|manifest|crc|md5|sha1|sha256|sha512)", re.IGNORECASE
 )
 _TABLES = {
-    r"((?:.*/)?)_delta_log/": "a Delta table",
-    r"((?:.*/)?)\.hoodie/": "a Hudi table",
-    r"((?:.*/)?)metadata/[^/]+\.metadata\.json(?:\.gz)?\Z": "an Iceberg table",
+    r"((?:.*/)?)_delta_log/": "Delta Lake",
+    r"((?:.*/)?)\.hoodie/": "Apache Hudi",
+    r"((?:.*/)?)metadata/[^/]+\.metadata\.json(?:\.gz)?\Z": "Apache Iceberg",
 }
 _UNFINISHED = re.compile(r"_temporary$|_started_")  # of Hadoop's committer, and of Databricks'
 _DAY = r"(?:19|20)\d\d(?P<s>[-_. ]?)(?:0[1-9]|1[0-2])(?P=s)(?:0[1-9]|[12]\d|3[01])"
@@ -57,37 +57,28 @@ APART_S = 300.0
 
 
 class Why(StrEnum):
-    """Why a file of a segment's folder is not read, and what to do if it belongs to the segment."""
+    """Why a file of a segment's folder is not read."""
 
     words: str
-    cure: str
 
-    def __new__(cls, code: str, words: str, cure: str = "") -> Self:
+    def __new__(cls, code: str, words: str) -> Self:
         """Make a member that equals its code."""
         member = str.__new__(cls, code)
         member._value_ = code
-        member.words, member.cure = words, cure
+        member.words = words
         return member
 
     @property
     def warns(self) -> bool:
         """Whether nobody asked for it, so that a run without the file is not `successful`."""
-        return bool(self.cure)
+        return self in {Why.OTHER_FORMAT, Why.SUBFOLDER, Why.UNLISTED}
 
     EMPTY = ("empty", "empty")
-    IGNORED = ("ignored", "left out by ignore")
+    IGNORED = ("ignored", "as the export says")
     OLDER = ("older", "older than the newest")
-    OTHER_FORMAT = (
-        "otherFormat",
-        "of another format, by its name",
-        "store them unpacked, as CSV UTF-8 or Parquet",
-    )
-    SUBFOLDER = (
-        "subfolder",
-        "in a subfolder, which is a segment of its own",
-        "name that folder among the segments of the export, too",
-    )
-    UNLISTED = ("unlisted", "not listed by model.json", "export the segment again")
+    OTHER_FORMAT = ("otherFormat", "of another format, by its name")
+    SUBFOLDER = ("subfolder", "in a subfolder, which is a segment of its own")
+    UNLISTED = ("unlisted", "not listed by model.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +201,8 @@ def _by_age(folder: str, data: Sequence[SegmentFile], which: Which | None) -> li
         return [[*(groups[0] if groups else ()), *untold], *groups[1:]]
     if dated and which is None:
         shown = [file for file in newest_first if file.path in dated]
-        raise Stop(
-            "files_ambiguous",
-            f"{len(dated)} files below {folder} have names that differ only in a date or time (newest:"
-            f" {shown[0].path}, oldest: {shown[-1].path}). Set files of the export: newest, if each of them holds"
-            " everybody; all, if they belong together.",
-        )
+        ends = {"newest": shown[0].path, "oldest": shown[-1].path}
+        raise Stop.of("files_ambiguous", files=len(dated), folder=folder, **ends)
     return [newest_first]
 
 
@@ -230,28 +217,15 @@ def _check_one_newest(
     """Refuse to take a part for the whole: the newest of one kind of names, or the last of several parts."""
     newest, before = groups[0][0], groups[1][0]
     if unclear:
-        raise Stop(
-            "files_ambiguous",
-            f"Expected dates in the names of the files below {folder} that begin with the year; which of {newest.path}"
-            f" and {before.path} is newer cannot be told. Write the year first, or name the older files in ignore of"
-            " the export.",
-        )
+        two = {"newest": newest.path, "other": before.path}
+        raise Stop.of("files_ambiguous", case="day_or_month", folder=folder, **two)
     read = {series[file.path] for file in groups[0]}
     other = next((file for group in groups[1:] for file in group if series[file.path] not in read), None)
     if other:
-        raise Stop(
-            "files_ambiguous",
-            f"Expected the newest files below {folder} to be of every kind of names that is there; {newest.path} is the"
-            f" newest, and {other.path} is called otherwise. Move it to a folder of its own, or name it in ignore of"
-            " the export.",
-        )
+        raise Stop.of("files_ambiguous", case="kinds", folder=folder, newest=newest.path, other=other.path)
     if newest.path not in dated and newest.modified - before.modified < APART_S:
-        raise Stop(
-            "files_ambiguous",
-            f"Expected one file below {folder} to be the newest; {newest.path} and {before.path} were written within"
-            f" {APART_S:.0f} seconds, as parts of one data set are, and no date in their names tells them apart. Set"
-            " files of the export to all, if they belong together, or name the others in ignore.",
-        )
+        two = {"newest": newest.path, "other": before.path}
+        raise Stop.of("files_ambiguous", case="parts", folder=folder, apartS=APART_S, **two)
 
 
 def _series(pairs: Sequence[tuple[str, str]]) -> str:
@@ -328,12 +302,7 @@ def check_no_table(folder: str, roots: Mapping[str, str]) -> None:
     for root, kind in roots.items():
         keys = root.removeprefix(folder).split("/")[:-1] if root.startswith(folder) else [""]
         if folder.startswith(root) or all(map(_KEY.fullmatch, keys)):
-            raise Stop(
-                "table_format",
-                f"Expected {folder} to hold plain files; {root} is {kind}: only its own log says which of its files are"
-                " current, and the others hold people who were deleted. Let a query of that table write its rows to a"
-                " folder of their own, as CSV or Parquet.",
-            )
+            raise Stop.of("table_format", folder=folder, root=root, table=kind)
 
 
 def check_finished(folder: str, paths: Iterable[str]) -> None:
@@ -351,11 +320,7 @@ def check_finished(folder: str, paths: Iterable[str]) -> None:
             committed.add("/".join((*parents, name.removeprefix("_committed_"))))
     unfinished = sorted(path for key, path in started.items() if key not in committed)
     if unfinished:
-        raise NotReady(
-            "refresh_in_flight",
-            f"A job is writing below {folder}: it has left {unfinished[0]} and not ended. If no job is running, remove"
-            " that file.",
-        )
+        raise NotReady.of("refresh_in_flight", case="job", folder=folder, file=unfinished[0])
 
 
 def check_quiet(files: Sequence[SegmentFile], at: float, quiet_s: float) -> None:
@@ -363,22 +328,16 @@ def check_quiet(files: Sequence[SegmentFile], at: float, quiet_s: float) -> None
 
     Raises `NotReady` ("refresh_in_flight").
     """
-    quiet_from = max((file.modified for file in files), default=0.0) + quiet_s
-    if at < quiet_from:
-        raise NotReady(
-            "refresh_in_flight",
-            f"Files of the segment were modified within the last {quiet_s:g} seconds; it may not be complete yet.",
-            retry_after_s=quiet_from - at,
-        )
+    newest = max(files, key=lambda file: file.modified, default=None)
+    if newest and at < newest.modified + quiet_s:
+        left_s = newest.modified + quiet_s - at
+        raise NotReady.of("refresh_in_flight", Culprit.EXTERNAL, left_s, file=newest.path, quietS=quiet_s)
 
 
 def check_marker(marker: SegmentFile | None, path: str, files: Sequence[SegmentFile]) -> None:
     """Wait for the file `path`, whose writing ends that of `files`. Raises `NotReady` ("refresh_in_flight")."""
     newest = max(files, key=lambda file: file.modified, default=None)
-    if marker is None or (newest and newest.modified > marker.modified):
-        found = f"{newest.path} is newer" if marker and newest else "there is none"
-        raise NotReady(
-            "refresh_in_flight",
-            f"Expected {path} to mark the segment as complete; {found}. It is being written, or completeWhen of the"
-            " export names another file.",
-        )
+    if marker is None:
+        raise NotReady.of("refresh_in_flight", case="no_marker", marker=path)
+    if newest and newest.modified > marker.modified:
+        raise NotReady.of("refresh_in_flight", case="old_marker", marker=path, newest=newest.path)

@@ -85,15 +85,13 @@ _TEXT_SIGNS = (
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _FEW_CONTROLS = 16  # do not make a text something else
-_WHAT_TO_DO = {
-    Format.PACKED_PARQUET: "Parquet compresses its columns itself: store it without gzip.",
-    Format.SPREADSHEET: "Save it as CSV UTF-8.",
-    **dict.fromkeys((Format.ZIP, Format.SEVEN_ZIP, Format.RAR, Format.TAR), "Store the files that it holds."),
-    **dict.fromkeys(
-        (Format.ZSTD, Format.BZIP2, Format.XZ, Format.LZ4, Format.SNAPPY),
-        "Store it as it is, or compressed with gzip.",
-    ),
+_CASES = {
+    Format.PACKED_PARQUET: "parquet",
+    Format.SPREADSHEET: "spreadsheet",
+    **dict.fromkeys((Format.ZIP, Format.SEVEN_ZIP, Format.RAR, Format.TAR), "archive"),
+    **dict.fromkeys((Format.ZSTD, Format.BZIP2, Format.XZ, Format.LZ4, Format.SNAPPY), "compressed"),
 }
+"""What has to be done about a file, by its format: the cases of "format_unsupported"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +148,8 @@ def read_head(
 
 def refuse_format(file: SegmentFile, head: Head) -> Stop:
     """Return the refusal of a file that is neither CSV nor Parquet: what it is, and what to do."""
-    return Stop(
-        "format_unsupported",
-        f"Expected {file.path} to be CSV, plain or in gzip, or Parquet; by its first bytes it is {head.format}."
-        f" {_WHAT_TO_DO.get(head.format, 'Store it as CSV UTF-8 or Parquet.')}",
-    )
+    case = {"case": _CASES[head.format]} if head.format in _CASES else {}
+    return Stop.of("format_unsupported", file=file.path, format=head.format.name.lower(), **case)
 
 
 def first_record(data: bytes, syntax: Syntax, *, final: bool) -> tuple[CsvRecord, int] | None:

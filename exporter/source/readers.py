@@ -59,7 +59,7 @@ class Partition:
     def _one_of(self, alike: Sequence[int], name: str) -> int | None:
         places = [place for place in alike if self.columns[place] == name] or alike
         if len(places) > 1:
-            raise Stop("column_ambiguous", f"{self.file.path} has {len(places)} columns named {name}. Rename one.")
+            raise Stop.of("column_ambiguous", case="file", file=self.file.path, count=len(places), column=name)
         return places[0] if places else None
 
     def key(self, name: str) -> str | None:

@@ -15,7 +15,7 @@ import difflib
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,7 @@ from exporter.source.names import holds_address, is_header
 from exporter.source.readers import Partition, parquet_columns
 from exporter.source.rows import Column
 from exporter.source.text import codec_of
+from exporter.warned import Warned
 
 MAX_COLUMNS = 2_000  # Dataverse, with the widest tables that Customer Insights reads, has at most 1,024
 COMPARED_NAMES, COMPARED_CHARACTERS = 1_000, 200  # to find the nearest to one that does not exist
@@ -84,7 +85,7 @@ class Refresh:
     fingerprint: str
     layout: Layout = Layout.FOLDER
     left_out: tuple[LeftOut, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def files_not_read(self) -> int:
@@ -104,12 +105,8 @@ class Refresh:
                 # Where one file has Name and name, the only one of another file may be either.
                 other = place is not None and times[name.lower()] > 1 and partition.columns[place] != name
                 if other or (place is None and partition.key(name) is None):
-                    raise Stop(
-                        "column_missing_in_file",
-                        f"Expected every file of {self.segment} to have the column {name}; {partition.file.path} has"
-                        " none. If it is no file of the segment, name it in ignore of the export; else export the"
-                        " segment again.",
-                    )
+                    about = {"segment": self.segment, "file": partition.file.path}
+                    raise Stop.of("column_missing_in_file", column=name, **about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ class Segments:
         """
         self._files = files
         self._heartbeat = heartbeat
-        self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
+        self._prefix = folder_of(prefix)
         listing = files.list(self._prefix)
         self._at = listing.at
         self._found = {file.path: file for file in listing.files}
@@ -177,6 +174,11 @@ class Segments:
         self._tables.update(zip(names, tables, strict=True))
         self._listed[root] = {path for table in tables for path in _paths_listed(table)}
 
+    @property
+    def files_found(self) -> int:
+        """How many files there are, of whatever segment."""
+        return len(self._found)
+
     def names(self) -> list[str]:
         """Return the names of all segments, in alphabetical order."""
         described = tuple(table.root for table in self._tables.values()) + tuple(self._foreign_tables)
@@ -201,7 +203,7 @@ class Segments:
         except (Stop, NotReady) as problem:
             return SegmentInfo(name, problem=problem)
         except Changed:
-            return SegmentInfo(name, problem=NotReady("source_changing", "Its files were replaced during the listing."))
+            return SegmentInfo(name, problem=NotReady.of("source_changing"))
         return _info(refresh, contents.data)
 
     def look(self, name: str, known: Sequence[str] = ()) -> Refresh:
@@ -210,7 +212,7 @@ class Segments:
         Of files whose names differ only in a date, the newest are read, with a warning; or all of them, where these do
         not tell enough.
         """
-        told: list[str] = []
+        told: list[Warned] = []
         choices: tuple[Which | None, ...] = (None, "newest", "all")
         for which in choices:
             try:
@@ -218,10 +220,24 @@ class Segments:
             except Stop as problem:
                 if problem.code != "files_ambiguous":
                     raise
-                told.append(problem.message)
+                told.append(Warned.of(problem.code, **(problem.parameters or {})))
             else:
                 return replace(refresh, warnings=(*told, *_of_encodings(refresh.partitions), *refresh.warnings))
         raise AssertionError("all of the files are never ambiguous")
+
+    def mark(self, name: str) -> tuple[str, str]:
+        """Return what to look at to see whether a segment was written again, and what it was; as in `moved`.
+
+        Raises what `refresh` raises for its name.
+        """
+        full = self._resolve(name)
+        if table := self._tables.get(full):
+            return table.model.path, table.model.etag
+        path = self._prefix + full
+        if file := self._found.get(path):
+            return path, file.etag
+        folder = f"{path}/"
+        return folder, _digest(file for each, file in self._found.items() if each.startswith(folder))
 
     def refresh(self, name: str, reading: Reading) -> Refresh:
         """Return the newest complete refresh of a segment.
@@ -259,23 +275,20 @@ class Segments:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise Stop("segment_ambiguous", f"There are several segments {wanted!r}. Use one of: {', '.join(matches)}.")
+            raise Stop.of("segment_ambiguous", segment=wanted, names=", ".join(matches))
         for unreadable in self._unreadable:
             self._check_model(unreadable)
         names = self.names()
         # Comparing two names takes the square of their length.
         few = [each for each in names if len(each) <= COMPARED_CHARACTERS][:COMPARED_NAMES]
         near = difflib.get_close_matches(wanted[:COMPARED_CHARACTERS], few, n=5, cutoff=0.4) or names[:5]
-        raise Stop(
-            "segment_not_found",
-            f"There is no segment {wanted!r} below {self._prefix or 'the container'!r}."
-            f" {'The nearest names are: ' + ', '.join(near) if near else 'There is none at all'}.",
-        )
+        nearest = {"near": ", ".join(near)} if near else {"case": "none"}
+        raise Stop.of("segment_not_found", segment=wanted, folder=f"{self._files.container}/{self._prefix}", **nearest)
 
     def _check_model(self, name: str) -> None:
         """Refuse a `model.json` that cannot be read, by its path."""
         if model := self._unreadable.get(name):
-            raise _unreadable(_readable(model), "it has no list of entities, each with a name of its own")
+            raise Stop.of("model_unreadable", model=_readable(model).path)
 
     def _is_plain(self, name: str) -> bool:
         folder = f"{self._prefix}{name}/"
@@ -353,7 +366,8 @@ class Segments:
             )
             listed = [Listed.from_model(partition) for partition in table.entity.get("partitions") or ()]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _unreadable(table.model, f"the entity {table.entity.get('name')} is not as expected") from error
+            about = {"model": table.model.path, "table": str(table.entity.get("name"))}
+            raise Stop.of("model_unreadable", case="entity", **about) from error
         _check_count(name, columns)
         paths, warnings = self._paths(table, [partition.location for partition in listed])
         for folder in {path[: path.rfind("/") + 1] for path in paths}:
@@ -367,12 +381,8 @@ class Segments:
             marker = (files[0].path if files else table.model.path).rpartition("/")[0] + f"/{reading.marker}"
             folders.check_marker(self._found.get(marker), marker, files)
         if unlisted:
-            raise Stop(
-                "segment_mixed",
-                f"The folder of {files[0].path} holds {len(unlisted)} files that {table.model.path} does not list"
-                f" (first: {unlisted[0]!r}). Export the segment again or, if they are no part of it, name them in"
-                " ignore of the export.",
-            )
+            first = {"first": unlisted[0], "file": files[0].path}
+            raise Stop.of("segment_mixed", case="unlisted", count=len(unlisted), model=table.model.path, **first)
         partitions = []
         for number, (entry, file) in enumerate(zip(listed, files, strict=True), 1):
             if number % HEARTBEAT_FILES == 0:
@@ -387,32 +397,25 @@ class Segments:
         warnings += _of_left_out(name, left_out)
         return _refresh(name, Layout.MODEL, max(times), columns, partitions, left_out, warnings)
 
-    def _paths(self, table: _Table, locations: Sequence[str | None]) -> tuple[list[str], list[str]]:
+    def _paths(self, table: _Table, locations: Sequence[str | None]) -> tuple[list[str], list[Warned]]:
         """Return the paths of a table's files within the container, and warnings."""
         if locations and None in locations:
-            raise Stop(
-                "partition_without_location",
-                f"{table.model.path} lists {locations.count(None)} of {len(locations)} files of {table.entity['name']}"
-                " without a location: it describes the table and does not say where its rows are. Export the segment"
-                " again, with its data.",
-            )
+            counts = {"count": locations.count(None), "files": len(locations)}
+            raise Stop.of("partition_without_location", model=table.model.path, table=table.entity["name"], **counts)
         paths, others = [], set()
         for location in locations:
             container, path = _place(str(location), table)
             if not path.startswith(self._prefix) or not path.isprintable() or {"..", ".", ""} & set(path.split("/")):
-                raise Stop(
-                    "partition_outside",
-                    f"{table.model.path} lists a partition outside {self._prefix or 'the container'!r}."
-                    " Only files below the configured folder are read.",
+                raise Stop.of(
+                    "partition_outside", model=table.model.path, folder=f"{self._files.container}/{self._prefix}"
                 )
             if container not in (None, self._files.container):
                 if path not in self._found:
-                    raise _foreign(table, f"the container {container!r}")
+                    raise _foreign(table, container=container)
                 others.add(container)
             paths.append(path)
         return paths, [
-            f"{table.model.path} lists files of the container {other}; those of the same names in"
-            f" {self._files.container} are read."
+            Warned.of("files_of_other_container", model=table.model.path, other=other, container=self._files.container)
             for other in sorted(filter(None, others))
         ]
 
@@ -420,23 +423,13 @@ class Segments:
         """Return the unlisted files of the refresh's folder. Raises when the refresh is not complete."""
         missing = [path for path in paths if path not in self._found]
         if missing:
-            found = (
-                f"{table.model.path} lists {len(paths)} files, of which {len(missing)} are missing (first:"
-                f" {missing[0]!r})."
-            )
+            counts = {"files": len(paths), "missing": len(missing)}
+            about = {"model": table.model.path, "first": missing[0]}
             if self._at - table.model.modified > SETTLED_S:
-                raise Stop(
-                    "files_missing",
-                    f"{found} It was written more than a day ago, so nobody is going to write them. Export the segment"
-                    " again.",
-                )
-            raise NotReady("refresh_in_flight", f"{found} The segment is being written, or its export has failed.")
+                raise Stop.of("files_missing", **counts, **about)
+            raise NotReady.of("refresh_in_flight", case="missing", **counts, **about)
         if len({path.rpartition("/")[0] for path in paths}) > 1 or len(set(paths)) < len(paths):
-            raise Stop(
-                "segment_mixed",
-                f"Expected {table.model.path} to list files of one folder, each once, for {table.entity['name']}; it"
-                " lists files of several refreshes. Export the segment again.",
-            )
+            raise Stop.of("segment_mixed", model=table.model.path, table=table.entity["name"])
         dated = _DATED.fullmatch(paths[0]) if paths else None
         return self._check_newest(dated, paths) if dated else []
 
@@ -447,11 +440,8 @@ class Segments:
             if found is None or found["table"] != listed["table"]:
                 continue
             if found["refresh"] > listed["refresh"]:
-                raise NotReady(
-                    "refresh_in_flight",
-                    f"{found['table']}{found['refresh']} is newer than what model.json lists ({listed['refresh']})."
-                    " The segment is being written, or its export has failed.",
-                )
+                newest = f"{found['table']}{found['refresh']}"
+                raise NotReady.of("refresh_in_flight", case="newer", newest=newest, listed=listed["refresh"])
             of_data = folders.is_data(path.removeprefix(self._prefix))
             if found["refresh"] == listed["refresh"] and path not in known and of_data:
                 unlisted.append(path)
@@ -489,11 +479,11 @@ def _place(location: str, table: _Table) -> tuple[str | None, str]:
     Its host is not looked at, so that a copy of an account can be read. Raises `Stop` ("partition_foreign").
     """
     if foreign := _FOREIGN.match(location):
-        raise _foreign(table, f"{foreign[0]}//")
+        raise _foreign(table, case="scheme", scheme=foreign[0].removesuffix(":"))
     try:
         url = urlsplit(location)
     except ValueError:
-        raise _foreign(table, "a place whose address is no URL") from None
+        raise _foreign(table, case="no_url") from None
     path = unquote(url.path)
     if not url.scheme:
         return None, table.root + path
@@ -503,12 +493,8 @@ def _place(location: str, table: _Table) -> tuple[str | None, str]:
     return container, rest
 
 
-def _foreign(table: _Table, where: str) -> Stop:
-    return Stop(
-        "partition_foreign",
-        f"Expected {table.model.path} to list files of this container; it lists files of {where} for"
-        f" {table.entity['name']}. Copy them here and list those, or point the app at the other container.",
-    )
+def _foreign(table: _Table, **where: str) -> Stop:
+    return Stop.of("partition_foreign", model=table.model.path, table=table.entity["name"], **where)
 
 
 def _ignored(path: str, table: _Table, reading: Reading) -> bool:
@@ -517,10 +503,11 @@ def _ignored(path: str, table: _Table, reading: Reading) -> bool:
 
 def _as_listed(
     files: SegmentFiles, model: SegmentFile, entry: Listed, file: SegmentFile, columns: Sequence[Column]
-) -> tuple[Partition, list[str]]:
+) -> tuple[Partition, list[Warned]]:
     """Return how to read a file of a table, and warnings: most of all of a header that model.json does not mention."""
     if codec_of(entry.encoding) is None:
-        raise _unreadable(model, f"it states the encoding {entry.encoding!r} for {file.path}, which is not known")
+        about = {"model": model.path, "file": file.path}
+        raise Stop.of("model_unreadable", case="encoding", encoding=str(entry.encoding), **about)
     head = read_head(files, file, delimiter=entry.delimiter, quoted=entry.quoted, encoding=entry.encoding)
     if _is_parquet(file, head):
         return _parquet(files, file, ())[0], []
@@ -529,15 +516,11 @@ def _as_listed(
     names = tuple(column.name for column in columns)
     partition = replace(_csv(file, head, names), has_header=False)
     if names and sorted(map(str.lower, head.names)) == sorted(map(str.lower, names)):
-        unannounced = f"{file.path} begins with the column names although model.json does not say so."
-        return replace(partition, has_header=True, columns=head.names), [] if entry.has_header else [unannounced]
+        warnings = [] if entry.has_header else [Warned.of("header_not_announced", file=file.path)]
+        return replace(partition, has_header=True, columns=head.names), warnings
     if entry.has_header and head.format is Format.CSV:
         # What was found is not shown: it may be personal data.
-        raise Stop(
-            "header_differs",
-            f"Expected the first row of {file.path} to hold the segment's {len(names)} column names; it does not."
-            " Export the segment again, or correct columnHeaders in model.json.",
-        )
+        raise Stop.of("header_differs", file=file.path, columns=len(names))
     return partition, []
 
 
@@ -546,20 +529,13 @@ def _described(
 ) -> tuple[Partition, tuple[Column, ...]] | None:
     """Return how to read a file that describes itself, and its columns; None if it holds nothing."""
     if reading.encoding is not None and codec_of(reading.encoding) is None:
-        raise Stop(
-            "encoding_unknown",
-            f"Expected encoding of the export to be the name of one, such as windows-1252; found {reading.encoding!r}.",
-        )
+        raise Stop.of("encoding_unknown", encoding=reading.encoding)
     head = read_head(files, file, encoding=reading.encoding)
     if _is_parquet(file, head):
         partition, columns = _parquet(files, file, keys)
         if holds_address(partition.columns):
             # What was found is not shown: it is personal data.
-            raise Stop(
-                "header_missing",
-                f"Expected the columns of {file.path} to have names; one is an e-mail address: whoever wrote the file"
-                " took somebody's data for names. Write it again from a source with a header row.",
-            )
+            raise Stop.of("header_missing", case="parquet", file=file.path)
         return partition, columns
     if head.format is Format.EMPTY:
         return None
@@ -567,12 +543,7 @@ def _described(
         raise refuse_format(file, head)
     if not is_header(head.names, reading.known):
         # What was found is not shown: without a header it is personal data.
-        raise Stop(
-            "header_missing",
-            f"Expected the first row of {file.path} to hold column names (one has to be a usual name such as Email, or"
-            " one of the data matching, and none an e-mail address); it does not. Add a header row; or, if it has one,"
-            " name one of its columns in the data matching.",
-        )
+        raise Stop.of("header_missing", file=file.path)
     return _csv(file, head, head.names, keys), tuple(Column(name, "string") for name in head.names)
 
 
@@ -606,9 +577,7 @@ def _parquet(
 
 def _check_count(name: str, columns: Sequence[Column]) -> None:
     if len(columns) > MAX_COLUMNS:
-        raise Stop(
-            "too_many_columns", f"The segment {name} has {len(columns)} columns; at most {MAX_COLUMNS} are read."
-        )
+        raise Stop.of("too_many_columns", segment=name, columns=len(columns), mostColumns=MAX_COLUMNS)
 
 
 def _refresh(
@@ -618,7 +587,7 @@ def _refresh(
     columns: Sequence[Column],
     partitions: Sequence[Partition],
     left_out: Sequence[LeftOut],
-    warnings: Sequence[str],
+    warnings: Sequence[Warned],
 ) -> Refresh:
     fingerprint = hashlib.sha256()
     for file in sorted((partition.file for partition in partitions), key=lambda file: file.path):
@@ -635,6 +604,34 @@ def _refresh(
     )
 
 
+def folder_of(prefix: str) -> str:
+    """Return the folder below which segments are, with its slash; empty for the whole container."""
+    return f"{prefix.strip('/')}/".removeprefix("/")
+
+
+def moved(files: SegmentFiles, marks: Mapping[str, str], whole: Callable[[], Sequence[SegmentFile]] | None) -> bool:
+    """Return whether anything of `marks` was written, added or removed since `Segments.mark` returned it.
+
+    One request for each: the properties of a `model.json` or of a file, or the listing of a folder. `whole`: returns
+    all files below the prefix, if that is one request for all folders together. Raises `Unavailable`.
+    """
+    return any(mark != _mark_of(files, path, whole) for path, mark in marks.items())
+
+
+def _mark_of(files: SegmentFiles, path: str, whole: Callable[[], Sequence[SegmentFile]] | None) -> str | None:
+    if not path.endswith("/"):
+        return files.etag(path)
+    listed = whole() if whole else files.list(path).files
+    return _digest(file for file in listed if file.path.startswith(path))
+
+
+def _digest(files: Iterable[SegmentFile]) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        digest.update(orjson.dumps([file.path, file.etag]))
+    return digest.hexdigest()
+
+
 def _info(refresh: Refresh, files: Sequence[SegmentFile]) -> SegmentInfo:
     size_bytes = sum(file.size_bytes for file in files)
     return SegmentInfo(refresh.segment, refresh.layout, refresh.refreshed_at, len(files), size_bytes, refresh.columns)
@@ -642,11 +639,7 @@ def _info(refresh: Refresh, files: Sequence[SegmentFile]) -> SegmentInfo:
 
 def _readable(file: SegmentFile) -> SegmentFile:
     if file.archived:
-        raise Stop(
-            "file_archived",
-            f"{file.path} is in the archive tier, where nobody can read it. Move it to the hot or cool tier, which"
-            " takes hours, or export the segment again.",
-        )
+        raise Stop.of("file_archived", file=file.path)
     return file
 
 
@@ -654,64 +647,43 @@ def _refuse_unreadable(folder: str, contents: Contents) -> None:
     """Refuse a folder that holds files of which none is read, unless the newest are empty."""
     unread = [left for left in contents.left_out if left.why not in (Why.EMPTY, Why.OLDER)]
     if unread:
-        raise Stop(
-            "format_unsupported",
-            f"Expected {folder} to hold CSV or Parquet files; none of its {len(unread)} files is read (first:"
-            f" {unread[0].path}, {unread[0].why.words}). Unpack archives, and save spreadsheets as CSV UTF-8.",
-        )
+        first = {"file": unread[0].path, "why": unread[0].why.value}
+        raise Stop.of("format_unsupported", case="folder", folder=folder, files=len(unread), **first)
 
 
-def _of_encodings(partitions: Sequence[Partition]) -> Iterable[str]:
+def _of_encodings(partitions: Sequence[Partition]) -> Iterable[Warned]:
     foreign = [partition for partition in partitions if partition.looks_like]
     for partition in foreign[:1]:
-        yield (
-            f"Files that are not UTF-8: {len(foreign)} (first: {partition.file.path}). They look like"
-            f" {partition.looks_like}: set encoding of the export."
-        )
+        about = {"first": partition.file.path, "encoding": str(partition.looks_like)}
+        yield Warned.of("files_not_utf8", files=len(foreign), **about)
 
 
-def _half_as_large(contents: Contents) -> Iterable[str]:
+def _half_as_large(contents: Contents) -> Iterable[Warned]:
     size_bytes, before_bytes = (sum(file.size_bytes for file in group) for group in (contents.data, contents.before))
     if 2 * size_bytes < before_bytes:
-        newest = contents.data[0].path if contents.data else "An empty file"
-        yield (
-            f"{newest} is the newest and less than half as large as {contents.before[0].path} before it."
-            " If it holds only changes, set files of the export to all."
-        )
+        newest = {"newest": contents.data[0].path} if contents.data else {"case": "empty"}
+        yield Warned.of("newest_is_smaller", before=contents.before[0].path, **newest)
 
 
-def _of_left_out(name: str, left_out: Sequence[LeftOut]) -> Iterable[str]:
+def _of_left_out(name: str, left_out: Sequence[LeftOut]) -> Iterable[Warned]:
     by_reason: dict[Why, list[str]] = defaultdict(list)
     for left in left_out:
         by_reason[left.why].append(left.path)
     for why, paths in by_reason.items():
-        first = f"(first: {paths[0]})"
         if why.warns:
-            yield (
-                f"Files of {name} that are not read: {len(paths)}, {why.words} {first}. If they belong to it,"
-                f" {why.cure}; if not, name them in ignore of the export."
-            )
+            yield Warned.of("files_not_read", case=why.value, segment=name, files=len(paths), first=paths[0])
         elif why is not Why.EMPTY:
-            yield f"Files of {name} that are left out: {len(paths)}, {why.words} {first}."
-
-
-def _unreadable(model: SegmentFile, why: str) -> Stop:
-    return Stop(
-        "model_unreadable",
-        f"Expected {model.path} to be a Common Data Model description of tables, but {why}. Run the export in Customer"
-        " Insights again, or correct the file.",
-    )
+            yield Warned.of("files_left_out", segment=name, files=len(paths), why=why.value, first=paths[0])
 
 
 STALE_S = 8 * 86_400.0
 """Customer Insights refreshes scheduled segments at least weekly, so an older refresh deserves a warning."""
 
 
-def stale(refreshes: Sequence[Refresh], now: float) -> list[str]:
+def stale(refreshes: Sequence[Refresh], now: float) -> list[Warned]:
     """Return a warning for each refresh that is old."""
     return [
-        f"The segment {r.segment} was last refreshed {(now - r.refreshed_at) / 86_400:.0f} days ago. Customer Insights"
-        " does not refresh static segments, and deactivates unused segments."
+        Warned.of("refresh_old", segment=r.segment, days=round((now - r.refreshed_at) / 86_400))
         for r in refreshes
         if now - r.refreshed_at > STALE_S
     ]

@@ -85,7 +85,7 @@ def unpacked(stream: BinaryIO, file: SegmentFile, *, whole: bool = True) -> Iter
     chunks = _joined(_inflate(pieces, file, whole=whole) if compressed else pieces)
     first = next(chunks, b"")
     if compressed and first.startswith(GZIP):
-        raise Stop("gzip_nested", f"{file.path} is a gzip file within a gzip file. Compress it once.")
+        raise Stop.of("gzip_nested", file=file.path)
     yield from filter(None, itertools.chain([first], chunks))
 
 
@@ -192,21 +192,17 @@ def _inflate(pieces: Iterable[bytes], file: SegmentFile, *, whole: bool) -> Iter
             try:
                 inflated = member.decompress(rest, READ_BYTES)
             except zlib.error as error:
-                message = f"{file.path} is not a valid gzip file. Export the segment again."
-                raise Stop("gzip_damaged", message) from error
+                raise Stop.of("gzip_damaged", file=file.path) from error
             yield inflated
             inflated_bytes += len(inflated)
             if inflated_bytes > max_bytes:
-                raise Stop(
-                    "gzip_too_dense",
-                    f"{file.path} has {file.size_bytes} bytes and expands to more than {max_bytes}; at most 1 GiB plus"
-                    f" {MAX_RATIO} times its size are read. Export it uncompressed.",
-                )
+                sizes = {"sizeBytes": file.size_bytes, "mostBytes": max_bytes}
+                raise Stop.of("gzip_too_dense", file=file.path, ratio=MAX_RATIO, **sizes)
             rest = member.unused_data if member.eof else member.unconsumed_tail
             if not rest and len(inflated) < READ_BYTES:
                 break
     if whole and not member.eof:
-        raise Stop("gzip_truncated", f"{file.path} ends in the middle of its gzip data. Export the segment again.")
+        raise Stop.of("gzip_truncated", file=file.path)
 
 
 def _from_codec(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from exporter.delivery.ledger import Lane
 from exporter.delivery.plan import Carried, Plan
 from exporter.model import Value
 from exporter.reasons import Bucket, Reason
-from exporter.tally.fates import Fate, fates
+from exporter.tally.fates import Fate, Place, fates
 
 
 class Tally(Value):
@@ -53,16 +53,19 @@ class Tally(Value):
         return rows
 
 
-def tally_of(plan: Plan, lanes: Iterable[Lane]) -> Tally:
-    """Add up the run from its plan and its ledgers."""
+def tally_of(
+    plan: Plan, lanes: Iterable[Lane], found: Mapping[Place, Reason] | None = None, gone: Reason | None = None
+) -> Tally:
+    """Add up the run from its plan, its ledgers, and what was found after its end; as in `fates`."""
     reasons = Counter(plan.rejected_by_reason)
     reasons[Reason.DUPLICATE_EMAIL] += plan.duplicates
     rows = Counter({Bucket.DUPLICATE: plan.duplicates, Bucket.REJECTED: sum(plan.rejected_by_reason.values())})
     if plan.carried:
-        rows[Bucket.CONFIRMED] = plan.carried.confirmed
+        rows[gone.group.bucket if gone else Bucket.CONFIRMED] = plan.carried.confirmed
+        reasons.update({gone: plan.carried.confirmed} if gone else {})
         rows[Bucket.REJECTED_BY_ACTIVECAMPAIGN] = plan.carried.rejected_by_active_campaign
         reasons.update(plan.carried.reasons)
-    _count(fates(lanes), rows, reasons)
+    _count(fates(lanes, found, gone), rows, reasons)
     return Tally(
         rows_read=plan.rows_read,
         **{bucket.member: rows[bucket] for bucket in Bucket},

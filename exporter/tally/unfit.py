@@ -18,8 +18,9 @@ from exporter.contacts.matching import Target
 from exporter.contacts.texts import folded
 from exporter.contacts.values import Flaw
 from exporter.delivery.plan import ValueCount
-from exporter.sentences import sentence
+from exporter.sentences import Parameter
 from exporter.tally.rejects import BYTE_ORDER_MARK, line
+from exporter.warned import Warned
 
 MAX_TOLD = 1_000
 """So many values of each column, field and reason are listed: enough to see what is wrong with all of them."""
@@ -30,23 +31,24 @@ COLUMNS = ("file", "row", "customerId", "email", "column", "field", "reason", "v
 HEADER = BYTE_ORDER_MARK + line(COLUMNS)
 
 
-def sentences(counts: Iterable[ValueCount]) -> tuple[str, ...]:
+def warned_of(counts: Iterable[ValueCount]) -> tuple[Warned, ...]:
     """Say of each column with values that do not fit how many there are, and why."""
-    return tuple(_sentence(count) for count in counts if count.unfit)
+    return tuple(_warned(count) for count in counts if count.unfit)
 
 
-def _sentence(count: ValueCount) -> str:
+def _warned(count: ValueCount) -> Warned:
     unfit = sum(count.unfit.values())
-    return sentence(
-        "values_do_not_fit",
-        {
-            "column": count.column,
-            "field": f"the field {count.title} ({count.type})" if count.title else f"{count.member or count.field_id}",
-            "unfit": unfit,
-            "values": unfit + count.fit,
-            "reasons": ", ".join(f"{reason}: {number}" for reason, number in count.unfit.items()),
-        },
-    )
+    reasons = ", ".join(f"{reason}: {number}" for reason, number in count.unfit.items())
+    about: dict[str, Parameter] = {
+        "column": count.column,
+        "unfit": unfit,
+        "values": unfit + count.fit,
+        "reasons": reasons,
+    }
+    if count.field_id is None:
+        return Warned.of("values_do_not_fit", case="member", member=str(count.member), **about)
+    field = count.title or str(count.field_id)
+    return Warned.of("values_do_not_fit", field=field, type=str(count.type), **about)
 
 
 class UnfitValue(NamedTuple):

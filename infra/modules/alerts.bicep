@@ -9,15 +9,12 @@ param email string
 @description('Folder or address of the runbooks.')
 param runbooksUrl string
 
-@description('Longest time between two occurrences of the export schedule, in hours.')
-param scheduleGapHours int
-
 // A severity of 1 wakes somebody up, 2 can wait for the morning. Windows overlap with the evaluations, so that a late
 // log line is seen by the next one.
 var rules = [
   {
     name: 'export-failed'
-    title: 'An export failed'
+    title: 'An export failed, is held, or cannot be read'
     severity: 1
     every: 'PT5M'
     window: 'PT15M'
@@ -25,15 +22,11 @@ var rules = [
   }
   {
     name: 'scheduled-export-missing'
-    title: 'The scheduled exports did not start, or the app does not run at all'
+    title: 'No export starts by itself, or the app does not run at all'
     severity: 1
     every: 'PT15M'
     window: 'P2D'
-    query: replace(
-      loadTextContent('../queries/alerts/scheduled-export-missing.kql'),
-      'let gap = 24h;',
-      'let gap = ${scheduleGapHours}h;'
-    )
+    query: loadTextContent('../queries/alerts/scheduled-export-missing.kql')
   }
   {
     name: 'run-stalled'
@@ -90,6 +83,14 @@ var rules = [
     every: 'PT15M'
     window: 'PT1H'
     query: loadTextContent('../queries/alerts/access-refused.kql')
+  }
+  {
+    name: 'door-open'
+    title: 'Anybody can be an administrator of the app'
+    severity: 1
+    every: 'PT5M'
+    window: 'PT2H' // it is tested once an hour
+    query: loadTextContent('../queries/alerts/door-open.kql')
   }
 ]
 

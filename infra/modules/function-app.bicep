@@ -19,6 +19,8 @@ param segmentContainer string
 param segmentPrefix string
 param segmentQuietSeconds int
 param hiddenColumns string
+param storeApiKeys bool
+param lookEveryMinutes int
 param exportSchedule string
 param bulkRequestsPerMinute int
 param activeCampaignHostSuffixes string
@@ -32,8 +34,13 @@ param maximumInstanceCount int
 @description('Subnet for the app\'s own calls. Empty: no virtual network.')
 param subnetId string
 
-@description('Client id of the Entra app registration that signs callers in. Empty: function keys only.')
+@description('Client id of the Entra app registration that signs callers in, instead of function keys. Empty: function keys.')
 param entraClientId string
+
+@description('Applications that may get tokens for the app, by client id, besides its own pages.')
+param entraClients array
+
+param consoleOrigins string
 
 // On Flex Consumption the runtime is named in functionAppConfig; FUNCTIONS_* and build settings do not belong here.
 var hostSettings = {
@@ -74,6 +81,8 @@ var exporterSettings = {
   SEGMENT_QUIET_S: string(segmentQuietSeconds)
   HIDDEN_COLUMNS: hiddenColumns
   KEY_VAULT_URI: vaultUri
+  STORE_API_KEYS: storeApiKeys ? '' : 'false'
+  LOOK_SCHEDULE: '0 */${lookEveryMinutes} * * * *'
   EXPORT_SCHEDULE: exportSchedule
   // Recovery times assume a sweep every minute; an empty one costs six storage operations.
   SWEEP_SCHEDULE: '0 * * * * *'
@@ -83,10 +92,23 @@ var exporterSettings = {
   AUDIT_RETENTION_DAYS: string(auditRetentionDays)
   SIZE_CHANGE_FACTOR: sizeChangeFactor
   SIGN_IN: empty(entraClientId) ? 'key' : 'entra'
+  CONSOLE_ORIGINS: consoleOrigins
 }
 
+// With this name, the platform proves to Entra that it is the app by the app's identity, instead of by a secret:
+// https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-managed-identity-instead-of-a-secret-preview
+var assertionSettings = empty(entraClientId) ? {} : { OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId }
+
 // The template's own settings win: identity and endpoints cannot be changed by the way.
-var appSettings = union(otherSettings, exporterSettings, hostSettings, triggerSettings, identitySettings, workerSettings)
+var appSettings = union(
+  otherSettings,
+  exporterSettings,
+  hostSettings,
+  triggerSettings,
+  identitySettings,
+  workerSettings,
+  assertionSettings
+)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
@@ -147,15 +169,17 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// Callers show a token for the app registration besides their function key; the platform checks it before the app
-// sees the request. A token is all that is accepted, so no client secret is needed.
+// Callers show a token for the app registration, or the session of a browser that has signed in; the platform checks
+// either before the app sees the request, whose functions then ask for no key.
 var signInSettings = {
   platform: { enabled: true }
   globalValidation: {
     requireAuthentication: true
+    // Not the redirect to a page of Microsoft's: a script would take that for an answer. The console links to it.
     unauthenticatedClientAction: 'Return401'
-    // Probes have no account. The answer says nothing but whether the app is configured.
-    excludedPaths: ['/api/health']
+    // Probes have no account, and the answer says nothing but whether the app is configured. The pages of the console
+    // hold no data. No other path of the API may begin like these: it is not documented that they are not prefixes.
+    excludedPaths: ['/api/health', '/api/console']
   }
   httpSettings: { requireHttps: true }
   identityProviders: {
@@ -164,11 +188,20 @@ var signInSettings = {
       registration: {
         clientId: entraClientId
         openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
       }
-      validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+      validation: {
+        allowedAudiences: [entraClientId, 'api://${entraClientId}']
+        // Left out, any application of the tenant could bring a person's token.
+        defaultAuthorizationPolicy: { allowedApplications: concat([entraClientId], entraClients) }
+      }
     }
   }
-  login: { tokenStore: { enabled: false } }
+  login: {
+    tokenStore: { enabled: false } // nothing calls another service in a person's name
+    // A role that was taken away counts until the next sign-in; the default is eight hours.
+    cookieExpiration: { convention: 'FixedTime', timeToExpiration: '01:00:00' }
+  }
 }
 
 // Deployed in any case: a deployment leaves alone what it does not name, and sign-in could not be switched off.

@@ -29,15 +29,18 @@ General
 - DOC: a list that the key may not see gets 403, one that is not there 404; their bodies.
 - DOC: options and relations of custom fields stand beside them in GET fields. Sources differ on how they are tied to
   them, and recordings have none at all [fields_tell]. ASSUMED: shape and paging of fields/{id}/options.
-- DOC: GET contacts filters by email, listid and status, -1 being any; an unknown filter is ignored, and everybody comes
-  back. REC: the total is text. Not modelled: any other filter, order and inclusion.
+- DOC: GET contacts filters by email, listid, status (-1 is any) and id_greater; an unknown filter is ignored, and
+  everybody comes back [contact_filters]. REC: the total is text. Programs rely on inclusion of contactLists and
+  fieldValues, which is not documented [includes]. Not modelled: any other filter and order.
+- DOC: a deleted contact is archived, and no answer of GET contacts has it. ASSUMED: an import makes a new one, with a
+  new id.
 
 POST import/bulk_import, https://developers.activecampaign.com/reference/bulk-import-contacts
 - DOC: at most 250 contacts and 399,999 bytes. ASSUMED: beyond, 400 with reasons as text.
 - DOC: 100 requests a minute, 20 for those of one contact; beyond, 400 with "Rate limit exceeded." and reasons as text.
   ASSUMED: a minute is any 60 seconds [counting]; one-contact requests use up both rates; refused contacts do, too.
 - REC: the accepted answer, its spelling [success_spelling] and its Content-Type, text/html.
-- DOC: excluded addresses leave 200 with success 5 and fewer queued contacts; they fail in import/info.
+- DOC: excluded addresses leave 200 with success 5 and fewer queued contacts; they fail in import/info [excluded].
 - DOC: one contact that is not valid refuses all, reasons by position. PROBE: positions count from 1 [index_base], plain
   quotes [typographic_quotes]. DOC, from an example of import/info: this first rule is looser than that of
   the processing. ASSUMED: what exactly it is; that the documented types are checked.
@@ -67,7 +70,8 @@ What an import does
 - DOC: bounced addresses fail. DOC: new contacts over the plan's limit fail; another official page disagrees
   [over_contact_limit].
 - PROBE of contact/sync: absent members keep what is there, unknown fields are ignored. ASSUMED: the same here; empty
-  text erases; unknown lists are ignored [unknown_list]; of two rows with one address both are applied, in order.
+  text erases [empty_text]; unknown lists are ignored [unknown_list]; of two rows with one address both are applied, in
+  order.
 - DOC: a value must match the type and the option exactly, and the contact must be on a list that the field is related
   to (0: all lists), or it silently does not show. ASSUMED: so it is dropped, and a list that the contact has left
   counts; of an import, a value that does not match may fail its contact as well [unfit_values].

@@ -135,6 +135,12 @@ class Account:
             contact = self._state.audience.find_or_create(email, self._now())
             self._state.audience.set_status(contact, [list_id], UNSUBSCRIBED)
 
+    def archive(self, email: str) -> None:
+        """Archive a contact, as deleting one does; an import of its address makes a new one."""
+        with self._lock:
+            self._now()
+            self._state.audience.archive(email)
+
     def bounce(self, email: str) -> None:
         """Let mail to an address come back."""
         with self._lock:
@@ -146,6 +152,14 @@ class Account:
         _check(match, MatchType)
         with self._lock:
             self._state.audience.exclusions.append((phrase, match))
+
+    def forget_import(self, import_id: str) -> None:
+        """Answer about an import as about one that never was; what it did stays, and what it has to do is done.
+
+        Raises KeyError for an unknown id.
+        """
+        with self._lock:
+            self._state.imports[import_id].forgotten = True
 
     def end_next_imports(self, outcome: Outcome, count: int = 1) -> None:
         """Decide how the next `count` accepted imports end."""

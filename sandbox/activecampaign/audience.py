@@ -19,7 +19,14 @@ from sandbox.activecampaign.switches import Switches
 from sandbox.activecampaign.values import fits
 
 Refusal = Literal[
-    "invalid_email", "excluded", "bounced", "unsubscribed", "unknown_list", "unfit_value", "over_contact_limit"
+    "invalid_email",
+    "excluded",
+    "bounced",
+    "unsubscribed",
+    "unknown_list",
+    "unknown_field",
+    "unfit_value",
+    "over_contact_limit",
 ]
 MatchType = Literal["exact", "start", "end"]
 
@@ -42,16 +49,17 @@ class Audience:
     tags: set[str] = field(default_factory=set)
     automation_runs: int = 0
     _by_email: dict[str, Contact] = field(default_factory=dict)  # the address in lower case
-    _by_id: list[Contact] = field(default_factory=list)  # id n at n - 1: contacts are never deleted
+    _by_id: list[Contact] = field(default_factory=list)  # id n at n - 1: ids are never given twice
+    _archived: set[int] = field(default_factory=set)  # ids
     _shared: dict[Hashable, Any] = field(default_factory=dict)  # one copy of a value that many contacts have
 
     def __len__(self) -> int:
         """Count the contacts, whatever their status: so do plans of accounts created since November 2025."""
-        return len(self._by_id)
+        return len(self._by_id) - len(self._archived)
 
     def contacts(self) -> list[Contact]:
         """Return all contacts, by id."""
-        return list(self._by_id)
+        return [each for each in self._by_id if each.id not in self._archived] if self._archived else list(self._by_id)
 
     def find(self, email: str) -> Contact | None:
         """Return the contact with this address, in any case."""
@@ -59,7 +67,16 @@ class Audience:
 
     def contact(self, contact_id: int) -> Contact | None:
         """Return the contact with this id."""
-        return self._by_id[contact_id - 1] if 1 <= contact_id <= len(self._by_id) else None
+        known = 1 <= contact_id <= len(self._by_id) and contact_id not in self._archived
+        return self._by_id[contact_id - 1] if known else None
+
+    def archive(self, email: str) -> None:
+        """Take a contact out of everything that can be asked. An import of the address makes a new one, with a new id.
+
+        What the old one had, and what it had left, is not remembered.
+        """
+        if contact := self._by_email.pop(email.lower(), None):
+            self._archived.add(contact.id)
 
     def find_or_create(self, email: str, now: float) -> Contact:
         """Return the contact with this address, a new one if need be."""
@@ -84,11 +101,18 @@ class Audience:
             return "unsubscribed"
         if switches.unknown_list == "failure" and not self.lists.keys() >= set(lists):
             return "unknown_list"
+        if switches.unknown_field == "failure" and self.unknown_field(sent):
+            return "unknown_field"
         if switches.unfit_values == "refuse" and not all(map(self._fits, sent.get("fields", ()))):
             return "unfit_value"
         if contact is None and len(self) >= self.contact_limit and switches.over_contact_limit == "failure":
             return "over_contact_limit"
         return None
+
+    def has_left(self, sent: SentContact) -> bool:
+        """Tell whether somebody has left a list that an import would put them on."""
+        contact = self.find(sent["email"])
+        return contact is not None and _has_left_any(contact, list_ids(sent.get("subscribe", ())))
 
     def write(self, contact: Contact, sent: SentContact, now: float, switches: Switches) -> None:
         """Write the members that are present: absent ones keep what is there, empty ones erase it.
@@ -113,7 +137,8 @@ class Audience:
             on = {0, *contact.statuses()}
             related = [each for each in values if on.intersection(self._lists_of(each))]
             taken = related if switches.unfit_values == "store" else filter(self._fits, related)
-            contact.set_fields({each["id"]: each["value"] for each in taken})
+            keep = switches.empty_text == "keep"
+            contact.set_fields({each["id"]: each["value"] for each in taken if each["value"] or not keep})
         contact.updated_at = now
 
     def set_status(self, contact: Contact, lists: Iterable[int], status: int) -> None:
@@ -143,6 +168,14 @@ class Audience:
         self.lists.pop(list_id, None)
         for contact in self._by_id:
             contact.lists = self._share(tuple(each for each in contact.lists if each[0] != list_id))
+
+    def unknown_list(self, sent: SentContact) -> bool:
+        """Whether a contact is to join a list that is not there."""
+        return not self.lists.keys() >= set(list_ids(sent.get("subscribe", ())))
+
+    def unknown_field(self, sent: SentContact) -> bool:
+        """Whether a contact has a value for a field that is not there."""
+        return any(each["id"] not in self.custom_fields for each in sent.get("fields", ()))
 
     def _lists_of(self, sent: SentField) -> Sequence[int]:
         """Return the lists that a field is related to; an unknown field is related to none."""

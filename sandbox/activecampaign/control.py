@@ -66,7 +66,9 @@ _ACTIONS: Final[Mapping[tuple[str, str], Callable[[Account, Values], object]]] =
     ("DELETE", "fields"): lambda account, values: account.delete_field(int(values["id"])),
     ("POST", "unsubscribe"): lambda account, values: account.unsubscribe(values["email"], values.get("list", 1)),
     ("POST", "bounce"): lambda account, values: account.bounce(values["email"]),
+    ("POST", "archive"): lambda account, values: account.archive(values["email"]),
     ("POST", "exclude"): lambda account, values: account.exclude(values["phrase"], values.get("match", "exact")),
     ("POST", "imports"): _end_imports,
+    ("POST", "forget_import"): lambda account, values: account.forget_import(values["batchId"]),
     ("POST", "reset"): lambda account, _: account.reset(),
 }

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from sandbox.activecampaign import shapes
 from sandbox.activecampaign.answers import HTML, Answer, as_json, login_page
-from sandbox.activecampaign.contacts import STATUSES, first_fault, is_deliverable
+from sandbox.activecampaign.contacts import STATUSES, Contact, SentContact, first_fault, is_deliverable
 from sandbox.activecampaign.imports import Import, daily_totals
 from sandbox.activecampaign.limits import Rate
 from sandbox.activecampaign.requests import API, IMPORT, Request
@@ -117,15 +117,43 @@ def _get_field_options(state: State, request: Request, field_id: int) -> Answer:
 
 
 def _get_contacts(state: State, request: Request) -> Answer:
-    """Apply the three filters that are modelled: any other is ignored, as by the original."""
-    email, list_id = request.query.get("email"), request.query.get("listid")
+    """Apply the filters that are modelled: any other is ignored, as by the original. Contacts come by id."""
+    query = {} if state.switches.contact_filters == "ignored" else request.query
+    email, list_id = query.get("email"), query.get("listid")
     found = state.audience.contacts() if email is None else [*filter(None, [state.audience.find(email)])]
     if list_id is not None:
         found = [each for each in found if list_id in map(str, each.statuses())]
-    if (status := request.query.get("status", "-1")) != "-1":
+    if (status := query.get("status", "-1")) != "-1":
         found = [each for each in found if status in (str(of) for on, of in each.lists if list_id in (None, str(on)))]
-    shown = [shapes.contact(each, request.base) for each in request.page(found)]
-    return as_json(200, {"scoreValues": [], "contacts": shown, "meta": {"total": str(len(found)), "sortable": True}})
+    if after := query.get("id_greater"):
+        found = [each for each in found if each.id > int(after)]
+    page = request.page(found)
+    wanted = set(request.query.get("include", "").split(",")) & _INCLUDED[state.switches.includes]
+    shown = [shapes.contact(each, request.base, wanted) for each in page]
+    beside = {name: [one for each in page for one in _BESIDE[name](each)] for name in sorted(wanted)}
+    meta = {"total": str(len(found)), "sortable": True}
+    return as_json(200, {"scoreValues": [], **beside, "contacts": shown, "meta": meta})
+
+
+_BESIDE: Final[dict[str, Callable[[Contact], list[shapes.Json]]]] = {
+    "contactLists": shapes.memberships,
+    "fieldValues": shapes.field_values,
+}
+_INCLUDED: Final = {"all": {"contactLists", "fieldValues"}, "lists": {"contactLists"}, "ignored": set[str]()}
+
+
+def _get_contact_lists(state: State, _request: Request, contact_id: int) -> Answer:
+    found = state.audience.contact(contact_id)
+    return _no_contact(contact_id) if found is None else as_json(200, {"contactLists": shapes.memberships(found)})
+
+
+def _get_field_values(state: State, _request: Request, contact_id: int) -> Answer:
+    found = state.audience.contact(contact_id)
+    return _no_contact(contact_id) if found is None else as_json(200, {"fieldValues": shapes.field_values(found)})
+
+
+def _no_contact(contact_id: int) -> Answer:
+    return as_json(404, {"message": f"No Result found for Subscriber with id {contact_id}"})
 
 
 def _get_account(state: State, request: Request) -> Answer:
@@ -152,7 +180,7 @@ def _post_import(state: State, request: Request) -> Answer:
         200,
         {
             state.switches.success_spelling: 5 if queued.excluded else 1,
-            "queued_contacts": queued.size,
+            "queued_contacts": queued.queued,
             "batchId": queued.id,
             "message": "Contact import queued",
         },
@@ -174,8 +202,17 @@ def _failure_reasons(state: State, request: Request, contacts: object) -> list[A
     return [
         {"contact": position, "failureReason": f"Field {quotes.format(fault[0])} {fault[1]}"}
         for position, contact in enumerate(contacts, switches.index_base)
-        if (fault := first_fault(contact))
+        if (fault := first_fault(contact) or _unknown(state, contact))
     ]
+
+
+def _unknown(state: State, contact: SentContact) -> tuple[str, str] | None:
+    """Return the member that names what is not there, if the account refuses such contacts."""
+    if state.switches.unknown_list == "refuse" and state.audience.unknown_list(contact):
+        return "list", "does not exist"
+    if state.switches.unknown_field == "refuse" and state.audience.unknown_field(contact):
+        return "field", "does not exist"
+    return None
 
 
 def _queue(state: State, request: Request, contacts: list[Any]) -> Import:
@@ -183,6 +220,9 @@ def _queue(state: State, request: Request, contacts: list[Any]) -> Import:
     left = [each for each in contacts if each["email"] not in excluded] if excluded else contacts
     seconds = state.switches.processing_base_s + state.switches.processing_per_contact_s * len(left)
     new = Import(state.new_id(), left, excluded, request.now, request.now + seconds)
+    new.queued = len(contacts) if state.switches.excluded == "queued" else len(left)
+    if state.switches.unsubscribed == "not_queued":
+        new.queued -= sum(state.audience.has_left(each) for each in left)
     new.outcome = state.next_outcomes.popleft() if state.next_outcomes else "completed"
     top = request.member("exclude_automations") is True and state.switches.exclude_automations_at != "contact"
     new.runs_automations = not top
@@ -196,7 +236,7 @@ def _get_import_info(state: State, request: Request) -> Answer:
     if not import_id:
         return as_json(400, {"success": 0, "message": "'batchId' is a required field."})
     found = state.imports.get(import_id)
-    if found is not None:
+    if found is not None and not found.forgotten:
         return as_json(200, found.info(request.now, state.switches))
     if state.switches.unknown_import == "not_found":
         return as_json(404, {"message": f"No Result found for Import with id {import_id}"})
@@ -281,6 +321,8 @@ _ROUTES: Final[tuple[tuple[str, str, Callable[..., Answer]], ...]] = (
     ("GET", r"fields/(\d+)/options", _get_field_options),
     ("GET", r"settings/account", _get_account),
     ("GET", r"contacts", _get_contacts),
+    ("GET", r"contacts/(\d+)/contactLists", _get_contact_lists),
+    ("GET", r"contacts/(\d+)/fieldValues", _get_field_values),
     ("POST", r"import/bulk_import", _post_import),
     ("GET", r"import/bulk_import", _get_imports),
     ("GET", r"import/info", _get_import_info),

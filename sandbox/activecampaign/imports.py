@@ -25,9 +25,11 @@ class Import:
     excluded: list[str]
     submitted_at: float
     done_at: float
+    queued: int = 0  # what is told of it
     outcome: Outcome = "completed"
     runs_automations: bool = True
     finished: bool = False
+    forgotten: bool = False
     size: int = 0
     created: array[int] = field(default_factory=lambda: array("Q"))  # contact ids
     updated: array[int] = field(default_factory=lambda: array("Q"))
@@ -72,8 +74,9 @@ class Import:
         if not self.finished:
             return {"status": status, "success": [], "failure": []}
         updated = self.updated if switches.success_lists == "created_and_updated" else ()
-        silent = "unsubscribed" if switches.unsubscribed == "silent" else None
-        emails = [email for email, refusal in self.failures if refusal != silent]
+        silent = {"unsubscribed"} if switches.unsubscribed in ("silent", "not_queued") else set()
+        silent |= {"excluded"} if switches.excluded == "silent" else set()
+        emails = [email for email, refusal in self.failures if refusal not in silent]
         return {
             "status": status,
             "success": [str(each) for each in (*self.created, *updated)],

@@ -3,7 +3,7 @@
 The members of users, lists and fields are those of public recordings (2020, 2021); `channel` of a list came later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -254,9 +254,29 @@ def synced_contact(of: Contact, base: str) -> Json:
     return {"fieldValues": values, "contact": contact(of, base)}
 
 
-def contact(of: Contact, base: str) -> Json:
-    """Show a contact as GET contacts does."""
+def memberships(of: Contact) -> list[Json]:
+    """Show the lists of a contact, as its contactLists and an inclusion do."""
+    return [
+        {"contact": str(of.id), "list": str(number), "status": str(status), "id": f"{of.id}{number:03}"}
+        for number, status in of.lists
+    ]
+
+
+def field_values(of: Contact) -> list[Json]:
+    """Show the values of a contact's custom fields, as its fieldValues and an inclusion do."""
+    return [
+        {"contact": str(of.id), "field": str(number), "value": value, "id": f"{of.id}{number:04}"}
+        for number, value in of.field_values().items()
+    ]
+
+
+_BESIDE = {"contactLists": memberships, "fieldValues": field_values}
+
+
+def contact(of: Contact, base: str, beside: Collection[str] = ()) -> Json:
+    """Show a contact as GET contacts does; `beside`: of what the answer holds more, the contact names the ids."""
     return {
+        **{name: [each["id"] for each in _BESIDE[name](of)] for name in beside},
         "email": of.email,
         "firstName": of.first_name,
         "lastName": of.last_name,

@@ -33,10 +33,17 @@ class Switches:
     unknown_import: Literal["status_false", "not_found"] = "status_false"
     success_lists: Literal["created", "created_and_updated"] = "created"
     failure_case: Literal["as_sent", "lower"] = "as_sent"
-    unsubscribed: Literal["failure", "silent", "update"] = "failure"  # skipped and told; skipped; not subscribed
+    # Who left the list: skipped and told; skipped; skipped and not even queued; updated, but not subscribed.
+    unsubscribed: Literal["failure", "silent", "not_queued", "update"] = "failure"
+    excluded: Literal["failure", "queued", "silent"] = "failure"  # not queued, and told; queued and told; neither
     over_contact_limit: Literal["failure", "accept"] = "failure"
-    unknown_list: Literal["ignore", "failure"] = "ignore"
+    unknown_list: Literal["ignore", "failure", "refuse"] = "ignore"  # the contact fails in the import, or in the POST
+    unknown_field: Literal["ignore", "failure", "refuse"] = "ignore"
+    empty_text: Literal["erase", "keep"] = "erase"  # what an empty value of a custom field does
     unfit_values: Literal["drop", "refuse", "store"] = "drop"  # dropped without a word; the contact fails; kept as sent
+
+    contact_filters: Literal["heeded", "ignored"] = "heeded"  # of GET contacts; ignored, everybody comes back
+    includes: Literal["all", "lists", "ignored"] = "all"  # of GET contacts: what `include` may name
 
     # How GET fields ties options and relations to fields: each names its field, fields name the ids of theirs, both,
     # or there are none beside the fields.

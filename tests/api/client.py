@@ -19,6 +19,7 @@ EXPORT = {
     "connectionId": "main",
     "listId": 1,
     "segments": ["people"],
+    "schedule": {"kind": "none"},
     "dataMatching": {"email": "EMail", "firstName": "FirstName"},
 }
 

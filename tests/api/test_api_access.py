@@ -21,12 +21,16 @@ SIGN_IN = Settings.from_environ(SETTINGS | {"SIGN_IN": "entra", "WEBSITE_AUTH_EN
 
 TABLE = """
 operation         nobody  no-role  viewer  contributor  admin  function-key
+getMe             401     403      ok      ok           ok     ok
 listConnections   401     403      403     ok           ok     ok
 getConnection     401     403      403     ok           ok     ok
 saveConnection    401     403      403     403          ok     ok
 removeConnection  401     403      403     403          ok     ok
+pauseConnection   401     403      403     403          ok     ok
+unpauseConnection 401     403      403     403          ok     ok
 listLists         401     403      403     ok           ok     ok
 listFields        401     403      403     ok           ok     ok
+testConnection    401     403      403     403          ok     ok
 listSegments      401     403      403     ok           ok     ok
 getSegment        401     403      403     ok           ok     ok
 listExports       401     403      ok      ok           ok     ok
@@ -35,15 +39,20 @@ saveExport        401     403      403     ok           ok     ok
 removeExport      401     403      403     ok           ok     ok
 duplicateExport   401     403      403     ok           ok     ok
 detachExport      401     403      403     ok           ok     ok
-activateExport    401     403      403     ok           ok     ok
-deactivateExport  401     403      403     ok           ok     ok
+pauseExport       401     403      403     ok           ok     ok
+unpauseExport     401     403      403     ok           ok     ok
+listNextTimes     401     403      ok      ok           ok     ok
 previewExport     401     403      403     ok           ok     ok
+previewDefinition 401     403      403     ok           ok     ok
 startRun          401     403      403     ok           ok     ok
 listRuns          401     403      ok      ok           ok     ok
 startAllRuns      401     403      403     403          ok     ok
+listAllRuns       401     403      ok      ok           ok     ok
 getRun            401     403      ok      ok           ok     ok
 cancelRun         401     403      403     ok           ok     ok
 resumeRun         401     403      403     ok           ok     ok
+approveRun        401     403      403     ok           ok     ok
+findPerson        401     403      403     ok           ok     ok
 lookUpInRun       401     403      403     ok           ok     ok
 getRejects        401     403      403     ok           ok     ok
 getValues         401     403      403     ok           ok     ok
@@ -100,9 +109,14 @@ def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: 
         "saveConnection": CONNECTION,
         "saveExport": EXPORT,
         "duplicateExport": {"id": "second"},
+        "testConnection": {"connectionId": "main"},
+        "previewDefinition": EXPORT,
+        "findPerson": {"email": "x"},
         "lookUpInRun": {"email": "x"},
+        "approveRun": {"causes": [{"code": "size_changed", "numbers": {}}], "membership": "0" * 64},
     }
-    query = {"removeConnection": {"detach": "true"}}.get(operation, {})
+    queries = {"removeConnection": {"detach": "true"}, "listNextTimes": {"cron": "0 6 * * *"}}
+    query = queries.get(operation, {})
     answer = api.call(route.method, path, bodies.get(operation), query=query, headers={"If-Match": "*"})
     if result == "ok":
         assert answer.status in route.statuses or answer.code in {
@@ -110,6 +124,7 @@ def test_each_caller_may_do_exactly_what_the_table_says(operation: str, caller: 
             "values_not_found",
             "run_not_planned",
             "run_is_going",
+            "run_not_held",
         }, answer.json
     else:
         assert answer.status == int(result)

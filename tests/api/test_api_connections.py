@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.activecampaign import wire
+from exporter.api.connections import COUNT_S, MAX_COUNTED
 from exporter.definitions.connections import Connection, own_secret_name
 from exporter.definitions.exports import Export
 from exporter.errors import Unavailable
@@ -15,10 +16,10 @@ from exporter.records import store
 from exporter.records.paths import export_path
 from exporter.records.store import get
 from exporter.runs.run import RunStatus
-from sandbox.activecampaign import CustomField
+from sandbox.activecampaign import ContactList, CustomField
 from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
 from tests.builders import deliver, drive, make_export, people, read_run, write_segment
-from tests.fakes import make_fakes
+from tests.fakes import NOT_SENT, make_fakes
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_key_whose_user_is_no_administrator_works_and_the_account_stays_unname
     api.fakes.account.set_key("key-1", admin=False)
     saved = api.put("/connections/main", CONNECTION)
     assert saved.status == 201
-    assert "account" not in saved.json
+    assert "accountName" not in saved.json
 
 
 def test_a_connection_may_name_a_secret_that_exists_already(api: Api) -> None:
@@ -294,6 +295,144 @@ def test_lists_and_fields_are_shown_to_choose_from(api: Api) -> None:
     assert {"id": 6, "title": "City", "type": "text", "tag": "CITY", "options": [], "lists": [0]} in fields
     tier = next(field for field in fields if field["tag"] == "LOYALTY_TIER")
     assert (tier["options"], tier["lists"]) == (["Bronze", "Silver", "Gold"], [0])
+
+
+def test_active_contacts_are_counted_where_asked_for(api: Api) -> None:
+    write_segment(api.fakes, people(3))
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    shown = api.get("/connections/main/lists", query={"active": "true"}).json["value"]
+    assert {one["id"]: one["active"] for one in shown} == {1: 3, 2: 0, 3: 0}
+    (one,) = api.get("/connections/main/lists", query={"active": "true", "id": "1"}).json["value"]
+    assert (one["name"], one["active"]) == ("Newsletter", 3)
+    two = api.get("/connections/main/lists", query=[("id", "3"), ("id", "1")]).json["value"]
+    assert [(one["id"], "active" in one) for one in two] == [(1, False), (3, False)]
+    assert api.get("/connections/main/lists", query=[("id", str(n)) for n in range(1, 22)]).code == "invalid_query"
+
+
+def test_only_so_many_lists_are_counted_and_only_for_so_long(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    for number in range(4, 40):
+        api.fakes.account.put_list(ContactList(number, f"List {number}"))
+    api.fakes.activecampaign.requests.clear()
+    shown = api.get("/connections/main/lists", query={"active": "true"}).json["value"]
+    assert (len(shown), sum("active" in one for one in shown)) == (39, MAX_COUNTED)
+    assert len(api.fakes.activecampaign.requests) == 1 + MAX_COUNTED
+    api.fakes.activecampaign.request_s = COUNT_S / 2
+    slow = api.get("/connections/main/lists", query={"active": "true"}).json["value"]
+    assert (len(slow), sum("active" in one for one in slow)) == (39, 3)
+
+
+# --- Tests ---
+
+
+NEW = {"host": "acme.api-us1.com", "apiKey": "key-1"}
+
+
+def test_a_key_is_tested_and_shows_whose_account_it_is_and_nothing_is_kept(api: Api) -> None:
+    api.fakes.secrets.values.clear()
+    tested = api.post("/connection-tests", NEW | {"host": "https://ACME.api-us1.com/"})
+    assert tested.status == 200
+    assert tested.json == {
+        "host": "acme.api-us1.com",
+        "accountName": "acme.api-us1.com",
+        "user": {"id": 1, "name": "admin"},
+        "contactRoom": {"contactLimit": 2_000_000, "contacts": 0},
+        "lists": 3,
+    }
+    assert api.fakes.secrets.values == {}
+    assert [path for path in api.fakes.blobs.stored if path.startswith("records/connections/")] == []
+
+
+def test_a_saved_connection_is_tested_with_its_own_key(api: Api) -> None:
+    api.put("/connections/main", CONNECTION)
+    assert api.post("/connection-tests", {"connectionId": "main"}).json["user"]["name"] == "admin"
+    api.fakes.secrets.values[api.get("/connections/main").json["secretName"]] = "revoked"
+    assert api.post("/connection-tests", {"connectionId": "main"}).code == "credentials_refused"
+    assert api.post("/connection-tests", {"connectionId": "other"}).code == "no_such_connection"
+
+
+def test_a_key_in_the_vault_is_tested_by_the_name_of_its_secret(api: Api) -> None:
+    api.fakes.secrets.values |= {"activecampaign-main": "key-1", "activecampaign-old": "revoked", "mailing": "key-1"}
+    by_name = {"host": "acme.api-us1.com", "secretName": "activecampaign-main"}
+    assert api.post("/connection-tests", by_name).json["user"]["name"] == "admin"
+    for name, code in (("old", "credentials_refused"), ("missing", "secret_not_found")):
+        assert api.post("/connection-tests", by_name | {"secretName": f"activecampaign-{name}"}).code == code
+    assert api.post("/connection-tests", by_name | {"secretName": "mailing"}).code == "secret_refused"
+
+
+def test_a_key_that_a_connection_uses_is_tried_on_no_other_host(api: Api) -> None:
+    name = api.put("/connections/main", CONNECTION).json["secretName"]
+    before = len(api.fakes.account.requests())
+    for host in ("acme.api-us1.com", "other.api-us1.com"):
+        refused = api.post(
+            "/connection-tests", {"host": host, "secretName": name.upper().replace("CONNECTION", "connection")}
+        )
+        assert (refused.status, refused.code) == (409, "secret_in_use")
+    assert len(api.fakes.account.requests()) == before
+
+
+def test_an_app_that_stores_no_keys_says_so_and_where_one_has_to_be() -> None:
+    api = Api(make_fakes(STORE_API_KEYS="false"), {})
+    me = api.get("/me").json
+    assert (me["storesApiKeys"], me["keyVault"]) == (False, "exporter-kv")
+    refused = api.put("/connections/main", CONNECTION)
+    assert (refused.status, refused.code) == (422, "keys_not_stored")
+    assert "exporter-kv" in refused.json["detail"]
+    assert api.fakes.account.requests() == []
+    assert api.post("/connection-tests", NEW).status == 200  # nothing is stored
+    api.fakes.secrets.values["activecampaign-main"] = "key-1"
+    named = {key: value for key, value in CONNECTION.items() if key != "apiKey"} | {"secretName": "activecampaign-main"}
+    assert api.put("/connections/main", named).status == 201
+
+
+def test_a_key_whose_user_is_no_administrator_passes_the_test_without_the_limits(api: Api) -> None:
+    api.fakes.account.set_key("key-1", admin=False)
+    tested = api.post("/connection-tests", NEW)
+    assert (tested.status, {"accountName", "contactRoom"} & tested.json.keys()) == (200, set())
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        (NEW | {"apiKey": "wrong-secret-key"}, "credentials_refused", "the API key was refused"),
+        (NEW | {"host": "acme.example"}, "host_refused", "another domain"),
+        (NEW | {"connectionId": "main"}, "invalid_body", "give host and apiKey, host and secretName, or connectionId"),
+        ({"host": "acme.api-us1.com"}, "invalid_body", "give host and apiKey, host and secretName, or connectionId"),
+        ({"apiKey": "wrong-secret-key"}, "invalid_body", "give host and apiKey, host and secretName, or connectionId"),
+        (NEW | {"secretName": "activecampaign-main"}, "invalid_body", "give host and apiKey, host and secretName, or"),
+        ({"secretName": "activecampaign-main"}, "invalid_body", "give host and apiKey, host and secretName, or"),
+        ({}, "invalid_body", "give host and apiKey, host and secretName, or connectionId"),
+        (NEW | {"apiKey": "wrong secret key"}, "invalid_body", "apiKey: "),
+        (NEW | {"apikey": "wrong-secret-key"}, "invalid_body", "apikey: unknown, did you mean apiKey?"),
+    ],
+)
+def test_a_test_that_fails_says_why_and_the_key_is_in_no_answer_log_or_record(
+    api: Api, caplog: pytest.LogCaptureFixture, body: dict[str, str], code: str, told: str
+) -> None:
+    caplog.set_level("DEBUG")
+    refused = api.post("/connection-tests", body)
+    assert (refused.status, refused.code) == (422, code)
+    assert told in refused.json["detail"]
+    everything = refused.response.body.decode() + caplog.text + stored_bytes(api).decode()
+    assert "wrong-secret-key" not in everything
+    assert "wrong secret key" not in everything
+
+
+def test_a_host_that_does_not_answer_is_named_and_the_caller_may_try_again(api: Api) -> None:
+    api.fakes.activecampaign.before = lambda request: NOT_SENT
+    refused = api.post("/connection-tests", NEW)
+    assert (refused.status, refused.code) == (503, "activecampaign_unavailable")
+    assert "acme.api-us1.com" in refused.json["detail"]
+    assert refused.headers["Retry-After"]
+
+
+def test_a_test_is_in_the_audit_trail_without_host_and_key(api: Api) -> None:
+    api.post("/connection-tests", NEW)
+    (entry,) = [blob.data for path, blob in api.fakes.blobs.stored.items() if path.startswith("audit/")]
+    assert b'"testConnection"' in entry
+    assert b"key-1" not in entry
 
 
 def test_what_the_account_does_not_tell_of_a_field_is_absent(api: Api) -> None:

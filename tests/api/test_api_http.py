@@ -21,8 +21,14 @@ BODIES: dict[str, object] = {
     "saveConnection": CONNECTION,
     "saveExport": EXPORT,
     "duplicateExport": {"id": "second"},
+    "testConnection": {"connectionId": "main"},
+    "previewDefinition": EXPORT,
+    "findPerson": {"email": "x"},
     "lookUpInRun": {"email": "x"},
+    "approveRun": {"causes": [{"code": "size_changed", "numbers": {}}], "membership": "0" * 64},
 }
+NEEDED = {"listNextTimes": {"cron": "0 6 * * *"}}
+"""The queries of operations that take none without."""
 
 
 def example(route: Route) -> str:
@@ -51,6 +57,26 @@ def test_a_problem_has_the_members_of_rfc_9457_and_a_stable_code(api: Api) -> No
 @pytest.mark.parametrize("path", ["/exports", "/nothing", "/exports/nothing", "/health"])
 def test_no_answer_is_kept_or_guessed_at(api: Api, path: str) -> None:
     assert api.get(path).headers.items() >= NEVER_KEPT.items()
+
+
+def test_browsers_come_back_over_https_only_whatever_was_answered(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.triggers.bootstrap.services", lambda: api.fakes.services)
+    seen = {"if-none-match": "*"}
+    calls = [
+        triggers.answer(method, path.split("/"), "https://app.example", headers, b"")
+        for method, path, headers in (
+            ("GET", "exports", {}),
+            ("GET", "exports", seen),
+            ("HEAD", "health", {}),
+            ("GET", "openapi.json", {}),
+            ("OPTIONS", "exports", {}),
+            ("DELETE", "exports/nothing", {}),
+            ("PATCH", "exports", {}),
+        )
+    ]
+    files = [triggers.console(method, path, {}) for method in ("GET", "OPTIONS", "POST") for path in ("", "icon.svg")]
+    assert {status for status, _, _ in calls} == {200, 304, 204, 404, 405}
+    assert {headers.get("Strict-Transport-Security") for _, headers, _ in (*calls, *files)} == {"max-age=31536000"}
 
 
 def test_a_path_that_is_not_there_and_a_method_that_is_wrong_are_told_apart(api: Api) -> None:
@@ -85,7 +111,9 @@ def test_options_names_the_methods_of_a_path(api: Api) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_operation_refuses_parameters_that_it_does_not_know(api: Api, route: Route) -> None:
-    refused = api.call(route.method, example(route), BODIES.get(route.name), query={"dry": "true"})
+    refused = api.call(
+        route.method, example(route), BODIES.get(route.name), query=NEEDED.get(route.name, {}) | {"dry": "true"}
+    )
     assert (refused.status, refused.code) == (422, "invalid_query")
     assert refused.json["members"] == ["dry: unknown"]
 
@@ -101,7 +129,7 @@ def test_an_operation_that_takes_no_body_refuses_one(api: Api, route: Route, bod
 def test_what_is_refused_for_its_input_changes_nothing_and_leaves_no_audit_entry(api: Api) -> None:
     make_export(api.fakes)
     before = dict(api.fakes.blobs.stored)
-    assert api.post("/exports/newsletter/activate", query={"dry": "true"}).status == 422
+    assert api.post("/exports/newsletter/pause", query={"dry": "true"}).status == 422
     assert api.delete("/exports/newsletter", query={"detach": "true"}).status == 422
     assert api.fakes.blobs.stored == before
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from exporter.api import runs
+from exporter.api import reports
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
 from tests.builders import drive, people, write_segment
 
@@ -194,19 +194,19 @@ def report_of(api: Api, size_bytes: int) -> str:
     run_id: str = api.post("/exports/newsletter/runs").json["runId"]
     drive(api.fakes, run_id)
     (path,) = api.fakes.blobs.names(f"rejects/{run_id}/")
-    api.fakes.blobs.put(path, b"x" * size_bytes)
+    api.fakes.blobs.put(path, b"x" * (size_bytes - 1) + b"\n")
     return f"/runs/{run_id}/rejects"
 
 
 def test_a_report_is_answered_up_to_32_mib_and_beyond_it_only_compressed(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert runs.MAX_PLAIN_BYTES == 33_554_432
-    monkeypatch.setattr(runs, "MAX_PLAIN_BYTES", 1_000)
+    assert reports.MAX_PLAIN_BYTES == 33_554_432
+    monkeypatch.setattr(reports, "MAX_PLAIN_BYTES", 1_000)
     path = report_of(api, 1_000)
     assert len(api.get(path).response.body) == 1_000
     (blob,) = api.fakes.blobs.names("rejects/")
-    api.fakes.blobs.put(blob, b"x" * 1_001)
+    api.fakes.blobs.put(blob, b"x" * 1_000 + b"\n")
     refused = api.get(path)
     assert (refused.status, refused.code) == (413, "rejects_too_large")
     assert "1000 bytes" in refused.json["detail"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from exporter.api.lookup import NOBODY, REST_CONFIRMED, UNKNOWN, UNREADABLE
 from exporter.delivery.ledger import ImportStatus
+from exporter.pipeline import plan
+from exporter.pipeline.finish import finish
 from exporter.records import audit
 from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
-from tests.builders import deliver, drive, people, read_run, write_segment
+from tests.builders import deliver, drive, people, read_run, settle, write_segment
 from tests.fakes import make_fakes
 
 ROWS = [
@@ -46,6 +51,7 @@ def look_up(api: Api, run_id: str, email: str) -> Any:
 def finished(api: Api) -> str:
     run_id = start(api)
     drive(api.fakes, run_id)
+    settle(api.fakes, run_id)
     return run_id
 
 
@@ -126,13 +132,115 @@ def test_who_was_not_sent_before_a_cancel_is_told_so(api: Api) -> None:
     assert (row["bucket"], row["reason"]) == ("unconfirmed", "not_sent")
 
 
-def test_when_the_files_were_replaced_only_what_was_set_aside_is_known(api: Api) -> None:
+def test_when_the_files_were_replaced_the_report_tells_who_is_not_confirmed(api: Api) -> None:
     run_id = finished(api)
     write_segment(api.fakes, people(1))
     assert [r["row"] for r in look_up(api, run_id, "no-at-sign")["rows"]] == [603]
     confirmed = look_up(api, run_id, "p300@example.com")
     assert (confirmed["rows"], confirmed["complete"]) == ([], False)
-    assert confirmed["note"]
+    assert confirmed["note"] == REST_CONFIRMED.format(another="a")
+    duplicate = look_up(api, run_id, "p599@example.com")
+    assert [r["bucket"] for r in duplicate["rows"]] == ["duplicate"]
+    assert duplicate["note"] == REST_CONFIRMED.format(another="another")
+
+
+def canceled(api: Api, deliveries: int = 1) -> str:
+    """Cancel a run: after one delivery it has been planned, and nothing was sent."""
+    run_id = start(api)
+    for _ in range(deliveries):
+        deliver(api.fakes)
+    api.post(f"/runs/{run_id}/cancel")
+    return run_id
+
+
+def test_when_the_files_were_replaced_who_was_never_sent_is_still_told_so(api: Api) -> None:
+    run_id = canceled(api)
+    drive(api.fakes, run_id)
+    write_segment(api.fakes, people(1))
+    (row,) = look_up(api, run_id, "p300@example.com")["rows"]
+    assert (row["bucket"], row["reason"]) == ("unconfirmed", "not_sent")
+
+
+def lose_the_names(api: Api) -> str:
+    """End a run when its working copy is gone."""
+    run_id = canceled(api)
+    for path in list(api.fakes.blobs.names("working/")):
+        api.fakes.blobs.delete(path)
+    drive(api.fakes, run_id)
+    return run_id
+
+
+def lose_a_line(api: Api) -> str:
+    """Take the line of a person out of a report."""
+    run_id = canceled(api)
+    drive(api.fakes, run_id)
+    (path,) = api.fakes.blobs.names("rejects/")
+    lines = api.fakes.blobs.stored[path].data.splitlines(keepends=True)
+    api.fakes.blobs.put(path, b"".join(line for line in lines if b"p300@" not in line))
+    return run_id
+
+
+def lose_the_report(api: Api) -> str:
+    run_id = canceled(api)
+    drive(api.fakes, run_id)
+    for path in list(api.fakes.blobs.names("rejects/")):
+        api.fakes.blobs.delete(path)
+    return run_id
+
+
+@pytest.mark.parametrize("lose", [lose_the_names, lose_a_line, lose_the_report])
+def test_where_neither_files_nor_report_tell_somebody_is_unknown(api: Api, lose: Callable[[Api], str]) -> None:
+    run_id = lose(api)
+    write_segment(api.fakes, people(1))
+    found = look_up(api, run_id, "p300@example.com")
+    assert (found["rows"], found["complete"], found["note"]) == ([], False, UNKNOWN)
+
+
+def test_rows_that_cannot_be_read_may_be_anybodys(api: Api) -> None:
+    write_segment(api.fakes, [*people(3), ("torn",), ("torn",)])
+    run_id = finished(api)
+    told = UNREADABLE.format(unreadable=2)
+    assert look_up(api, run_id, "nobody@example.com")["note"] == f"{NOBODY} {told}"
+    assert "note" not in look_up(api, run_id, "p1@example.com")
+    write_segment(api.fakes, people(1))
+    assert look_up(api, run_id, "nobody@example.com")["note"] == f"{REST_CONFIRMED.format(another='a')} {told}"
+
+
+def test_after_a_refresh_the_report_of_a_run_that_resumed_tells_of_the_run_before_too() -> None:
+    api = Api(make_fakes(LANES="1", LANE_TIME_BUDGET_S="5"), {})
+    api.fakes.activecampaign.request_s = 3.0
+    write_segment(api.fakes, ROWS)
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    first = canceled(api, deliveries=2)
+    drive(api.fakes, first)
+    resumed = api.post(f"/runs/{first}/resume").json["runId"]
+    deliver(api.fakes)
+    api.post(f"/runs/{resumed}/cancel")
+    settle(api.fakes, drive(api.fakes, resumed).run_id)
+    settle(api.fakes, first)
+    write_segment(api.fakes, people(1))
+    for path in list(api.fakes.blobs.names(f"rejects/{first}/")):
+        api.fakes.blobs.delete(path)
+    carried = look_up(api, resumed, "p1@example.com")
+    assert (carried["rows"], carried["note"]) == ([], REST_CONFIRMED.format(another="a"))
+    assert look_up(api, first, "p1@example.com")["note"] == UNKNOWN
+    (row,) = look_up(api, resumed, "p597@example.com")["rows"]
+    assert row["reason"] == "not_sent"
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_in_a_run_that_ended_before_anything_was_sent_nobody_is_found(api: Api, *, planned: bool) -> None:
+    run_id = start(api)
+    if planned:  # the manifest is there, and the run was canceled before its plan was recorded
+        with patch.object(plan, "dispatch", lambda *_: None):
+            deliver(api.fakes)
+    api.post(f"/runs/{run_id}/cancel")
+    finish(api.fakes.services, run_id)
+    write_segment(api.fakes, people(1))
+    answer = api.post(f"/runs/{run_id}/lookup", {"email": "p1@example.com"})
+    assert (answer.status, answer.code) == (409, "run_not_planned")
+    assert "nobody arrived by it" in answer.json["detail"]
 
 
 def test_when_the_report_is_gone_the_files_tell_as_long_as_they_are_there(api: Api) -> None:

@@ -38,19 +38,20 @@ def test_every_route_is_in_it_with_its_statuses_and_parameters(document: dict[st
 
 def test_bodies_have_no_other_members_and_each_member_has_its_sentence(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for name in ("ConnectionBody", "ExportDefinition", "DataMatching", "FieldMatch", "ConsentColumn", "StartBody"):
+    bodies = ("ConnectionBody", "ConnectionTestBody", "LookupBody", "ExportDefinition", "Held")
+    for name in (*bodies, "DataMatching", "FieldMatch", "ConsentColumn", "Cause"):
         assert schemas[name]["additionalProperties"] is False
     assert "Key Vault" in schemas["ConnectionBody"]["properties"]["apiKey"]["description"]
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    named = set(re.findall(r"#/components/schemas/([^']+)'", str(document)))
-    assert named <= set(document["components"]["schemas"])
+    named = set(re.findall(r"'\$ref': '([^']+)'", str(document)))
+    assert named <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
 
 def test_no_answer_has_a_member_for_an_api_key(document: dict[str, Any]) -> None:
     with_key = [name for name, schema in document["components"]["schemas"].items() if "apiKey" in str(schema)]
-    assert with_key == ["ConnectionBody"]
+    assert with_key == ["ConnectionBody", "ConnectionTestBody"]
 
 
 @pytest.mark.parametrize(

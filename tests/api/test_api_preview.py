@@ -6,7 +6,7 @@ import pytest
 
 from exporter.queries import reading
 from exporter.records import audit
-from tests.api.client import CONNECTION, EXPORT, Api, with_function_key
+from tests.api.client import CONNECTION, EXPORT, Api, signed_in, with_function_key
 from tests.builders import drive, people, write_segment
 
 ROWS = [
@@ -74,6 +74,61 @@ def test_a_run_comes_to_what_the_preview_said(api: Api) -> None:
         shown["contacts"],
         shown["requests"],
     )
+
+
+def test_a_definition_that_is_not_saved_is_previewed_as_a_saved_one_is(api: Api) -> None:
+    saved = api.post("/exports/newsletter/preview")
+    kept = {path for path in api.fakes.blobs.stored if not path.startswith(audit.PREFIX)}
+    shown = api.post("/previews", EXPORT)
+    assert (shown.status, shown.json) == (200, saved.json)
+    assert {path for path in api.fakes.blobs.stored if not path.startswith(audit.PREFIX)} == kept
+    assert api.post("/previews", EXPORT | {"consentColumn": {"column": "LastName", "value": "x"}}).json["contacts"] == 0
+
+
+def test_a_definition_is_compared_with_the_last_run_of_the_export_that_it_is_to_replace(api: Api) -> None:
+    drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
+    write_segment(api.fakes, people(3))
+
+    def found(**query: str) -> list[str]:
+        return [problem["code"] for problem in api.post("/previews", EXPORT, query=query).json["problems"]]
+
+    assert found() == []
+    assert found(exportId="newsletter") == ["size_changed"]
+    assert api.post("/previews", EXPORT, query={"exportId": "other"}).code == "export_not_found"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"connectionId": None}, "connection_missing"),
+        ({"connectionId": "other"}, "no_such_connection"),
+        ({"listId": 99}, "list_not_found"),
+        ({"segments": ["peeple"]}, "segment_not_found"),
+        ({"id": "newsletter"}, "invalid_body"),
+    ],
+)
+def test_a_definition_that_cannot_be_previewed_is_refused(api: Api, change: dict[str, object], code: str) -> None:
+    refused = api.post("/previews", EXPORT | change)
+    assert refused.code == code
+    assert "validate=false" not in refused.json["detail"]
+
+
+def test_contributors_preview_on_connections_that_are_shared_and_compare_with_exports_that_they_may_run() -> None:
+    admin = signed_in("Admin")
+    write_segment(admin.fakes, ROWS)
+    for connection_id, usable_by in (("main", "contributors"), ("private", "administrators")):
+        admin.put(f"/connections/{connection_id}", CONNECTION | {"usableBy": usable_by})
+    admin.put("/exports/secret", EXPORT | {"connectionId": "private"})
+    contributor = admin.as_user("Contributor")
+    assert contributor.post("/previews", EXPORT).status == 200
+    assert contributor.post("/previews", EXPORT | {"connectionId": "private"}).code == "no_such_connection"
+    assert contributor.post("/previews", EXPORT, query={"exportId": "secret"}).code == "connection_not_shared"
+
+
+def test_one_caller_at_a_time_previews_what_is_not_saved(api: Api) -> None:
+    with reading.one_reader():
+        refused = api.post("/previews", EXPORT)
+    assert (refused.status, refused.code) == (429, "reading_busy")
 
 
 def test_an_empty_segment_is_a_problem(api: Api) -> None:
@@ -145,7 +200,7 @@ def test_people_on_the_list_need_no_room_whoever_put_them_there(api: Api) -> Non
 
 def test_a_run_without_room_in_the_account_sends_nothing(api: Api) -> None:
     api.fakes.account.set_contact_limit(599)
-    run = drive(api.fakes, api.post("/exports/newsletter/runs", {"force": True}).json["runId"])
+    run = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
     assert run.end
     assert run.end.problem
     assert (run.status, run.end.problem.code) == ("failed", "contact_limit")
@@ -160,10 +215,10 @@ def test_the_limit_of_an_account_whose_key_is_no_administrators_is_not_known(api
 def test_an_old_refresh_is_pointed_out(api: Api) -> None:
     api.fakes.clock.sleep(9 * 86_400)
     (warning,) = api.post("/exports/newsletter/preview").json["warnings"]
-    assert "9 days ago" in warning
+    assert "9 days ago" in warning["message"]
+    assert (warning["code"], warning["params"]) == ("refresh_old", {"segment": "people", "days": 9})
     run = drive(api.fakes, api.post("/exports/newsletter/runs").json["runId"])
-    assert run.plan
-    assert run.plan.warnings == (warning,)
+    assert api.get(f"/runs/{run.run_id}").json["plan"]["warnings"] == [warning]
 
 
 def test_a_missing_column_is_told_as_when_saving(api: Api) -> None:
@@ -179,7 +234,10 @@ def test_the_record_of_a_run_does_not_repeat_the_columns_of_its_segment(api: Api
     problem = api.get(f"/runs/{run_id}").json["problem"]
     assert (problem["code"], problem["message"]) == (
         "email_column_missing",
-        "The segment has no column EMail among its 2.",
+        (
+            "The segment has no column EMail among its 2. Choose another column for 'Email' in the data matching "
+            "(dataMatching.email) of the export."
+        ),
     )
     assert not [path for path, blob in api.fakes.blobs.stored.items() if b"Doe" in blob.data]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from exporter.activecampaign.wire import Answer
+from exporter.activecampaign.wire import Answer, Request
 from tests.api.client import CONNECTION, EXPORT, Api
 from tests.builders import deliver, drive, people, read_run, rejects_of, write_segment
 from tests.fakes import make_fakes
@@ -34,9 +35,9 @@ def make_api(lane_time_budget_s: int = 240) -> Api:
     return api
 
 
-def canceled(api: Api, deliveries: int = 2, **options: Any) -> str:
+def canceled(api: Api, deliveries: int = 2, *, of: str = "/exports/newsletter/runs", body: Any = None) -> str:
     """Start a run, let it send some of its requests, cancel it, and return it when it is over."""
-    run_id: str = api.post("/exports/newsletter/runs", options).json["runId"]
+    run_id: str = api.post(of, body).json["runId"]
     for _ in range(deliveries):
         deliver(api.fakes)
     api.post(f"/runs/{run_id}/cancel")
@@ -167,11 +168,11 @@ def test_a_run_that_is_going_or_has_nothing_left_is_not_resumed(api: Api) -> Non
     assert (refused.status, refused.code) == (409, "nothing_to_resume")
 
 
-def test_a_run_that_failed_before_it_was_planned_is_not_resumed(api: Api) -> None:
+def test_a_run_that_was_held_is_not_resumed(api: Api) -> None:
     write_segment(api.fakes, [])
     run_id = api.post("/exports/newsletter/runs").json["runId"]
     drive(api.fakes, run_id)
-    assert read_run(api.fakes, run_id).status == "failed"
+    assert read_run(api.fakes, run_id).status == "held"
     assert api.post(f"/runs/{run_id}/resume").code == "nothing_to_resume"
 
 
@@ -183,7 +184,44 @@ def test_an_account_that_is_nearly_full_of_these_contacts_has_room_for_the_rest(
     assert resume(api, run_id)["tally"]["confirmed"] == 1600
 
 
-def test_a_run_that_was_forced_is_resumed_without_another_word(api: Api) -> None:
+def test_a_run_that_was_approved_is_resumed_without_another_word(api: Api) -> None:
     write_segment(api.fakes, [*ROWS, *[("b", "Bad", "", "nobody", "")] * 1700])
-    run_id = canceled(api, force=True)
+    held = api.post("/exports/newsletter/runs").json["runId"]
+    drive(api.fakes, held)
+    run_id = canceled(api, of=f"/runs/{held}/approve", body=api.get(f"/runs/{held}").json["held"])
     assert resume(api, run_id)["tally"]["confirmed"] == 1600
+
+
+@pytest.mark.parametrize("resumed_before", [0, 1])
+def test_where_the_list_is_gone_nobody_counts_as_confirmed_and_everybody_is_named(
+    resumed_before: int, api: Api
+) -> None:
+    run_id = canceled(api)
+    for _ in range(resumed_before):
+        second = api.post(f"/runs/{run_id}/resume").json["runId"]
+        deliver(api.fakes)
+        deliver(api.fakes)
+        api.post(f"/runs/{second}/cancel")
+        drive(api.fakes, second)
+        run_id = second
+    carried = api.get(f"/runs/{run_id}").json["tally"]["confirmed"]
+    assert 0 < carried < 1600
+    delete = iter([api.fakes.account.delete_list])
+
+    def before(request: Request) -> None:
+        if request.path.endswith("bulk_import"):
+            for delete_list in delete:  # once
+                delete_list(1)
+
+    api.fakes.activecampaign.before = before
+    after = resume(api, run_id)
+    assert after["problem"]["code"] == "list_gone"
+    assert after["plan"]["carried"]["confirmed"] == carried
+    assert after["tally"]["confirmed"] == 0
+    rows = rejects_of(api.fakes, after["runId"])
+    assert Counter(row["reason"] for row in rows) == after["tally"]["reasons"]
+    assert after["tally"]["reasons"]["list_gone"] >= carried
+    named = [row["email"] for row in rows if row["reason"] == "list_gone"]
+    assert len(set(named)) == len(named)
+    (row,) = api.post(f"/runs/{after['runId']}/lookup", {"email": "p0@example.com"}).json["rows"]
+    assert (row["bucket"], row["reason"]) == ("unconfirmed", "list_gone")

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from exporter.pipeline.start import start_scheduled
 from exporter.pipeline.sweep import sweep
+from exporter.records.paths import run_path
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
-from tests.builders import deliver, drive, people, write_segment
+from tests.builders import deliver, drive, people, tomorrow, write_segment
+from tests.fakes import make_fakes
 
 
 @pytest.fixture
@@ -22,6 +23,9 @@ def api() -> Api:
     api.put("/connections/main", CONNECTION)
     api.put("/exports/newsletter", EXPORT)
     return api
+
+
+HELD = {"causes": [{"code": "size_changed", "numbers": {"rowsRead": 1}}], "membership": "0" * 64}
 
 
 def start(api: Api, **options: object) -> str:
@@ -73,8 +77,6 @@ def test_a_repeated_request_with_the_same_key_is_the_same_run_even_when_it_is_ov
     drive(api.fakes, run_id)
     again = api.post("/exports/newsletter/runs", headers=key)
     assert (again.json["runId"], again.json["outcome"]) == (run_id, "known")
-    other = api.post("/exports/newsletter/runs", {"force": True}, headers=key)
-    assert (other.status, other.code) == (422, "idempotency_key_reused")
     assert start(api) != run_id
 
 
@@ -87,7 +89,7 @@ def test_a_key_is_its_callers_own() -> None:
     key = {"Idempotency-Key": "order-66"}
     first = grace.post("/exports/newsletter/runs", headers=key).json["runId"]
     drive(grace.fakes, first)
-    other = ada.post("/exports/newsletter/runs", {"force": True}, headers=key)
+    other = ada.post("/exports/newsletter/runs", headers=key)
     assert (other.status, other.json["outcome"]) == (202, "started")
     assert grace.post("/exports/newsletter/runs", headers=key).json["runId"] == first
 
@@ -110,6 +112,7 @@ def test_a_connection_of_a_former_ones_id_does_not_open_its_runs() -> None:
         ("POST", f"/runs/{old}/lookup", {"email": "p1@example.com"}),
         ("POST", f"/runs/{old}/cancel", None),
         ("POST", f"/runs/{old}/resume", None),
+        ("POST", f"/runs/{old}/approve", HELD),
     ):
         assert contributor.call(method, path, body).code == "connection_not_shared", path
     assert contributor.get(f"/runs/{old}").status == 200
@@ -139,18 +142,18 @@ def on_hold() -> Api:
     write_segment(admin.fakes, people(3))
     admin.put("/connections/main", SHARED)
     contributor = admin.as_user("Contributor")
-    assert contributor.put("/exports/saved", EXPORT | {"scheduled": True}).json["state"] == "active"
-    contributor.put("/exports/activated", EXPORT)
-    assert contributor.post("/exports/activated/activate").json["state"] == "active"
-    admin.put("/exports/ours", EXPORT | {"scheduled": True})
+    assert contributor.put("/exports/saved", EXPORT | {"schedule": {"kind": "cron"}}).json["state"] == "active"
+    contributor.put("/exports/unpaused", EXPORT | {"schedule": {"kind": "cron"}})
+    contributor.post("/exports/unpaused/pause")
+    assert contributor.post("/exports/unpaused/unpause").json["state"] == "active"
+    admin.put("/exports/ours", EXPORT | {"schedule": {"kind": "cron"}})
     admin.put("/connections/main", CONNECTION, headers=ANY)
     return admin
 
 
 def scheduled(api: Api) -> list[str]:
     """Return the exports that the schedule starts now."""
-    api.fakes.clock.sleep(86_400)
-    return [started.run.export_id for started in start_scheduled(api.fakes.services, api.fakes.clock.now())]
+    return sorted(run.export_id for run in tomorrow(api.fakes))
 
 
 def states(api: Api) -> dict[str, str]:
@@ -158,31 +161,37 @@ def states(api: Api) -> dict[str, str]:
 
 
 def test_the_schedule_passes_over_what_contributors_scheduled_on_a_connection_that_is_no_longer_theirs(
-    on_hold: Api, caplog: pytest.LogCaptureFixture
+    on_hold: Api,
 ) -> None:
-    assert states(on_hold) == {"activated": "onHold", "ours": "active", "saved": "onHold"}
-    caplog.set_level("INFO")
+    assert states(on_hold) == {"unpaused": "onHold", "ours": "active", "saved": "onHold"}
     assert scheduled(on_hold) == ["ours"]
-    assert caplog.text.count('{"action":"schedule_held"') == 2
-    assert [item["exportId"] for item in on_hold.post("/runs").json["value"]] == ["activated", "ours", "saved"]
+    assert on_hold.get("/exports/saved").json["notNow"]["code"] == "waits_on_hold"
+    assert [item["exportId"] for item in on_hold.post("/runs").json["value"]] == ["ours", "saved", "unpaused"]
 
 
 def test_a_connection_that_is_shared_again_ends_the_hold(on_hold: Api) -> None:
     on_hold.put("/connections/main", SHARED, headers=ANY)
     assert set(states(on_hold).values()) == {"active"}
-    assert scheduled(on_hold) == ["activated", "ours", "saved"]
+    assert scheduled(on_hold) == ["ours", "saved", "unpaused"]
 
 
-def test_an_administrator_who_saves_or_activates_an_export_ends_its_hold(on_hold: Api) -> None:
+def test_an_administrator_who_saves_or_unpauses_an_export_ends_its_hold(on_hold: Api) -> None:
     shown = on_hold.get("/exports/saved")
     saved = on_hold.put("/exports/saved", shown.json, headers={"If-Match": shown.headers["ETag"]})
     assert (saved.status, saved.json["state"]) == (200, "active")
-    assert on_hold.post("/exports/activated/activate").json["state"] == "active"
-    assert scheduled(on_hold) == ["activated", "ours", "saved"]
+    assert on_hold.post("/exports/unpaused/unpause").json["state"] == "active"
+    assert scheduled(on_hold) == ["ours", "saved", "unpaused"]
 
 
 def test_what_contributors_scheduled_and_nobody_runs_any_more_is_inactive(on_hold: Api) -> None:
-    assert on_hold.post("/exports/saved/deactivate").json["state"] == "inactive"
+    none = EXPORT | {"schedule": {"kind": "none"}}
+    assert on_hold.put("/exports/saved", none, headers=ANY).json["state"] == "inactive"
+
+
+def test_how_to_run_is_not_for_the_body_to_say(api: Api) -> None:
+    for path in ("/exports/newsletter/runs", "/runs"):
+        refused = api.post(path, {"force": True})
+        assert (refused.status, refused.code) == (422, "invalid_body"), path
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])
@@ -191,9 +200,9 @@ def test_a_key_of_odd_length_is_refused(api: Api, key: str) -> None:
     assert (refused.status, refused.code) == (422, "invalid_header")
 
 
-def test_run_all_runs_the_exports_with_an_active_schedule(api: Api) -> None:
-    api.put("/exports/active", EXPORT | {"scheduled": True})
-    api.put("/exports/detached", EXPORT | {"scheduled": True})
+def test_run_all_runs_the_exports_with_a_schedule(api: Api) -> None:
+    api.put("/exports/active", EXPORT | {"schedule": {"kind": "cron"}})
+    api.put("/exports/detached", EXPORT | {"schedule": {"kind": "cron"}})
     api.post("/exports/detached/detach")
     started = api.post("/runs")
     assert started.status == 202
@@ -205,17 +214,17 @@ def test_run_all_runs_the_exports_with_an_active_schedule(api: Api) -> None:
 
 
 def test_run_all_says_so_when_there_is_nothing_to_run(api: Api) -> None:
-    api.put("/exports/active", EXPORT | {"scheduled": True})
-    api.post("/exports/active/deactivate")
-    api.put("/exports/detached", EXPORT | {"scheduled": True})
+    api.put("/exports/active", EXPORT | {"schedule": {"kind": "cron"}})
+    api.post("/exports/active/pause")
+    api.put("/exports/detached", EXPORT | {"schedule": {"kind": "cron"}})
     api.post("/exports/detached/detach")
     started = api.post("/runs")
     assert (started.status, started.json["value"]) == (202, [])
-    assert "POST /exports/{id}/activate" in started.json["note"]
+    assert "POST /exports/{id}/unpause" in started.json["note"]
 
 
 def test_run_all_with_the_same_key_starts_nothing_twice(api: Api) -> None:
-    api.put("/exports/active", EXPORT | {"scheduled": True})
+    api.put("/exports/active", EXPORT | {"schedule": {"kind": "cron"}})
     key = {"Idempotency-Key": "monday"}
     run_id = api.post("/runs", headers=key).json["value"][0]["runId"]
     drive(api.fakes, run_id)
@@ -224,26 +233,25 @@ def test_run_all_with_the_same_key_starts_nothing_twice(api: Api) -> None:
 
 
 def test_one_exports_trouble_does_not_keep_the_others_from_running(api: Api) -> None:
-    api.put("/exports/a", EXPORT | {"scheduled": True})
-    api.put("/exports/b", EXPORT | {"scheduled": True})
+    api.put("/exports/a", EXPORT | {"schedule": {"kind": "cron"}})
+    api.put("/exports/b", EXPORT | {"schedule": {"kind": "cron"}})
     api.fakes.blobs.delete("records/connections/main.json")
     api.put("/connections/other", CONNECTION)
-    api.put("/exports/b", EXPORT | {"scheduled": True, "connectionId": "other"}, headers={"If-Match": "*"})
+    api.put("/exports/b", EXPORT | {"schedule": {"kind": "cron"}, "connectionId": "other"}, headers={"If-Match": "*"})
     items = {item["exportId"]: item for item in api.post("/runs").json["value"]}
     assert items["a"]["problem"]["code"] == "connection_not_found"
     assert items["b"]["outcome"] == "started"
 
 
 def test_history_shows_the_newest_first_with_trigger_and_who(api: Api) -> None:
-    api.put("/exports/newsletter", EXPORT | {"scheduled": True}, headers={"If-Match": "*"})
+    api.put("/exports/newsletter", EXPORT | {"schedule": {"kind": "cron"}}, headers={"If-Match": "*"})
     first = start(api)
     drive(api.fakes, first)
-    api.fakes.clock.sleep(3600)
-    (scheduled,) = start_scheduled(api.fakes.services, api.fakes.clock.now())
-    drive(api.fakes, scheduled.run.run_id)
+    (scheduled,) = tomorrow(api.fakes)
+    drive(api.fakes, scheduled.run_id)
     listed = api.get("/exports/newsletter/runs").json["value"]
     assert [(r["runId"], r["trigger"], r["requestedBy"], r["status"]) for r in listed] == [
-        (scheduled.run.run_id, "scheduled", "schedule", "skipped"),
+        (scheduled.run_id, "scheduled", "schedule", "skipped"),
         (first, "onDemand", "function key", "completedWithWarnings"),
     ]
     assert listed[0]["problem"]["code"] == "segment_unchanged"
@@ -276,12 +284,65 @@ def test_a_canceled_run_sends_nothing_more_and_says_what_was_sent(api: Api) -> N
     deliver(api.fakes)
     canceled = api.post(f"/runs/{run_id}/cancel")
     assert (canceled.status, canceled.json["cancel"]["by"]) == (202, "function key")
+    assert canceled.json["status"] == api.get(f"/runs/{run_id}").json["status"] == "canceling"
     run = drive(api.fakes, run_id)
     assert run.status == "canceled"
     shown = api.get(f"/runs/{run_id}").json
     assert shown["tally"]["unconfirmed"] == 600
     assert shown["tally"]["reasons"]["not_sent"] == 600
     assert api.post(f"/runs/{run_id}/cancel").status == 202, "asking again changes nothing"
+
+
+def test_a_canceled_run_is_canceling_until_what_was_sent_has_its_outcome() -> None:
+    api = Api(make_fakes(LANE_TIME_BUDGET_S="5"), {})
+    api.fakes.activecampaign.request_s = 3.0
+    write_segment(api.fakes, people(600))
+    api.put("/connections/main", CONNECTION)
+    api.put("/exports/newsletter", EXPORT)
+    run_id = start(api)
+    while not api.get(f"/runs/{run_id}").json.get("progress", {}).get("sent"):
+        assert deliver(api.fakes)
+    api.post(f"/runs/{run_id}/cancel")
+    shown = api.get(f"/runs/{run_id}").json
+    assert shown["status"] == "canceling"
+    assert 0 < shown["progress"]["sent"] < 600
+    assert (api.get("/runs").json["value"][0]["status"], "endedUtc" in shown) == ("canceling", False)
+    assert api.get("/exports").json["value"][0]["lastRun"]["status"] == "canceling"
+    drive(api.fakes, run_id)
+    over = api.get(f"/runs/{run_id}").json
+    assert (over["status"], over["tally"]["confirmed"]) == ("canceled", shown["progress"]["sent"])
+    assert over["timeline"]["canceledUtc"] == shown["cancel"]["at"]
+
+
+def test_a_run_shows_its_course_which_refresh_it_read_and_what_it_cost(api: Api) -> None:
+    refreshed = api.get("/segments/people").json["refreshedUtc"]
+    run_id = start(api)
+    assert api.get(f"/runs/{run_id}").json["timeline"].keys() == {"queuedUtc"}
+    drive(api.fakes, run_id)
+    shown = api.get(f"/runs/{run_id}").json
+    line = shown["timeline"]
+    names = ("queuedUtc", "plannedUtc", "firstSentUtc", "lastSentUtc", "lastConfirmedUtc", "endedUtc")
+    assert [line[name] for name in names] == sorted(line[name] for name in names)
+    assert line.keys() == set(names)
+    assert line["firstSentUtc"] < line["lastSentUtc"]
+    assert (shown["requests"], shown["resends"], shown["waits"]) == (3, 0, 0)
+    (segment,) = shown["plan"]["segments"]
+    assert segment == {"name": "people", "refreshedUtc": refreshed, "files": 1, "filesNotRead": 0}
+    seen: list[str] = []
+    api.fakes.blobs.before = lambda operation, path: seen.append(path)
+    assert api.get(f"/runs/{run_id}").json == shown
+    assert seen == [run_path(run_id)], "a run that is over takes one read"
+
+
+def test_what_a_former_release_did_not_record_is_absent(api: Api) -> None:
+    run_id = start(api)
+    run = drive(api.fakes, run_id)
+    assert run.end
+    before = run.model_copy(update={"end": run.end.model_copy(update={"traffic": None})})
+    api.fakes.blobs.put(run_path(run_id), before.to_json())
+    shown = api.get(f"/runs/{run_id}").json
+    assert not {"requests", "waits"} & shown.keys()
+    assert shown["timeline"].keys() == {"queuedUtc", "plannedUtc", "endedUtc"}
 
 
 def test_a_run_that_is_over_cannot_be_canceled(api: Api) -> None:
@@ -311,7 +372,7 @@ def test_rejects_are_gone_after_thirty_days(api: Api) -> None:
     api.fakes.clock.sleep(run.requested_utc + 30 * 86_400 - 60 - api.fakes.clock.now())
     sweep(api.fakes.services)
     assert api.get(rejects).status == 200
-    api.fakes.clock.sleep(120)
+    api.fakes.clock.sleep(3_660)  # what is kept for days is looked through once an hour
     sweep(api.fakes.services)
     assert api.get(rejects).code == "rejects_not_found"
     assert api.get(f"/runs/{run.run_id}").json["tally"]["rejected"] == 1, "the account of the run stays"

@@ -139,7 +139,11 @@ def test_at_most_a_hundred_files_of_a_kind_are_shown_and_all_are_counted(
     found = details(api)
     assert (found["files"], len(found["filesRead"])) == (count, shown)
     assert (found["filesNotReadCount"], len(found["filesNotRead"])) == (count, shown)
-    assert found["filesNotRead"][0] == {"path": "people/0.pdf", "why": "of another format, by its name"}
+    assert found["filesNotRead"][0] == {
+        "path": "people/0.pdf",
+        "code": "otherFormat",
+        "why": "of another format, by its name",
+    }
 
 
 def test_rows_that_cannot_be_read_are_counted(api: Api) -> None:

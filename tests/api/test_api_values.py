@@ -117,7 +117,10 @@ def test_saving_warns_of_a_column_that_fits_in_under_half_of_its_rows(api: Api) 
     saved = api.put("/exports/newsletter", exported(TIER, BORN))
     assert saved.status == 201
     (warning,) = saved.json["warnings"]
-    assert warning.startswith("Of 17 values in the first rows of the column Born, 9 do not fit Born (not_a_date: 9).")
+    assert warning["message"].startswith(
+        "Of 17 values in the first rows of the column Born, 9 do not fit Born (not_a_date: 9)."
+    )
+    assert (warning["code"], warning["params"]["unfit"]) == ("column_fits_seldom", 9)
     assert "warnings" not in api.get("/exports/newsletter").json
     again = api.put("/exports/newsletter", saved.json, headers={"If-Match": saved.headers["ETag"]})
     assert again.status == 200, again.json
@@ -222,8 +225,8 @@ def test_an_export_that_was_sent_by_a_former_release_says_what_changes(api: Api)
     for field in manifest["fields"]:
         del field["type"]
     blobs.put(path, orjson.dumps(manifest))
-    changed = [warning for warning in preview(api)["warnings"] if warning.startswith("So far")]
-    assert [warning.partition(" were sent as they are")[0] for warning in changed] == [
+    changed = [warning for warning in preview(api)["warnings"] if warning["code"] == "values_change"]
+    assert [warning["message"].partition(" were sent as they are")[0] for warning in changed] == [
         "So far, the values of the column Tier",
         "So far, the values of the column Born",
     ]

@@ -38,8 +38,9 @@ def test_a_container_that_is_missing_is_not_taken_for_an_empty_one(azurite: Worl
         lambda: blobs.append(path, b"one", 0),
         lambda: blobs.extension(path),
         lambda: list(blobs.names("missing/")),
+        lambda: list(blobs.etags("missing/")),
     ):
-        with pytest.raises(Unavailable, match="ContainerNotFound"):
+        with pytest.raises(Unavailable, match="has no container"):
             call()
 
 
@@ -96,6 +97,32 @@ def test_names_are_listed_by_prefix_in_order(blobs: Blobs, path: str) -> None:
     for name in ("b", "a", "c/d"):
         blobs.create(f"{folder}/{name}", b"{}")
     assert list(blobs.names(f"{folder}/")) == [f"{folder}/a", f"{folder}/b", f"{folder}/c/d"]
+
+
+def test_a_listing_has_the_etags_that_reading_and_writing_have(blobs: Blobs, path: str) -> None:
+    folder = path.removesuffix(".json")
+    written = {f"{folder}/{name}": blobs.create(f"{folder}/{name}", b"one") for name in ("b", "a", "c/d")}
+    assert list(blobs.etags(f"{folder}/")) == sorted(written.items())
+    for changed in (f"{folder}/b", f"{folder}/c/d"):
+        before = written[changed]
+        written[changed] = blobs.replace(changed, b"two", before)
+        assert written[changed] != before
+    blobs.delete(f"{folder}/a")
+    del written[f"{folder}/a"]
+    listed = list(blobs.etags(f"{folder}/"))
+    assert listed == sorted(written.items())
+    read = {name: blobs.read(name) for name, _ in listed}
+    assert {name: blob.etag for name, blob in read.items() if blob} == written
+
+
+def test_what_was_deleted_and_made_again_has_another_etag(blobs: Blobs, path: str) -> None:
+    blobs.create(path, b"one")
+    before = list(blobs.etags(path))
+    blobs.delete(path)
+    assert list(blobs.etags(path)) == []
+    blobs.create(path, b"one")
+    assert [name for name, _ in blobs.etags(path)] == [path]
+    assert list(blobs.etags(path)) != before
 
 
 def test_a_written_blob_appears_at_its_commit_and_not_before(blobs: Blobs, path: str) -> None:

@@ -119,6 +119,7 @@ CALLS: dict[str, tuple[Callable[[AzureBlobs, str], Any], Callable[[AzureBlobs, A
     "append more": (lambda b, p: b.append(p, b"abc", 0), lambda b, at, p: b.append(p, b"de", at), 5),
     "delete": (lambda b, p: b.create(p, b"one"), lambda b, _, p: b.delete(p), None),
     "names": (lambda b, p: b.create(p, b"one"), lambda b, _, p: list(b.names(p)) == [p], True),
+    "etags": (lambda b, p: b.create(p, b"one"), lambda b, etag, p: list(b.etags(p)) == [(p, etag)], True),
     "write": (lambda b, p: None, lambda b, _, p: written(b, p, LARGE) == p, True),
     "extend": (lambda b, p: written(b, p, b"one;"), lambda b, _, p: extended(b.extension(p), b"two"), None),
     "commit of an extension": (
@@ -172,9 +173,11 @@ def test_calls_to_the_container_where_segments_land(azurite: World, transport: B
     transport.arm()
     assert files.read(file.path) == (file, LARGE)
     transport.arm()
+    assert files.etag(file.path) == file.etag
+    transport.arm()
     with files.open(file) as stream:
         assert stream.read() == LARGE
-    assert transport.broken >= 3
+    assert transport.broken >= 4
 
 
 def test_a_message_is_there_once_or_twice(azurite: World, transport: Breaking) -> None:

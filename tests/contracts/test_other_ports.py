@@ -41,6 +41,9 @@ def test_segment_files_are_listed_read_and_opened_at_one_version(landing: Any, f
     assert [(f.path, f.size_bytes) for f in (first, second)] == [(f"{folder}/a.csv", 5), (f"{folder}/b.csv", len(data))]
     read = landing.files.read(f"{folder}/a.csv")
     assert read == (first, b"small")
+    assert landing.files.etag(first.path) == first.etag
+    landing.write(first.path, b"small")
+    assert landing.files.etag(first.path) != first.etag
     with landing.files.open(second) as stream:
         assert stream.read(1_000) == data[:1_000]
         stream.seek(5_000_000)
@@ -50,6 +53,7 @@ def test_segment_files_are_listed_read_and_opened_at_one_version(landing: Any, f
 
 def test_a_segment_file_that_is_not_there_is_none(landing: Any, folder: str) -> None:
     assert landing.files.read(f"{folder}/nothing.csv") is None
+    assert landing.files.etag(f"{folder}/nothing.csv") is None
     assert landing.files.list(f"{folder}/").files == ()
 
 
@@ -205,12 +209,20 @@ def test_a_deleted_secret_keeps_its_name_until_it_is_recovered(secrets: Secrets,
 
 
 @pytest.mark.e2e
-def test_an_identity_endpoint_that_fails_is_not_taken_for_a_refusal_of_who_was_not_asked(
-    azurite: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("setting", "value", "code", "culprit"),
+    [
+        ("IDENTITY_HEADER", "of somebody else", "identity_unavailable", Culprit.EXTERNAL),
+        ("AZURE_CLIENT_ID", "of-nobody", "identity_missing", Culprit.USER),
+    ],
+    ids=["endpoint fails", "not assigned"],
+)
+def test_without_an_identity_nothing_is_taken_for_a_refusal_of_who_was_not_asked(
+    azurite: World, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, code: str, culprit: Culprit
 ) -> None:
-    settings = azurite.platform_settings() | azurite.app_settings() | {"IDENTITY_HEADER": "of somebody else"}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+    settings = azurite.platform_settings() | azurite.app_settings()
+    for name, each in (settings | {setting: value}).items():
+        monkeypatch.setenv(name, each)
     options: dict[str, Any] = {"credential": DefaultAzureCredential(retry_total=0), "retry_total": 0}
     vault = KeyVault(SecretClient(settings["KEY_VAULT_URI"], **options))
     blobs = BlobServiceClient(settings["ExportStorage__blobServiceUri"], **options)
@@ -225,11 +237,5 @@ def test_an_identity_endpoint_that_fails_is_not_taken_for_a_refusal_of_who_was_n
     for call in calls:
         with pytest.raises(Unavailable) as caught:
             call()
-        assert (caught.value.code, caught.value.culprit) == ("identity_unavailable", Culprit.EXTERNAL)
-        assert "of somebody else" not in caught.value.message
-
-
-def test_a_missing_secret_is_an_error_that_names_it_and_not_a_value(secrets: Secrets) -> None:
-    with pytest.raises(ExporterError) as caught:
-        secrets.get("connection-unknown")
-    assert caught.value.code == "secret_not_found"
+        assert (caught.value.code, caught.value.culprit) == (code, culprit)
+        assert value not in caught.value.message

@@ -11,6 +11,7 @@ import pytest
 from exporter.activecampaign import imports
 from exporter.activecampaign.outcomes import BulkOutcome, ImportOutcome
 from exporter.activecampaign.wire import Answer, Reply
+from exporter.tally.findings import SAMPLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "activecampaign-answers.md"
 
@@ -53,3 +54,12 @@ def test_the_page_shows_every_outcome_of_both_kinds_that_an_answer_can_have() ->
     shown = {case.values[3] for case in CASES}
     every = {outcome.__name__ for outcome in (*get_args(BulkOutcome), *get_args(ImportOutcome))}
     assert shown == every
+
+
+def test_what_a_sample_can_find_is_as_the_page_says() -> None:
+    rows = table("What confirmed means, and what a look at people adds")
+    shares = {float(share.removesuffix(" %")) / 100: int(runs) for share, runs in rows}
+    assert shares == {share: round(100 * (1 - (1 - share) ** SAMPLE)) for share in shares}
+    assert shares[0.05] == 64
+    assert 0.13 < 1 - 0.05 ** (1 / SAMPLE) < 0.14  # "less than 14 % are wrong"
+    assert 1_300 <= 0.95 ** (-7 * SAMPLE) < 1_400  # "one of 1,300 weeks"

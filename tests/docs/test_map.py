@@ -18,9 +18,12 @@ NOTHING_TO_DECIDE = {
 }
 TESTED_IN = {  # by what callers see of them
     "queries/columns": "tests/api/test_api_segments.py",
+    "queries/everywhere": "tests/api/test_api_find_person.py",
+    "queries/few": "tests/api/test_api_few.py",
     "queries/lookup": "tests/api/test_api_lookup.py",
     "queries/preview": "tests/api/test_api_preview.py",
     "pipeline/resume": "tests/api/test_api_resume.py",
+    "records/few": "tests/pipeline/test_few.py",
 }
 OF_SEVERAL_MODULES = {
     "activecampaign/recorded",  # answers as they came

@@ -161,12 +161,12 @@ curl() { command curl --fail-with-body "$@"; }
 STATE = """
 id() { python3 -c 'import json, sys; print(json.load(sys.stdin)["runId"])'; }
 EXPORT=newsletter
-until api exports/newsletter | grep -q endedUtc; do sleep 0.2; done
+until api "exports/newsletter/runs?top=1" | grep -q endedUtc; do sleep 0.2; done
 RUN=$(api exports/newsletter/runs | python3 -c 'import json, sys; print(json.load(sys.stdin)["value"][-1]["runId"])')
 """
 """What a guide is about: the export of the tutorial, of which no run is going, and the tutorial's run."""
 GOING = """
-RUN=$(api exports/newsletter/runs -X POST -d '{"force": true}' | id)
+RUN=$(api exports/newsletter/runs -X POST | id)
 until api runs/$RUN | grep -q '"sent":[1-9]'; do sleep 0.2; done
 """
 UNFIT = """
@@ -176,10 +176,22 @@ export = json.load(open("unfit.json"))
 export["dataMatching"]["fields"] = [{"column": "City", "field": "POINTS"}]
 json.dump(export, open("unfit.json", "w"))'
 api exports/newsletter -X PUT -H "If-Match: $ETAG" -d @unfit.json
-RUN=$(api exports/newsletter/runs -X POST -d '{"force": true}' | id)
+RUN=$(api exports/newsletter/runs -X POST | id)
 until api runs/$RUN | grep -q endedUtc; do sleep 0.2; done
 """
 """A run in which a text was to go into a field of numbers."""
+HELD = """
+guards() {
+  api exports/newsletter | python3 -c "import json, sys
+print(json.dumps(json.load(sys.stdin) | {'guards': $1}))" > guarded.json
+  api exports/newsletter -X PUT -H "If-Match: *" -d @guarded.json
+}
+guards '{"maxRejectShare": 0}'
+RUN=$(api exports/newsletter/runs -X POST | id)
+until api runs/$RUN | grep -q endedUtc; do sleep 0.2; done
+guards '{}'
+"""
+"""A run that was held, of an export that would not hold it any more."""
 GONE = 'curl() { command curl "$@"; }; api exports/newsletter -X DELETE; api "connections/main?detach=true" -X DELETE'
 GUIDES = {  # in this order; what has to be so before
     "operator-shell.md": "",
@@ -190,8 +202,12 @@ GUIDES = {  # in this order; what has to be so before
     "find-out-about-a-person.md": "",
     "scheduled-export-missing.md": "",
     "credentials-refused.md": "",
+    "try-a-few.md": "",
     "run-now.md": "",
     "run-all.md": "",
+    "start-from-power-automate.md": "",
+    "when-an-export-runs.md": "",
+    "approve-a-run.md": HELD,
     "cancel-a-run.md": GOING,
     "which-columns.md": "",
     "add-a-custom-field.md": "",
@@ -201,12 +217,13 @@ GUIDES = {  # in this order; what has to be so before
     "remove-a-connection.md": "",
     "deploy.md": GONE,  # a deployment that is new
 }
-AZURE_ONLY = {"lock-the-audit-trail.md"}
+AZURE_ONLY = {"door-open.md", "lock-the-audit-trail.md", "sign-in.md"}
 REFUSED = {"remove-a-connection.md": ["connection_in_use"]}
 """What a guide shows to be refused."""
 PLACEHOLDERS = {
     "ACCOUNT.api-us1.com": "demo.api-us1.com",
     '"SEGMENT"': '"NewsletterSubscribers"',
+    '"ADDRESS"': '"padraig.nidhomhnaill.1@news.example.org"',
     "EMAIL COLUMN": "EMail",
     "FIRST NAME COLUMN": "FirstName",
 }

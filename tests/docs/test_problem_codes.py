@@ -1,17 +1,19 @@
-"""Every problem code that the code can give is in the reference, and nothing else is."""
+"""Every code of a problem or a warning that the code can give is in the reference, and nothing else is."""
 
 from __future__ import annotations
 
 import ast
 import re
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.api.http import STATUS_OF
+from exporter.sentences import PHRASES, SENTENCES, SITUATIONS, WARNINGS, Situation
+from exporter.warned import OTHER
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "problem-codes.md"
-RAISED = {"Stop", "Wait", "Throttled", "Unavailable", "CredentialsRefused", "NotReady"}
 NEVER_ANSWERED = {"manifest_missing", "working_copy_altered"}
 """They have a status, but no operation meets them: only the steps read what they are about."""
 CODE = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|throttled|defect")
@@ -25,9 +27,9 @@ def text_of(node: ast.AST) -> str | None:
 
 
 def candidates(call: ast.Call) -> Iterator[ast.AST]:
-    """Yield what may be the code in a call: Stop(code, ...), Refusal(status, code, ...), code=..., not_found=..."""
+    """Yield what may be the code in a call: Problem.said(code, ...), Refusal(status, code, ...), code=..."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name in RAISED or ast.unparse(call.func) in {"Stop.of", "Problem.said"}:
+    if ast.unparse(call.func) == "Problem.said":
         yield from call.args[:1]
     if name == "Refusal":
         yield from call.args[1:2]
@@ -37,8 +39,10 @@ def candidates(call: ast.Call) -> Iterator[ast.AST]:
 
 
 def codes_in_the_code() -> dict[str, str]:
-    """Return the file of each code."""
-    found: dict[str, str] = {}
+    """Return the file of each code. What is raised has its sentence, and `test_sentences` knows that it is raised."""
+    noted = frozenset(Situation)
+    found = {key.partition(".")[0]: "sentences.py" for key, shown in SITUATIONS.items() if shown != noted}
+    found |= dict.fromkeys({*WARNINGS, OTHER}, "sentences.py")
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             nodes = list(candidates(node)) if isinstance(node, ast.Call) else []
@@ -83,14 +87,33 @@ def test_the_search_finds_codes_in_each_form() -> None:
         assert code in found
 
 
+def test_the_reference_says_what_is_a_warning() -> None:
+    page = PAGE.read_text().partition("## Warnings\n")
+    also = set(re.findall(r"^\| `([a-z_0-9]+)` \| [^|]*\bwarning\b[^|]* \|", page[0], re.MULTILINE))
+    table = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]*) \|", page[2].partition("\n## ")[0], re.MULTILINE))
+    assert also | table.keys() == {*WARNINGS, OTHER}
+    wrong = {code: told for code, told in table.items() if set(re.findall(r"`(\w+)`", told)) != parameters_of(code)}
+    assert not wrong
+
+
+def parameters_of(code: str) -> set[str]:
+    """Return the names of all parameters from which the sentences of a code are made."""
+    found = set[str]()
+    for key, text in SENTENCES.items():
+        if key.partition(".")[0] == code:
+            found |= {name for _, name, _, _ in string.Formatter().parse(text) if name}
+            found |= {"case"} if "." in key else set()
+    return found - PHRASES.keys()
+
+
 def statuses_in_the_code() -> set[tuple[str, int]]:
     """Return each code with the status of an answer, where the code says both beside each other."""
     found = {(code, status) for code, status in STATUS_OF.items() if code not in NEVER_ANSWERED}
     for path in sorted((ROOT / "exporter/api").rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text())):
             match call:
-                case ast.Call(
-                    func=ast.Name(id="Refusal"), args=[ast.Constant(value=int(status)), ast.Constant(value=code), *_]
+                case ast.Call(func=func, args=[ast.Constant(value=int(status)), ast.Constant(value=code), *_]) if (
+                    ast.unparse(func) in {"Refusal", "Refusal.of"}
                 ):
                     found.add((str(code), status))
     return found

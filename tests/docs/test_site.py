@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,10 @@ def test_a_warning_ends_the_build(tmp_path: Path) -> None:
 
     with pytest.raises(Exception, match="strict"):
         build(config)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: git cannot say which files belong to it")
+def test_no_file_holds_what_a_merge_left_behind() -> None:
+    marks = rf"^({'<' * 7}|{'>' * 7}) "
+    found = subprocess.run(["git", "grep", "-lE", marks], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stdout == ""

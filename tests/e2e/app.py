@@ -120,7 +120,7 @@ class App:
 
     def export(self, export_id: str, **changes: object) -> str:
         """Save an export and return its id."""
-        answer = self.call("PUT", f"/exports/{export_id}", EXPORT | {"scheduled": False} | changes)
+        answer = self.call("PUT", f"/exports/{export_id}", EXPORT | {"schedule": {"kind": "none"}} | changes)
         assert answer.status_code in {200, 201}, answer.text
         return export_id
 

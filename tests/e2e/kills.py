@@ -217,7 +217,7 @@ class Round:
         for number in range(EXPORTS + 1):
             self.account.put_list(ContactList(number + 1, f"List {number}"))
             connection_id = f"connection-{number % len(HOSTS)}"
-            export = EXPORT | {"listId": number + 1, "connectionId": connection_id, "scheduled": False}
+            export = EXPORT | {"listId": number + 1, "connectionId": connection_id, "schedule": {"kind": "none"}}
             answer = self._app.call("PUT", f"/exports/export-{number}?validate=false", export)
             assert answer.ok, answer.text
         self._start("export-0")

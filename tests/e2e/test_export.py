@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,10 @@ FOLDERS = [
     *([(FOREIGN, "HighValueSegment", 2, 443), (FOREIGN, "Customer", 1, 5_003)] if FOREIGN.is_dir() else []),
 ]
 """Containers of segments, with a table, the list that it goes to, and how many rows it has."""
+
+HEADER = b"FirstName,LastName,EMail,Telephone\r\n"
+ADA = b"Ada,Lovelace,ada@example.com,\r\n"
+OFTEN = {"LOOK_SCHEDULE": "*/2 * * * * *", "SEGMENT_QUIET_S": "2"}
 
 pytestmark = pytest.mark.e2e
 
@@ -103,31 +107,40 @@ def test_a_customer_insights_folder_arrives_field_by_field(
         assert found == (row["EMail"], row["FirstName"], row["LastName"], row["Telephone"])
 
 
-def test_the_timer_starts_scheduled_exports_once_for_an_occurrence(world: World, app: App) -> None:
-    app.export("nightly", scheduled=True)
-    occurrence = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=6)
+def test_a_refresh_starts_one_run_and_what_was_there_before_starts_none(world: World, app: App) -> None:
+    restart(world, OFTEN)
     try:
-        for _ in range(2):  # as a host that died before it noted that the occurrence was executed
-            start_with_a_missed_occurrence(world, occurrence)
-        (run,) = app.call("GET", "/exports/nightly/runs").json()["value"]
+        world.upload_files([("fresh/fresh_1.csv", HEADER + ADA)])
+        time.sleep(2.5)  # the quiet time, after which it is complete
+        export = EXPORT | {"segments": ["fresh"], "schedule": {"kind": "withEveryRefresh"}}
+        saved = app.call("PUT", "/exports/fresh", export).json()
+        assert [one["code"] for one in saved["warnings"]] == ["refresh_not_exported"]
+        wait_for_looks(world)
+        assert app.call("GET", "/exports/fresh/runs").json()["value"] == []
+
+        world.upload_files([("fresh/fresh_1.csv", HEADER + ADA + b"Mary,,mary@example.com,\r\n")])
+        wait_for(lambda: app.call("GET", "/exports/fresh/runs").json()["value"])
+        (run,) = app.call("GET", "/exports/fresh/runs").json()["value"]
         run = app.wait_for(run["runId"])
+        restart(world, OFTEN)  # it knows from the records alone what it has started
+        wait_for_looks(world)
+        assert len(app.call("GET", "/exports/fresh/runs").json()["value"]) == 1
     finally:
-        app.call("DELETE", "/exports/nightly")
-        world.stop_host()
-        world.start_host()
+        app.call("DELETE", "/exports/fresh")
+        restart(world, {})
     assert run["trigger"] == "scheduled"
-    assert run["tally"]["confirmed"] == SEGMENT.expected.contacts
+    assert run["tally"]["confirmed"] == 2
 
 
-def start_with_a_missed_occurrence(world: World, occurrence: datetime) -> None:
-    """Start the host anew in such a way that it executes an occurrence of the past; return when it has done so."""
+def restart(world: World, settings: dict[str, str]) -> None:
     world.stop_host()
-    before = (occurrence - timedelta(days=1)).isoformat()
-    status = {"Last": before, "Next": occurrence.isoformat(), "LastUpdated": before}
-    (world.folder / "timers" / "scheduled_start.json").write_text(json.dumps(status))
-    logged = len(world.host_log.read_text())
-    world.start_host({"EXPORT_SCHEDULE": f"0 0 {occurrence.hour} * * *"})
-    wait_for(lambda: '"action":"schedule_fired"' in world.host_log.read_text()[logged:])
+    world.start_host(settings)
+
+
+def wait_for_looks(world: World) -> None:
+    """Wait until the timer has looked twice from now on: the first look may have begun before."""
+    looks = world.host_log.read_text().count('"action":"schedule_looked"')
+    wait_for(lambda: world.host_log.read_text().count('"action":"schedule_looked"') >= looks + 2)
 
 
 def test_a_killed_host_ends_in_the_same_account(world: World, app: App) -> None:
@@ -191,12 +204,16 @@ def test_a_caller_without_a_key_gets_nowhere_but_health(world: World) -> None:
 def test_a_missing_email_column_fails_the_run_before_anything_is_sent(world: World, app: App) -> None:
     assert world.account is not None
     world.upload_files([("mailless/mailless_1.csv", b"CustomerId,FirstName\r\n1,Ada\r\n")])
-    export = {**EXPORT, "segments": ["mailless"], "scheduled": False}
+    export = {**EXPORT, "segments": ["mailless"], "schedule": {"kind": "none"}}
     assert app.call("PUT", "/exports/mailless?validate=false", export).status_code == 201
     sent = len(bulk_requests(world))
     run = app.wait_for(app.start("mailless"))
     assert (run["status"], run["problem"]["code"]) == ("failed", "email_column_missing")
-    assert run["problem"]["message"] == "The segment has no column EMail among its 2."  # their names may be a person
+    told = (
+        "The segment has no column EMail among its 2. Choose another column for 'Email' in the data matching "
+        "(dataMatching.email) of the export."
+    )
+    assert run["problem"]["message"] == told  # their names may be a person's
     assert len(bulk_requests(world)) == sent
 
 

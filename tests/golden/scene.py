@@ -14,15 +14,17 @@ import orjson
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply, Request
 from exporter.delivery import ledger
 from exporter.delivery.batches import RequestSize
-from exporter.pipeline import dispatch, plan
+from exporter.pipeline import brakes, dispatch, plan
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S
+from exporter.pipeline.schedule import run_schedule
 from exporter.pipeline.sweep import sweep
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.records import paths
 from exporter.records.paths import lane_path
+from exporter.records.slots import remember_cleared
 from sandbox.activecampaign import CustomField
 from tests.api.client import CONNECTION, Api, principal
-from tests.builders import COLUMNS, deliver, drive, people, read_run, write_segment
+from tests.builders import COLUMNS, deliver, drive, people, read_run, settle, write_segment
 from tests.fakes import FakeClock, Fakes, make_fakes
 
 CONTAINERS = ("records/", "working/", "rejects/", "audit/")
@@ -62,8 +64,20 @@ EXPORT = {
     "guards": {"mayBeEmpty": True, "sizeFactor": 2.5, "maxRejectShare": 0.8},
     "skipUnchanged": False,
 }
+SCHEDULES: dict[str, dict[str, str]] = {
+    "newsletter": {"kind": "none"},
+    "vip": {"kind": "withEveryRefresh"},
+    "weekly": {"kind": "cron", "cron": "0 6 * * 1", "timeZone": "Asia/Jakarta"},
+    "monthly": {"kind": "cron"},
+}
 TIER = CustomField(31, "Tier", "dropdown", ("Silver", "Gold", "Yes"))
 REFUSED = Answer(400, {}, b'{"success": 0, "failureReasons": [{"contact": 0, "failureReason": "Invalid email"}]}')
+TOO_LARGE = Answer(413, {}, b"")
+ALL_REFUSED = Answer(
+    400,
+    {},
+    orjson.dumps({"failureReasons": [{"contact": n, "failureReason": "Field 'x' is wrong"} for n in range(1, 21)]}),
+)
 LOST, NOT_SENT = AnswerLost("read_timeout"), NotSent("connection")
 
 
@@ -108,26 +122,44 @@ def _play() -> Fakes:
     with patch.object(plan, "RequestSize", lambda: small), patch.object(dispatch, "BATCHES_A_LANE", 2):
         api.put("/connections/main", CONNECTION | {"usableBy": "contributors"})
         for name in ("newsletter", "vip", "weekly", "monthly"):
-            api.put(f"/exports/{name}", EXPORT | {"displayName": name.title(), "scheduled": name == "vip"})
+            api.put(f"/exports/{name}", EXPORT | {"displayName": name.title(), "schedule": SCHEDULES[name]})
         api.put("/exports/yearly", EXPORT | {"completeWhen": {"minutes": 30}})
         _runs_that_are_over(api)
         _run_that_is_held(api)
         _run_that_counts(api)
+        _run_that_was_looked_up(api)
+        _run_for_a_few_people(api)
+        _run_in_doubt(api)
         _run_that_meets_a_defect(api)
         _run_that_waits_for_a_key(api)
         _run_in_the_middle(api)
+        _run_of_the_schedule(api)
     return fakes
 
 
+def _run_in_doubt(api: Api) -> None:
+    """A run of which most of a request was refused; another one whose list is deleted."""
+    api.put("/exports/doubted", EXPORT | {"displayName": "Doubted"})
+    with patch.object(plan, "RequestSize", lambda: RequestSize(max_contacts=20)):
+        run_id = _start(api, "doubted")
+        _script(api.fakes, ALL_REFUSED)
+        assert drive(api.fakes, run_id).doubt
+        api.put("/exports/gone", EXPORT | {"displayName": "Gone", "listId": 2})
+        run_id = _start(api, "gone")
+        deliver(api.fakes)
+        api.fakes.account.delete_list(2)
+        assert drive(api.fakes, run_id).gone
+
+
 def _start(api: Api, export: str, **headers: str) -> str:
-    return str(api.post(f"/exports/{export}/runs", {"force": True}, headers=headers).json["runId"])
+    return str(api.post(f"/exports/{export}/runs", headers=headers).json["runId"])
 
 
 def _runs_that_are_over(api: Api) -> None:
     fakes = api.fakes
     first = _start(api, "newsletter", **{"Idempotency-Key": "first"})
     _start(api, "newsletter", **{"Idempotency-Key": "second"})  # the other one is going: this one is skipped
-    _script(fakes, REFUSED, REFUSED, REFUSED, LOST, NOT_SENT)
+    _script(fakes, TOO_LARGE, REFUSED, REFUSED, REFUSED, LOST, NOT_SENT)
     fakes.account.end_next_imports("failed")
     fakes.account.end_next_imports("stuck", 2)
     drive(fakes, first)
@@ -145,20 +177,47 @@ def _runs_that_are_over(api: Api) -> None:
 
 
 def _run_that_is_held(api: Api) -> None:
-    """A run whose problem is told by its parameters."""
-    api.put("/exports/tiny", EXPORT | {"maxContacts": 1})
-    run_id = _start(api, "tiny")
-    deliver(api.fakes)
-    end = read_run(api.fakes, run_id).end
-    assert end
-    assert end.problem
-    assert end.problem.params
+    """A run whose problem is told by its parameters, and the one that its approval has started."""
+    api.put("/exports/tiny", EXPORT | {"guards": {"maxRejectShare": 0}})
+    with patch.object(brakes, "LEAST_REJECTED", 1):
+        held = drive(api.fakes, _start(api, "tiny")).end
+        assert held
+        assert held.held
+        assert held.problem
+        assert held.problem.params
+        (path,) = (path for path in api.fakes.blobs.names("records/runs/tiny.") if path.endswith("/run.json"))
+        approval = orjson.loads(held.held.model_dump_json(by_alias=True))
+        approved = api.post(f"/runs/{path.split('/')[2]}/approve", approval).json["runId"]
+        assert drive(api.fakes, str(approved)).plan
 
 
 def _run_that_counts(api: Api) -> None:
-    """A run that the next one is compared with."""
+    """A run that the next one is compared with, and the one before it, which counts if that does not."""
     api.put("/exports/daily", EXPORT)
+    settle(api.fakes, drive(api.fakes, _start(api, "daily")).run_id)
     assert drive(api.fakes, _start(api, "daily")).status == "completedWithWarnings"
+
+
+def _run_that_was_looked_up(api: Api) -> None:
+    """A run whose people were looked up after its end; some of them had left the list, or bounced."""
+    account = api.fakes.account
+    api.put("/exports/hourly", EXPORT)
+    account.set_switches(unsubscribed="not_queued")
+    account.unsubscribe("p9@example.com")
+    account.bounce("p10@example.com")
+    api.fakes.clock.sleep(3_600)  # the account has 20 people to sample in an hour
+    run_id = _start(api, "hourly")
+    drive(api.fakes, run_id)
+    assert settle(api.fakes, run_id).sample
+    account.set_switches(unsubscribed="failure")
+
+
+def _run_for_a_few_people(api: Api) -> None:
+    """A run for two people, of an export that has run for everybody before; its working copy is still there."""
+    answer = api.post("/exports/daily/runs", {"only": ["p1@example.com", "nobody"]})
+    run = drive(api.fakes, answer.json["runId"])
+    assert run.only
+    remember_cleared(api.fakes.services, "daily", run.host, [31])
 
 
 def _end_one_late_import(fakes: Fakes, run_id: str) -> None:
@@ -196,6 +255,24 @@ def _run_in_the_middle(api: Api) -> None:
     _script(fakes, None, LOST)
     deliver(fakes)
     assert ledger.fold(fakes.blobs.stored[lane_path(run_id, 0)].data).waiting
+
+
+def _run_of_the_schedule(api: Api) -> None:
+    """A run that a refresh has started; an export whose segment is not there, one that is paused, and a connection."""
+    fakes = api.fakes
+    of_others = {name: value for name, value in EXPORT.items() if name != "completeWhen"} | {"segments": ["others"]}
+    rows = [(*row, "Berlin", "gold", "yes", "2026-11-18") for row in people(3)]
+    columns = (*COLUMNS, "City", "Tier", "Consent", "ModifiedOn")
+    write_segment(fakes, rows, columns, "others")
+    api.put("/exports/refreshed", of_others)
+    assert api.get("/exports/refreshed").json["notNow"]["code"] == "waits_seen"
+    api.put("/exports/missing", of_others | {"segments": ["nothing"]}, query={"validate": "false"})
+    api.put("/exports/paused", of_others)
+    api.post("/exports/paused/pause")
+    write_segment(fakes, rows[:2], columns, "others")
+    started = {run.export_id: run.run_id for run in run_schedule(fakes.services)}
+    drive(fakes, started["refreshed"])
+    api.post("/connections/main/pause")
 
 
 def _script(fakes: Fakes, *replies: Reply | None) -> None:

@@ -129,6 +129,7 @@ def test_the_alerts_are_the_ones_that_were_promised() -> None:
         "throttled",
         "service-defect",
         "access-refused",
+        "door-open",
     ]
 
 
@@ -172,7 +173,7 @@ def test_the_query_of_the_first_checks_finds_every_event_that_they_go_by() -> No
 def test_a_run_that_waits_for_what_no_alert_tells_is_named_in_the_first_checks() -> None:
     told = (INFRA / "queries/alerts/credentials-refused.kql").read_text()
     untold = (RUNBOOKS / "first-checks.md").read_text().partition("**What no alert tells**")[2]
-    codes = set(re.findall(r"`(\w+_\w+)`", untold)) - {"schedule_fired"}
+    codes = set(re.findall(r"`(\w+_\w+)`", untold))
 
     assert codes == {"activecampaign_unavailable", "key_vault_unavailable", "identity_unavailable"}
     assert {code for code in codes if f"'{code}'" in told} == set()
@@ -218,22 +219,28 @@ def test_a_query_for_one_run_also_finds_the_events_that_name_no_run() -> None:
 
 
 def test_windows_overlap_so_that_no_late_line_is_missed() -> None:
-    minutes = {"PT5M": 5, "PT15M": 15, "PT1H": 60, "P2D": 2880}
+    minutes = {"PT5M": 5, "PT15M": 15, "PT1H": 60, "PT2H": 120, "P2D": 2880}
 
     assert all(minutes[rule["window"]] >= 3 * minutes[rule["every"]] for rule in rules())
 
 
-def test_the_dead_man_counts_from_the_schedules_own_gap() -> None:
-    (rule,) = (rule for rule in rules() if rule["name"] == "scheduled-export-missing")
+def test_the_dead_man_waits_longer_than_from_one_look_to_the_next() -> None:
     query = (INFRA / "queries/alerts/scheduled-export-missing.kql").read_text()
-    gap = named("main.bicep", "exportScheduleGapHours")
+    (allowed,) = re.findall(r"now\(\) - (\d+)m", query)
+    every = named("main.bicep", "lookEveryMinutes")
+    settings = named("modules/function-app.bicep", "exporterSettings").value
 
-    assert "let gap = 24h;" in query
-    assert "'let gap = 24h;'" in rule["query"]
-    assert "'let gap = ${scheduleGapHours}h;'" in rule["query"]
-    # The longest window of a rule is two days, and the query allows two hours more than the gap. What is older than the
-    # window counts as two days old: that has to be too old.
-    assert gap.decorators["maxValue"] + 2 < 48
+    assert every.decorators["maxValue"] + 5 < int(allowed)
+    assert settings["LOOK_SCHEDULE"] == "'0 */${lookEveryMinutes} * * * *'"
+    assert every.value == 5
+
+
+def test_a_start_that_waits_once_is_no_defect_and_one_that_goes_on_is() -> None:
+    query = (INFRA / "queries/alerts/service-defect.kql").read_text()
+
+    assert written()["scheduled_start_failed"] == ("warning or error", ["exportId", "code"])
+    assert "moments = dcount(bin(timestamp, 5m))" in query
+    assert "| where worst >= 3 or moments > 2" in query
 
 
 def test_the_rules_come_after_the_app() -> None:

@@ -82,6 +82,10 @@ def test_the_template_makes_what_was_written_down(parameters: Path) -> None:
         ("exportSchedule", "'0 2 * * *'", "Expected EXPORT_SCHEDULE (exportSchedule) to have six fields"),
         ("alertEmail", "'operators'", 'Expected ALERT_EMAIL (alertEmail) to be an e-mail address, found "operators"'),
         ("runbooksUrl", "'docs/how-to'", "Expected RUNBOOKS_URL (runbooksUrl) to begin with https://"),
+        *(
+            ("otherSettings", f"{{ LANES: '2', {name}: 'True' }}", f"and the platform decide, found {name}.")
+            for name in ("SIGN_IN", "website_auth_enabled", "WEBSITE_AUTH_AAD_ALLOWED_TENANTS", "WEBSITE_HOSTNAME")
+        ),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_a_sentence(
@@ -140,11 +144,27 @@ def test_the_role_goes_back_when_it_is_switched_off() -> None:
     assert on == off
 
 
-@pytest.mark.parametrize(("name", "enabled"), [("defaults", False), ("sign-in", True)])
-def test_sign_in_is_switched_on_and_off(name: str, *, enabled: bool) -> None:
-    (settings,) = of_type(name, "Microsoft.Web/sites/config")
+@pytest.mark.parametrize("parameters", SETS, ids=lambda path: path.stem)
+def test_app_and_platform_agree_on_who_signs_in(parameters: Path) -> None:
+    (platform,) = of_type(parameters.stem, "Microsoft.Web/sites/config")
+    (app,) = of_type(parameters.stem, "Microsoft.Web/sites")
+    settings = {one["name"]: one["value"] for one in app["properties"]["siteConfig"]["appSettings"]}
+    enabled = "entraClientId" in parameters.read_text()
 
-    assert settings["properties"]["platform"] == {"enabled": enabled}
+    assert platform["properties"]["platform"] == {"enabled": enabled}
+    assert settings["SIGN_IN"] == ("entra" if enabled else "key")
+    assert ("OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID" in settings) == enabled
+
+
+def test_the_applications_that_may_bring_tokens_are_the_app_the_azure_cli_and_those_named() -> None:
+    (settings,) = of_type("sign-in", "Microsoft.Web/sites/config")
+    validation = settings["properties"]["identityProviders"]["azureActiveDirectory"]["validation"]
+
+    assert validation["defaultAuthorizationPolicy"]["allowedApplications"] == [
+        "44444444-4444-4444-4444-444444444444",
+        "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        "55555555-5555-5555-5555-555555555555",
+    ]
 
 
 def test_the_owner_of_a_foreign_account_is_asked_and_nobody_else() -> None:
@@ -185,7 +205,7 @@ def test_the_redundancy_is_that_of_all_new_accounts() -> None:
 def test_every_alert_is_deployed_without_asking_whether_its_tables_are_there_yet() -> None:
     rules = of_type("defaults", "Microsoft.Insights/scheduledQueryRules")
 
-    assert len(rules) == 9
+    assert len(rules) == 10
     assert all(one["properties"]["skipQueryValidation"] for one in rules)
 
 

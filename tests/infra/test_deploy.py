@@ -1,19 +1,24 @@
 """A deployment, the guard before it and the proof after it, against an app that answers from a list."""
 
 import base64
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter.api.access import Role, principal
 from exporter.definitions.connections import SECRET_PREFIXES
 from exporter.runs.run import TERMINAL, RunStatus
+from exporter.settings import Settings
 from infra import deploy
-from tests.infra.bicep import resources
+from tests.fakes import SETTINGS
+from tests.infra.bicep import INFRA, resources
 
 
 @dataclass
@@ -94,15 +99,19 @@ CLOSED = {"health": HEALTHY, "exports": (401, None)}
 
 
 def check(
-    with_key: dict[str, Any], without: dict[str, Any] | None = None, sign_in: Callable[[], None] = lambda: None
+    with_key: dict[str, Any],
+    without: dict[str, Any] | None = None,
+    sign_in: Callable[[], None] = lambda: None,
+    pretending: dict[str, Any] | None = None,
 ) -> float:
     clock, stranger, known = Clock(), Answers(without or dict(CLOSED)), Answers(with_key)
+    pretender = Answers(pretending or dict(CLOSED))
 
     def signed_in() -> Any:
         sign_in()
         return known
 
-    deploy.check(stranger, signed_in, clock, clock.sleep)  # type: ignore[arg-type]
+    deploy.check(stranger, pretender, signed_in, clock, clock.sleep)  # type: ignore[arg-type]
     return clock.now
 
 
@@ -142,6 +151,17 @@ def test_an_app_that_shows_exports_to_strangers_is_no_success() -> None:
         check({"exports": EXPORTS}, {"health": HEALTHY, "exports": EXPORTS})
 
 
+def test_an_app_that_believes_whatever_a_caller_claims_to_be_is_no_success() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="with a principal header of one's own, found 200"):
+        check({"exports": EXPORTS}, pretending={"exports": EXPORTS})
+
+
+def test_what_is_claimed_would_be_believed() -> None:
+    # Otherwise an open door would look closed.
+    settings = Settings.from_environ(SETTINGS | {"SIGN_IN": "entra", "WEBSITE_AUTH_ENABLED": "True"})
+    assert principal({"x-ms-client-principal": deploy.ADMIN_CLAIMS}, settings).role is Role.ADMIN
+
+
 def test_an_app_that_does_not_answer_probes_is_no_success() -> None:
     with pytest.raises(deploy.NotAsExpectedError, match="expected 200 from GET /api/health"):
         check({"exports": EXPORTS}, CLOSED | {"health": (401, None)})
@@ -156,7 +176,9 @@ def test_of_an_app_whose_settings_are_wrong_one_learns_which() -> None:
 
 def test_a_run_is_over_for_the_guard_when_it_is_over_for_the_app() -> None:
     # The guard goes by `endedUtc`, which the app shows for a run with an end, and only terminal states have one.
-    assert {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING} == set(RunStatus) - TERMINAL
+    assert set(RunStatus) - TERMINAL == {
+        *(RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CANCELING)
+    }
 
 
 NAMED = {
@@ -194,8 +216,9 @@ def test_the_key_comes_from_the_azure_cli() -> None:
     assert deploy.app_of(NAMED, azure) == deploy.App("https://func.example", "the key")
 
 
-def test_where_people_sign_in_the_guard_does_so_too() -> None:
-    assert deploy.app_of({**NAMED, "ENTRA_CLIENT_ID": "id"}, azure).token == "a token for api://id"
+def test_where_people_sign_in_the_guard_does_so_too_and_asks_for_no_key() -> None:
+    guard = deploy.App("https://func.example", token="a token for api://id")
+    assert deploy.app_of({**NAMED, "ENTRA_CLIENT_ID": "id"}, azure) == guard
 
 
 def test_neither_key_nor_token_is_shown() -> None:
@@ -252,9 +275,108 @@ def test_without_the_azure_cli_it_is_asked_for(tmp_path: Path, monkeypatch: pyte
 
 def test_an_unknown_command_is_refused() -> None:
     with pytest.raises(
-        deploy.NotAsExpectedError, match="expected people-key, wait, first, publish or check, found 'deploy'"
+        deploy.NotAsExpectedError, match="expected people-key, sign-in, wait, first, publish or check, found 'deploy'"
     ):
         deploy.main("deploy", NAMED, azure)
+
+
+class Registration:
+    """Stands for `az ad app`: an app registration that starts as `infra/entra-app.json`."""
+
+    def __init__(self) -> None:
+        posted = json.loads((INFRA / "entra-app.json").read_text())
+        self.app: dict[str, Any] = {"web": {"redirectUris": [], **posted["web"]}}
+        self.credentials: list[dict[str, Any]] = []
+        self.changes: list[str] = []
+
+    def __call__(self, *arguments: str) -> Any:
+        words = [*arguments]
+        options = {words[i]: words[i + 1] for i in range(len(words)) if words[i].startswith("--")}
+        assert options["--id"] == "client"
+        match words[:4]:
+            case ["ad", "app", "show", _]:
+                return self.app
+            case ["ad", "app", "update", _]:
+                begin = words.index("--web-redirect-uris") + 1
+                uris = list(takewhile(lambda word: not word.startswith("--"), words[begin:]))
+                issued = {"enableIdTokenIssuance": options["--enable-id-token-issuance"] == "true"}
+                self.app = {"web": {"redirectUris": uris, "implicitGrantSettings": issued}}
+                self.changes.append("app")
+                return None
+            case ["ad", "app", "federated-credential", "list"]:
+                return self.credentials
+            case ["ad", "app", "federated-credential", verb]:
+                credential = json.loads(options["--parameters"])
+                if verb == "update":
+                    self.credentials.remove(next(c for c in self.credentials if c["name"] == credential["name"]))
+                assert credential["name"] not in [one["name"] for one in self.credentials]
+                self.credentials.append(credential | {"id": "1", "description": None})
+                self.changes.append(verb)
+                return self.credentials[-1]
+        raise AssertionError(words)
+
+
+PROVISIONED = {
+    "FUNCTION_APP_URL": "https://func.example",
+    "ENTRA_CLIENT_ID": "client",
+    "AZURE_TENANT_ID": "tenant",
+    "IDENTITY_PRINCIPAL_ID": "object id",
+}
+
+
+def test_the_registration_learns_where_the_app_is_and_whom_to_believe_once() -> None:
+    registration = Registration()
+    for _ in range(2):
+        deploy.main("sign-in", PROVISIONED, registration)
+    assert registration.changes == ["app", "create"]
+    assert registration.app["web"] == {
+        "redirectUris": ["https://func.example/.auth/login/aad/callback"],
+        "implicitGrantSettings": {"enableIdTokenIssuance": True},
+    }
+    (credential,) = registration.credentials
+    assert credential["issuer"] == "https://login.microsoftonline.com/tenant/v2.0"
+    assert (credential["subject"], credential["audiences"]) == ("object id", ["api://AzureADTokenExchange"])
+
+
+def test_other_addresses_of_the_registration_stay_and_those_of_the_console_come_along() -> None:
+    registration = Registration()
+    registration.app["web"]["redirectUris"] = ["https://other.example/callback"]
+    origins = "https://exports.contoso.com,https://exports.example"
+    deploy.main("sign-in", PROVISIONED | {"CONSOLE_ORIGINS": origins}, registration)
+    assert registration.app["web"]["redirectUris"] == [
+        "https://other.example/callback",
+        "https://func.example/.auth/login/aad/callback",
+        "https://exports.contoso.com/.auth/login/aad/callback",
+        "https://exports.example/.auth/login/aad/callback",
+    ]
+
+
+def test_a_registration_made_without_id_tokens_issues_them() -> None:
+    registration = Registration()
+    registration.app = {"web": {"redirectUris": ["https://func.example/.auth/login/aad/callback"]}}
+    deploy.main("sign-in", PROVISIONED, registration)
+    assert registration.app["web"]["implicitGrantSettings"] == {"enableIdTokenIssuance": True}
+
+
+def test_a_new_identity_takes_the_place_of_the_old_one_and_those_of_others_stay() -> None:
+    registration = Registration()
+    registration.credentials = [{"name": "github", "subject": "repo", "id": "0"}]
+    deploy.main("sign-in", PROVISIONED, registration)
+    deploy.main("sign-in", PROVISIONED | {"IDENTITY_PRINCIPAL_ID": "another"}, registration)
+    assert {one["name"]: one["subject"] for one in registration.credentials} == {
+        "github": "repo",
+        deploy.CREDENTIAL: "another",
+    }
+
+
+def test_without_sign_in_no_registration_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    deploy.main("sign-in", PROVISIONED | {"ENTRA_CLIENT_ID": ""}, azure)
+    assert "function key" in capsys.readouterr().out
+
+
+def test_without_an_identity_nobody_is_believed() -> None:
+    with pytest.raises(deploy.NotAsExpectedError, match="expected IDENTITY_PRINCIPAL_ID to be set"):
+        deploy.main("sign-in", PROVISIONED | {"IDENTITY_PRINCIPAL_ID": ""}, Registration())
 
 
 class ScmSite:

@@ -11,7 +11,7 @@ from tests.infra.bicep import named, parameters
 ROOT = Path(__file__).parents[2]
 APP = "modules/function-app.bicep"
 
-SET_BY_THE_PLATFORM = {"WEBSITE_AUTH_ENABLED"}
+SET_BY_THE_PLATFORM = {"WEBSITE_AUTH_ENABLED", "WEBSITE_HOSTNAME"}
 LEFT_AT_THEIR_DEFAULT = {
     # Recovery times, cancel within a minute and the tests of both rest on these values. Whoever has a reason to change
     # one does so in `otherSettings`.
@@ -58,6 +58,13 @@ def test_parameters_repeat_the_defaults_and_bounds_of_the_code() -> None:
                 assert parameter.decorators[decorator] == bound, setting
 
     assert {"BULK_REQUESTS_PER_MINUTE", "REJECTS_RETENTION_DAYS", "SEGMENT_QUIET_S", "SIZE_CHANGE_FACTOR"} <= compared
+
+
+def test_the_template_sets_nothing_else() -> None:
+    union = named(APP, "appSettings").value
+    known = ["otherSettings", "exporterSettings", "hostSettings", "triggerSettings", "identitySettings"]
+
+    assert re.findall(r"\w+", union) == ["union", *known, "workerSettings", "assertionSettings"]
 
 
 def test_the_host_and_the_identity_settings_are_the_known_ones() -> None:

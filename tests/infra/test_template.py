@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from exporter.api.access import Role
+from exporter.api.routes import ROUTES
 from exporter.queues import PLAN_QUEUE, UPLOAD_QUEUE
 from exporter.records import audit, payload
 from exporter.settings import Settings
-from sandbox import world
+from sandbox import sign_in, world
 from tests.infra.bicep import FILES, INFRA, Declaration, declarations, named, parameters, resources
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ def test_no_role_is_broad_and_each_says_why() -> None:
         for guid in re.findall(r"'([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'", path.read_text())
     }
 
-    assert used == known
+    assert used - {named("main.bicep", "azureCli").value} == known
     assert not used & set(TOO_BROAD)
     for one in assignments:
         # A new identity is not found by its kind for a while: https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template#new-service-principal
@@ -201,10 +202,10 @@ def test_the_queue_triggers_use_the_connection_that_the_template_configures() ->
     )
 
 
-def test_the_schedules_are_settings_of_the_template() -> None:
+def test_the_schedules_but_that_of_the_door_are_settings_of_the_template() -> None:
     settings = named("modules/function-app.bicep", "exporterSettings").value
 
-    assert {text.strip("%") for text in triggers_of("schedule")} <= set(settings)
+    assert {text.strip("%") for text in triggers_of("schedule")} - {"0 41 * * * *"} <= set(settings)
 
 
 def test_python_is_the_same_version_everywhere() -> None:
@@ -336,12 +337,44 @@ def test_tokens_are_of_the_version_whose_issuer_the_app_expects() -> None:
     assert "entraClientId" in provider["validation"]["allowedAudiences"]
 
 
-def test_with_sign_in_nobody_gets_through_without_a_token_but_a_probe() -> None:
-    assert SIGN_IN["globalValidation"] == {
-        "requireAuthentication": True,
-        "unauthenticatedClientAction": "Return401",
-        "excludedPaths": ["/api/health"],
+def test_with_sign_in_nobody_gets_through_who_is_not_signed_in_but_probes_and_the_pages_of_the_console() -> None:
+    validation = SIGN_IN["globalValidation"]
+
+    assert validation["requireAuthentication"] is True
+    assert validation["unauthenticatedClientAction"] == "Return401"
+    assert validation["excludedPaths"] == ["/api/health", "/api/console"] == list(sign_in.EXCLUDED)
+    # That they are no prefixes is not documented.
+    for path in validation["excludedPaths"]:
+        assert [one.path for one in ROUTES if f"/api{one.path}".startswith(path) and one.role is not None] == []
+
+
+def test_no_secret_is_needed_to_sign_people_in() -> None:
+    provider = SIGN_IN["identityProviders"]["azureActiveDirectory"]
+    setting = provider["registration"]["clientSecretSettingName"]
+    source = (INFRA / "modules/function-app.bicep").read_text()
+
+    assert f"empty(entraClientId) ? {{}} : {{ {setting}: identityClientId }}" in source
+    assert json.loads((INFRA / "entra-app.json").read_text())["web"] == {
+        "implicitGrantSettings": {"enableIdTokenIssuance": True}
     }
+
+
+def test_a_session_is_short_and_no_token_is_kept() -> None:
+    assert SIGN_IN["login"] == {
+        "tokenStore": {"enabled": False},
+        "cookieExpiration": {"convention": "FixedTime", "timeToExpiration": "01:00:00"},
+    }
+    assert sign_in.SESSION_S == 3600
+
+
+def test_only_known_applications_bring_tokens() -> None:
+    policy = SIGN_IN["identityProviders"]["azureActiveDirectory"]["validation"]["defaultAuthorizationPolicy"]
+    registration = json.loads((INFRA / "entra-app.json").read_text())
+    (known,) = registration["api"]["preAuthorizedApplications"]
+
+    assert policy == {"allowedApplications": "concat([entraClientId], entraClients)"}
+    assert named("main.bicep", "azureCli").value == known["appId"]
+    assert named("main.bicep", "functionApp").value["params"]["entraClients"].startswith("concat([azureCli], ")
 
 
 def test_roles_count_exactly_where_the_platform_signs_people_in() -> None:

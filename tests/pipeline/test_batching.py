@@ -31,6 +31,7 @@ from exporter.records.payload import PlanWriter
 from exporter.source.segments import Reading, Refresh, Segments
 from exporter.tally.rejects import Reject
 from exporter.tally.unfit import UnfitValue
+from exporter.warned import Warned
 from tests.fakes import FakeBlobs, FakeClock, FakeSegmentFiles
 from tests.planning import (
     ADDRESS,
@@ -263,9 +264,17 @@ def test_a_file_of_another_encoding_is_said_to_be_that_as_a_whole() -> None:
     done = plan({"1.csv": text.encode("cp1252"), "2.csv": b"EMail,City\nd@example.com,Ulm\n"}, mapping=Mapping("EMail"))
     assert (done.planned.rows_read, done.planned.rejected_by_reason) == (4, {"not_utf8": 2})
     (warning,) = done.planned.warnings
-    assert (
-        warning == "2 of 3 rows of people/1.csv are not UTF-8; it looks like windows-1252: set encoding of the export."
+    assert warning.message == (
+        "2 of 3 rows of people/1.csv are not UTF-8; it looks like windows-1252: set 'Encoding' (encoding) of the "
+        "export."
     )
+    about = {"file": "people/1.csv", "encoding": "UTF-8", "likely": "windows-1252"}
+    assert warning == Warned.of("rows_not_decoded", case="likely", unreadable=2, rows=3, **about)
+
+
+def test_a_file_of_an_encoding_that_nobody_can_guess_is_said_not_to_be_the_stated_one() -> None:
+    (warning,) = plan({"1.csv": csv_file(people(3)).replace(b"First 1", b"F\x81rst 1")}).planned.warnings
+    assert warning.message == "1 of 3 rows of people/1.csv are not UTF-8: set 'Encoding' (encoding) of the export."
 
 
 def test_files_with_other_columns_are_read_by_name() -> None:
@@ -472,9 +481,10 @@ def test_what_was_odd_about_a_refresh_is_told_with_the_plan() -> None:
     clock = FakeClock()
     landing, blobs = FakeSegmentFiles(clock), FakeBlobs(clock)
     landing.write("people/1.csv", csv_file([("p1@x.org",)], ("EMail",)))
-    odd = replace(Segments(landing, "").refresh("people", Reading()), warnings=("A file is empty.",))
+    odd_file = Warned.of("header_not_announced", file="people/1.csv")
+    odd = replace(Segments(landing, "").refresh("people", Reading()), warnings=(odd_file,))
     planned = plan_batches(task_of(odd, odd), landing, PlanWriter(blobs.writer("p"), blobs.writer("r")), lambda: None)
-    assert planned.warnings == ("A file is empty.",)
+    assert planned.warnings == (odd_file,)
 
 
 def beats(*rows_of_files: int) -> list[int]:
@@ -518,10 +528,10 @@ def test_a_plan_tells_once_what_was_odd_about_columns_and_about_how_many_who_are
     files = {"1.csv": csv_file(rows, TWO_COLUMNS), "2.csv": csv_file([("d@x.org", "Bob")], TWO_COLUMNS)}
     planned = plan(files, mapping=Mapping("email", first_name="FirstName")).planned
     assert (planned.contacts, planned.duplicates) == (4, 1)
-    assert planned.warnings == (
-        "The column email was found as EMail.",
-        "Contacts with a text that means no value, such as NULL, N/A or #REF!: 2. It was left out.",
-    )
+    assert [(warning.code, warning.message) for warning in planned.warnings] == [
+        ("column_in_other_case", "The column email was found as EMail."),
+        ("no_value", "Contacts with a text that means no value, such as NULL, N/A or #REF!: 2. It was left out."),
+    ]
 
 
 def test_a_row_that_cannot_be_read_is_reported_without_an_address() -> None:

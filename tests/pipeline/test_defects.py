@@ -5,14 +5,23 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import Unavailable
-from exporter.pipeline import plan, preflight, upload
-from exporter.pipeline.start import start_scheduled
+from exporter.pipeline import destination, plan, upload
 from exporter.pipeline.sweep import sweep
 from exporter.records import lanes
 from exporter.records.paths import EXPORTS, run_path
 from exporter.runs.run import Problem, Run, RunStatus
-from tests.builders import drive, make_export, people, read_run, start_on_demand, write_segment
-from tests.fakes import START, Fakes, make_fakes
+from tests.builders import (
+    drive,
+    logged,
+    make_export,
+    people,
+    read_run,
+    settle,
+    start_on_demand,
+    tomorrow,
+    write_segment,
+)
+from tests.fakes import Fakes, make_fakes
 
 A_DAY_S = 86_400.0
 NEWER = b'{"schemaVersion": 3}'
@@ -34,14 +43,14 @@ def fakes() -> Fakes:
 
 def fail_planning(monkeypatch: pytest.MonkeyPatch, *errors: BaseException) -> list[BaseException]:
     """Let planning fail with these, one after the other, and then work; returns what is left of them."""
-    left, original = list(errors), preflight.check
+    left, original = list(errors), destination.look
 
     def check(*arguments: object) -> object:
         if left:
             raise left.pop(0)
         return original(*arguments)  # type: ignore[arg-type]  # whatever it is called with
 
-    monkeypatch.setattr(preflight, "check", check)
+    monkeypatch.setattr(destination, "look", check)
     return left
 
 
@@ -136,11 +145,13 @@ def test_uploading_that_fails_for_an_unforeseen_reason_waits_and_ends_after_a_da
     assert "jane" not in caplog.text
 
 
-def test_an_export_that_cannot_be_read_does_not_keep_the_others_from_starting(fakes: Fakes) -> None:
+def test_an_export_that_cannot_be_read_does_not_keep_the_others_from_starting(
+    fakes: Fakes, caplog: pytest.LogCaptureFixture
+) -> None:
     make_export(fakes, id="vip", scheduled=True)
     fakes.blobs.put(f"{EXPORTS}broken.json", NEWER)
-    with pytest.raises(Exception, match="newer release"):
-        start_scheduled(fakes.services, START)
+    tomorrow(fakes)
+    assert ("WARNING", "scheduled_start_failed") in [(level, action) for level, action, _ in logged(caplog)]
     assert [path for path in fakes.blobs.names("records/runs/vip.") if path.endswith("run.json")]
 
 
@@ -155,4 +166,5 @@ def test_a_run_that_cannot_be_looked_after_does_not_keep_the_others_from_it(
     fakes.clock.sleep(60)
     sweep(fakes.services)
     assert drive(fakes, second.run_id).status is RunStatus.SUCCESSFUL
+    settle(fakes, second.run_id)
     assert list(fakes.blobs.names(f"working/{second.run_id}/")) == []

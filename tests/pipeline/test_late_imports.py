@@ -5,13 +5,14 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from exporter.activecampaign.wire import NotSent
+from exporter.activecampaign.wire import NotSent, Request
 from exporter.pipeline.confirm import ASK_LATE_EVERY_S, LATE_QUESTIONS
 from exporter.pipeline.finish import finish
 from exporter.pipeline.start import StartRequest, start
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path
 from exporter.records.payload import WORKING_COPY_S
+from exporter.records.recent import newest_runs
 from exporter.records.slots import read_slot
 from exporter.runs.run import Run, RunStatus, Trigger
 from tests.builders import (
@@ -62,6 +63,26 @@ def working_copies(fakes: Fakes) -> list[str]:
     return list(fakes.blobs.names("working/"))
 
 
+@pytest.mark.parametrize("reading", ["status_false", "not_found"])
+def test_an_import_that_activecampaign_has_forgotten_confirms_nobody_and_keeps_nobody_else_waiting(
+    fakes: Fakes, reading: str
+) -> None:
+    fakes.account.set_switches(unknown_import=reading)
+
+    def forget(request: Request) -> None:
+        if request.path.endswith("import/info"):
+            fakes.activecampaign.before = lambda _: None
+            fakes.account.forget_import(dict(request.query)["batchId"])
+
+    fakes.activecampaign.before = forget
+    run = drive(fakes, start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id, limit_s=4 * 3_600)
+    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert run.tally
+    assert run.tally.reasons == {"not_confirmed_in_time": run.tally.unconfirmed}
+    assert run.tally.confirmed == 600 - run.tally.unconfirmed > 0
+    assert len(rejects_of(fakes, run.run_id)) == run.tally.unconfirmed > 0
+
+
 def test_an_outcome_after_the_end_amends_the_account_and_leaves_the_status(fakes: Fakes) -> None:
     run = ended_with_stuck_imports(fakes)
     assert len(rejects_of(fakes, run.run_id)) == run.end.tally.unconfirmed if run.end else False
@@ -90,7 +111,7 @@ def test_those_who_failed_in_a_late_import_are_named(fakes: Fakes) -> None:
     sweep_for(fakes, ASK_LATE_EVERY_S + 120)
     account = read_run(fakes, run.run_id).tally
     assert account
-    assert (account.confirmed, account.reasons) == (599, {"failed_in_import": 1})
+    assert (account.confirmed, account.reasons) == (599, {"address_not_taken": 1})
     assert [row["email"] for row in rejects_of(fakes, run.run_id)] == ["p7@example.com"]
 
 
@@ -148,7 +169,8 @@ def test_what_stays_stuck_is_asked_for_until_the_working_copy_is_a_day_old(fakes
     assert 0.9 * left_s / ASK_LATE_EVERY_S <= questions(fakes) - asked <= left_s / ASK_LATE_EVERY_S + 1
     sweep_for(fakes, 300)
     assert working_copies(fakes) == []
-    assert read_run(fakes, run.run_id) == run
+    after = read_run(fakes, run.run_id)
+    assert (after.end, after.tally) == (run.end, run.tally)
 
 
 def test_a_sweep_asks_for_a_few_late_imports_only(fakes: Fakes) -> None:
@@ -212,7 +234,7 @@ def test_what_follows_from_the_end_does_not_wait_for_a_late_import(fakes: Fakes)
     with pytest.raises(Died):
         ended_with_stuck_imports(fakes)
     sweep(fakes.services)
-    (run_id,) = {path.split("/")[2] for path in fakes.blobs.names("records/runs/")}
+    (run_id,) = {run_id for _, run_id in newest_runs(fakes.services)}
     assert run_path(run_id, "report.json") in fakes.blobs.stored
     assert working_copies(fakes) != []
 

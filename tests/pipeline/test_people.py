@@ -23,7 +23,7 @@ from exporter.source.rows import Rows
 from exporter.source.segments import Reading, Segments
 from sandbox.activecampaign import CustomField
 from tests.api.client import CONNECTION, EXPORT, Api
-from tests.builders import deliver, drive, make_export, rejects_of, run_export, write_segment
+from tests.builders import deliver, drive, make_export, rejects_of, run_export, settle, write_segment
 from tests.fakes import FakeBlobs, FakeClock, Fakes, FakeSegmentFiles, make_fakes
 from tests.planning import AROUND, ROOMY, Row, csv_file, plan
 
@@ -161,6 +161,7 @@ def test_a_preview_shows_what_the_run_does(api: Api) -> None:
 def test_a_look_up_shows_what_the_run_did_also_from_the_files(api: Api, kept: str) -> None:
     run_id = api.post("/exports/newsletter/runs").json["runId"]
     drive(api.fakes, run_id)
+    settle(api.fakes, run_id)
     if kept == "none":
         for path in list(api.fakes.blobs.names("rejects/")):
             api.fakes.blobs.delete(path)

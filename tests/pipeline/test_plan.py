@@ -10,7 +10,7 @@ import pytest
 
 from exporter.definitions.exports import DataMatching
 from exporter.errors import Culprit, Unavailable
-from exporter.pipeline import preflight
+from exporter.pipeline import destination
 from exporter.pipeline.plan import plan_run
 from exporter.records import store
 from exporter.records.paths import run_path
@@ -54,7 +54,7 @@ def wait_for(monkeypatch: pytest.MonkeyPatch, retry_after_s: float | None = None
     def check(*_: object) -> None:
         raise Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=retry_after_s)
 
-    monkeypatch.setattr(preflight, "check", check)
+    monkeypatch.setattr(destination, "look", check)
 
 
 def test_a_run_that_left_a_file_out_is_not_successful_unless_the_export_says_so(fakes: Fakes) -> None:
@@ -66,7 +66,7 @@ def test_a_run_that_left_a_file_out_is_not_successful_unless_the_export_says_so(
     run = run_export(fakes, make_export(fakes, ignore=("*.zip",)))
     assert run.plan
     assert (run.status, run.plan.files_not_read) == (RunStatus.SUCCESSFUL, 0)
-    assert "left out: 1, left out by ignore" in run.plan.warnings[0]
+    assert "left out: 1, as the export says" in run.plan.warnings[0]
 
 
 def test_a_run_does_not_guess_which_of_several_days_is_the_segment(fakes: Fakes) -> None:
@@ -79,7 +79,7 @@ def test_a_run_does_not_guess_which_of_several_days_is_the_segment(fakes: Fakes)
     assert run.end.problem
     assert (run.status, run.end.problem.code) == (RunStatus.FAILED, "files_ambiguous")
     assert (
-        run_export(fakes, make_export(fakes, data_matching=only_addresses, files="newest"), force=True).status
+        run_export(fakes, make_export(fakes, data_matching=only_addresses, files="newest")).status
         is RunStatus.SUCCESSFUL
     )
 
@@ -155,7 +155,7 @@ def test_planning_may_end_in_an_unforeseen_error_five_times(
     def check(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(preflight, "check", check)
+    monkeypatch.setattr(destination, "look", check)
     for _ in range(4):
         plan_run(fakes.services, run_id)
         fakes.clock.sleep(90)
@@ -168,7 +168,7 @@ def test_a_refresh_is_pointed_out_when_it_is_older_than_eight_days() -> None:
     refresh = Refresh("people", START, (), (), "f")
     assert stale([refresh], START + 8 * A_DAY_S) == []
     (warning,) = stale([refresh, Refresh("new", START + 1, (), (), "f")], START + 8 * A_DAY_S + 1)
-    assert "people was last refreshed 8 days ago" in warning
+    assert "people was last refreshed 8 days ago" in warning.message
 
 
 def test_a_run_of_exactly_as_many_profiles_as_the_export_allows_sends_each_of_them(fakes: Fakes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.activecampaign.account import User
 from exporter.contacts.matching import Field, FieldMapping
 from exporter.definitions.exports import DataMatching, FieldMatch
 from exporter.errors import CredentialsRefused, Stop
@@ -67,6 +68,9 @@ def test_a_key_that_does_not_work_is_a_wait(fakes: Fakes) -> None:
 
 def test_a_connection_says_whose_account_it_is_where_that_may_be_read(fakes: Fakes) -> None:
     session = Session(fakes.services, HOST, "key-1")
-    assert check_connection(session)
+    limits = check_connection(session).limits
+    assert limits
+    assert limits.name == HOST
     fakes.account.set_key("key-1", admin=False)
-    assert check_connection(session) is None
+    tested = check_connection(session)
+    assert (tested.user, tested.lists, tested.limits) == (User(1, "admin"), 3, None)

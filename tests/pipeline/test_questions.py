@@ -9,7 +9,7 @@ import pytest
 
 from exporter.activecampaign.account import CustomField, FieldOption
 from exporter.activecampaign.wire import Answer, NotSent, Reply, Request
-from exporter.errors import CredentialsRefused, ExporterError, Throttled, Unavailable
+from exporter.errors import CredentialsRefused, ExporterError, Throttled, Unavailable, Wait
 from exporter.pipeline import questions
 from exporter.pipeline.session import Session
 from sandbox.activecampaign import CustomField as HeldField
@@ -39,19 +39,25 @@ def test_a_thousand_exclusions_are_read_with_ten_requests_and_not_more(
     fakes: Fakes, calls: Session, listed: int, read: int, requests: int
 ) -> None:
     exclude(fakes, listed)
-    found = questions.exclusions(calls)
+    found = questions.exclusions(calls, 1)
     assert [entry.phrase for entry in found] == [f"p{number}@example.com" for number in range(1, read + 1)]
     assert len(fakes.activecampaign.requests) == requests
 
 
-def test_nothing_waits_for_exclusions_that_cannot_be_read(fakes: Fakes, calls: Session) -> None:
+@pytest.mark.parametrize("reply", [NotSent("dns"), Answer(429, {"retry-after": "1"}, b""), Answer(503, {}, b"")])
+def test_an_exclusion_list_that_does_not_answer_is_not_an_empty_one(fakes: Fakes, calls: Session, reply: Reply) -> None:
     exclude(fakes, 101)
+    fakes.activecampaign.before = lambda request: reply if ("offset", "100") in request.query else None
+    with pytest.raises(Wait):
+        questions.exclusions(calls, 1)
+    fakes.activecampaign.before = lambda request: None
+    assert len(questions.exclusions(calls, 1)) == 101
 
-    def no_second_page(request: Request) -> Reply | None:
-        return NotSent("dns") if ("offset", "100") in request.query else None
 
-    fakes.activecampaign.before = no_second_page
-    assert questions.exclusions(calls) == ()
+def test_an_exclusion_list_that_the_key_may_not_see_excludes_nobody(fakes: Fakes, calls: Session) -> None:
+    refusal = Answer(403, {}, b'{"message":"Forbidden"}')
+    fakes.activecampaign.before = lambda request: refusal if "exclusions" in request.path else None
+    assert questions.exclusions(calls, 1) == ()
 
 
 TIER = CustomField(41, "Tier", "dropdown", "TIER", options=None)

@@ -19,7 +19,17 @@ from exporter.records import store
 from exporter.records.paths import lane_path, run_path
 from exporter.runs.run import Claim, Problem, Run, RunStatus
 from exporter.tally import count
-from tests.builders import deliver, drive, make_export, people, read_run, start_on_demand, start_once, write_segment
+from tests.builders import (
+    deliver,
+    drive,
+    make_export,
+    people,
+    read_run,
+    settle,
+    start_on_demand,
+    start_once,
+    write_segment,
+)
 from tests.fakes import Fakes, make_fakes
 from tests.ledgers import portion_event
 
@@ -46,6 +56,7 @@ def imports(fakes: Fakes) -> int:
 
 def test_a_message_for_a_run_that_is_over_does_nothing(fakes: Fakes, planned: str) -> None:
     drive(fakes, planned)
+    settle(fakes, planned)
     before = dict(fakes.blobs.stored)
     plan_run(fakes.services, planned)
     upload_lane(fakes.services, planned, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.activecampaign.wire import Request
 from exporter.definitions.exports import Export
-from exporter.pipeline import start
+from exporter.pipeline.schedule import run_schedule
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path, slot_path
 from exporter.runs.run import Run, RunStatus
@@ -19,9 +19,10 @@ from tests.builders import (
     run_export,
     start_on_demand,
     start_once,
+    tomorrow,
     write_segment,
 )
-from tests.fakes import START, Fakes, make_fakes
+from tests.fakes import Fakes, make_fakes
 
 
 @pytest.fixture
@@ -41,21 +42,21 @@ def forget(fakes: Fakes, prefix: str) -> None:
         del fakes.blobs.stored[path]
 
 
-def scheduled(fakes: Fakes, occurrence: float) -> Run:
-    (started,) = start.start_scheduled(fakes.services, occurrence)
-    return drive(fakes, started.run.run_id)
+def scheduled(fakes: Fakes) -> Run:
+    (started,) = tomorrow(fakes)
+    return drive(fakes, started.run_id)
 
 
 def test_an_unchanged_segment_is_sent_once_more_when_the_last_success_is_forgotten(
     fakes: Fakes, export: Export
 ) -> None:
-    assert scheduled(fakes, START).status is RunStatus.SUCCESSFUL
-    assert scheduled(fakes, START + 60).status is RunStatus.SKIPPED
+    assert scheduled(fakes).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes).status is RunStatus.SKIPPED
 
     forget(fakes, slot_path(export.id))
 
-    assert scheduled(fakes, START + 120).status is RunStatus.SUCCESSFUL
-    assert scheduled(fakes, START + 180).status is RunStatus.SKIPPED
+    assert scheduled(fakes).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes).status is RunStatus.SKIPPED
 
 
 def test_the_same_idempotency_key_starts_a_second_run_when_it_is_forgotten(fakes: Fakes, export: Export) -> None:
@@ -68,20 +69,24 @@ def test_the_same_idempotency_key_starts_a_second_run_when_it_is_forgotten(fakes
     assert start_once(fakes.services, export, "ada", "key", b"").run.run_id != first.run_id
 
 
-@pytest.mark.usefixtures("export")
-def test_an_occurrence_of_the_schedule_that_the_records_know_is_not_started_again(fakes: Fakes) -> None:
-    first = scheduled(fakes, START)
+def test_a_time_of_the_schedule_is_kept_in_the_slot_and_made_up_for_when_that_is_forgotten(
+    fakes: Fakes, export: Export
+) -> None:
+    scheduled(fakes)
+    assert run_schedule(fakes.services) == []
 
-    assert scheduled(fakes, START) == first
+    forget(fakes, slot_path(export.id))
+
+    assert len(run_schedule(fakes.services)) == 1
 
 
 def test_contacts_of_a_forgotten_success_are_still_on_the_list_and_need_no_room(fakes: Fakes, export: Export) -> None:
     fakes.account.set_contact_limit(30)
-    assert scheduled(fakes, START).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes).status is RunStatus.SUCCESSFUL
 
     forget(fakes, slot_path(export.id))
 
-    assert scheduled(fakes, START + 60).status is RunStatus.SUCCESSFUL
+    assert scheduled(fakes).status is RunStatus.SUCCESSFUL
 
 
 def test_a_lost_ledger_is_opened_anew_and_its_lane_sent_again(fakes: Fakes, export: Export) -> None:
@@ -134,3 +139,19 @@ def is_import(request: Request) -> bool:
 def sent(fakes: Fakes) -> int:
     """Return how many bulk imports ActiveCampaign got."""
     return sum(map(is_import, fakes.activecampaign.requests))
+
+
+def test_a_process_that_lived_through_it_finds_each_lost_run_within_as_many_sweeps_as_there_are_exports(
+    fakes: Fakes,
+) -> None:
+    """It remembers that runs are over whose records say nothing of it any more; their slots are what they were."""
+    run_ids = [run_export(fakes, make_export(fakes, id=f"export-{number}")).run_id for number in range(3)]
+    sweep(fakes.services)
+    for run_id in run_ids:
+        forget(fakes, run_path(run_id, ""))
+
+    for _ in run_ids:
+        fakes.clock.sleep(60)
+        sweep(fakes.services)
+
+    assert [read_run(fakes, run_id).end for run_id in run_ids] == [None] * 3

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.activecampaign import pacing, wire
 from exporter.activecampaign.wire import Kind
-from exporter.errors import Throttled, Unavailable
+from exporter.errors import OthersFirst, Throttled, Unavailable
 from exporter.pipeline.session import CALLED_OFF, Session
 from tests.builders import HOST
 from tests.fakes import START, FakeClock, Fakes, make_fakes
@@ -137,6 +137,20 @@ def test_a_worker_that_is_alone_reads_the_budget_once(fakes: Fakes, calls: Sessi
     assert reads == [BUDGET]
 
 
+def test_a_turn_is_lost_when_somebody_is_asked_to_pause_while_it_is_waited_for() -> None:
+    class Interrupted(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.time == ON_THE_GRID:  # another worker was refused in the meantime
+                world.blobs.put(BUDGET, pacing.Budget(resume_at=ON_THE_GRID + 15).to_json())
+
+    world = make_fakes(clock=Interrupted(ON_THE_GRID - 10))
+    paused_until(world, ON_THE_GRID)
+    Session(world.services, HOST, "key-1").call(IMPORT)
+    (sent,) = world.account.requests()
+    assert sent.at >= ON_THE_GRID + 15
+
+
 def test_a_pause_that_activecampaign_asked_for_holds_for_every_worker(fakes: Fakes, calls: Session) -> None:
     other = Session(fakes.services, HOST, "key-1")
     set_clock(fakes, ON_THE_GRID)
@@ -145,3 +159,67 @@ def test_a_pause_that_activecampaign_asked_for_holds_for_every_worker(fakes: Fak
     resumed = fakes.clock.now() + 15.0
     other.call(IMPORT)
     assert fakes.account.requests()[-1].at >= resumed
+
+
+# --- Runs that share an account ---
+
+
+def reserved(fakes: Fakes, calls: Session, turns: int) -> None:
+    """Let another worker take so many turns from ON_THE_GRID on, the first of which is now."""
+    set_clock(fakes, ON_THE_GRID)
+    for _ in range(turns):
+        calls._take_turn(Kind.BULK)
+
+
+def of_run(fakes: Fakes, run_id: str) -> Session:
+    return Session(fakes.services, HOST, "key-1", run_id)
+
+
+def test_a_run_that_had_more_turns_than_others_leaves_those_after_ten_seconds_to_them(fakes: Fakes) -> None:
+    large, small = of_run(fakes, "large"), of_run(fakes, "small")
+    set_clock(fakes, ON_THE_GRID)
+    assert small._take_turn(Kind.BULK) == ON_THE_GRID
+    for n in range(1, 17):
+        assert large._take_turn(Kind.BULK) == ON_THE_GRID + n * 0.625
+    with pytest.raises(OthersFirst) as caught:
+        large._take_turn(Kind.BULK)
+    assert caught.value.retry_after_s == 17 * 0.625
+    assert small._take_turn(Kind.BULK) == ON_THE_GRID + 17 * 0.625
+    assert of_run(fakes, "new")._take_turn(Kind.BULK) == ON_THE_GRID + 18 * 0.625
+    set_clock(fakes, ON_THE_GRID + 2)
+    assert large._take_turn(Kind.BULK) == ON_THE_GRID + 19 * 0.625
+
+
+def test_turns_for_one_contact_are_far_apart_for_everybody(fakes: Fakes) -> None:
+    large, small = of_run(fakes, "large"), of_run(fakes, "small")
+    set_clock(fakes, ON_THE_GRID)
+    small._take_turn(Kind.BULK)
+    assert [large._take_turn(Kind.SINGLE) - ON_THE_GRID for _ in range(5)] == [0.625 + n * 3.125 for n in range(5)]
+
+
+def test_a_run_that_is_alone_waits_for_each_turn_within_20_seconds(fakes: Fakes) -> None:
+    alone = of_run(fakes, "alone")
+    reserved(fakes, alone, 33)
+    with pytest.raises(OthersFirst) as caught:
+        alone._take_turn(Kind.BULK)
+    assert (caught.value.code, caught.value.retry_after_s) == ("others_first", 33 * 0.625)
+
+
+def test_a_pause_is_not_taken_for_the_turns_of_others(fakes: Fakes) -> None:
+    set_clock(fakes, ON_THE_GRID)
+    paused_until(fakes, ON_THE_GRID + 30)
+    with pytest.raises(Throttled) as caught:
+        of_run(fakes, "one")._take_turn(Kind.BULK)
+    assert type(caught.value) is Throttled
+
+
+@pytest.mark.parametrize(("pace", "distance_s"), [("96", 0.625), ("6", 10.0)])
+def test_a_question_in_passing_takes_the_next_turn_or_none(pace: str, distance_s: float) -> None:
+    fakes = make_fakes(BULK_REQUESTS_PER_MINUTE=pace)
+    session = of_run(fakes, "one")
+    reserved(fakes, session, 1)
+    assert session._take_turn(Kind.GENERAL, soon=True) == ON_THE_GRID + distance_s / 2
+    with pytest.raises(Throttled):
+        session._take_turn(Kind.GENERAL, soon=True)
+    set_clock(fakes, ON_THE_GRID + distance_s / 2)
+    assert session._take_turn(Kind.GENERAL, soon=True) == ON_THE_GRID + 1.5 * distance_s

@@ -15,8 +15,9 @@ from exporter.definitions.exports import (
     WhenEmpty,
     Winner,
 )
+from exporter.definitions.schedules import WithEveryRefresh
 from exporter.errors import NotReady
-from exporter.pipeline.sources import identity, refreshes_of
+from exporter.pipeline.sources import fingerprint, identity, refreshes_of
 from tests.builders import HOST, make_export, people, write_segment
 from tests.fakes import Fakes, make_fakes
 
@@ -34,11 +35,12 @@ def fakes() -> Fakes:
 
 def name_of(fakes: Fakes, host: str = HOST, **changes: Any) -> str:
     export: Export = make_export(fakes, **({"segments": ("a", "b")} | changes))
-    return identity(host, export, refreshes_of(fakes.services, export))
+    return identity(host, export, fingerprint(refreshes_of(fakes.services, export)))
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"display_name": "Other"}, {"scheduled": True}, {"max_contacts": 5}, {"skip_unchanged": False}]
+    "changes",
+    [{}, {"display_name": "Other"}, {"schedule": WithEveryRefresh()}, {"max_contacts": 5}, {"skip_unchanged": False}],
 )
 def test_what_does_not_change_what_is_sent_does_not_change_the_name(fakes: Fakes, changes: dict[str, Any]) -> None:
     assert name_of(fakes, **changes) == name_of(fakes)

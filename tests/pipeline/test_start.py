@@ -5,24 +5,22 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import Stop, Unavailable
-from exporter.pipeline.start import Outcome, start_scheduled
+from exporter.pipeline.start import Outcome
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path, slot_path
-from exporter.runs.run import Run, RunStatus, Trigger
+from exporter.runs.run import Run, RunStatus
 from tests.builders import (
     SEGMENT,
     drive,
     make_export,
     people,
-    read_run,
     run_export,
     start_on_demand,
     start_once,
+    tomorrow,
     write_segment,
 )
-from tests.fakes import START, Fakes, make_fakes
-
-OCCURRENCE = START
+from tests.fakes import Fakes, make_fakes
 
 
 @pytest.fixture
@@ -36,32 +34,16 @@ def run_ids(fakes: Fakes) -> list[str]:
     return [p.split("/")[2] for p in fakes.blobs.names("records/runs/") if p.endswith("/run.json")]
 
 
-def test_a_timer_that_fires_twice_starts_one_run(fakes: Fakes) -> None:
-    make_export(fakes, scheduled=True)
-    first, again = (start_scheduled(fakes.services, OCCURRENCE)[0] for _ in range(2))
-    assert (first.outcome, again.outcome) == (Outcome.STARTED, Outcome.KNOWN)
-    assert run_ids(fakes) == [first.run.run_id] == [again.run.run_id]
-
-
-def test_a_timer_that_replays_a_finished_occurrence_starts_nothing(fakes: Fakes) -> None:
-    make_export(fakes, scheduled=True)
-    (first,) = start_scheduled(fakes.services, OCCURRENCE)
-    drive(fakes, first.run.run_id)
-    (again,) = start_scheduled(fakes.services, OCCURRENCE)
-    assert again.outcome is Outcome.KNOWN
-    assert len(run_ids(fakes)) == 1
-
-
-def test_only_exports_with_an_active_schedule_and_a_connection_are_started_by_the_timer(fakes: Fakes) -> None:
+def test_only_exports_with_a_schedule_and_a_connection_are_started_by_the_timer(fakes: Fakes) -> None:
     make_export(fakes, id="by-hand")
     make_export(fakes, id="detached", scheduled=True, connection_id=None)
-    assert start_scheduled(fakes.services, OCCURRENCE) == []
+    assert tomorrow(fakes) == []
 
 
 def test_a_broken_export_does_not_keep_the_others_from_starting(fakes: Fakes) -> None:
     make_export(fakes, id="a-broken", scheduled=True, connection_id="gone")
     make_export(fakes, id="b-good", scheduled=True)
-    assert [s.run.export_id for s in start_scheduled(fakes.services, OCCURRENCE)] == ["b-good"]
+    assert [run.export_id for run in tomorrow(fakes)] == ["b-good"]
 
 
 def test_whoever_asks_while_a_run_is_going_gets_that_run(fakes: Fakes) -> None:
@@ -69,17 +51,6 @@ def test_whoever_asks_while_a_run_is_going_gets_that_run(fakes: Fakes) -> None:
     first, *others = (start_on_demand(fakes.services, export, "ada") for _ in range(50))
     assert first.outcome is Outcome.STARTED
     assert {(o.outcome, o.run.run_id) for o in others} == {(Outcome.JOINED, first.run.run_id)}
-
-
-def test_a_scheduled_run_that_meets_a_running_one_leaves_a_truthful_record(fakes: Fakes) -> None:
-    export = make_export(fakes, scheduled=True)
-    going = start_on_demand(fakes.services, export, "ada").run
-    (skipped,) = start_scheduled(fakes.services, OCCURRENCE)
-    record = read_run(fakes, skipped.run.run_id)
-    assert (record.status, record.trigger) == (RunStatus.SKIPPED, Trigger.SCHEDULED)
-    assert record.end
-    assert record.end.problem
-    assert going.run_id in record.end.problem.message
 
 
 def test_the_same_idempotency_key_gets_the_same_run_even_when_it_is_over(fakes: Fakes) -> None:
@@ -96,7 +67,7 @@ def test_an_idempotency_key_is_good_for_one_request_only(fakes: Fakes) -> None:
     export = make_export(fakes)
     start_once(fakes.services, export, "ada", "key", b"{}")
     with pytest.raises(Stop, match="first came with, found another"):
-        start_once(fakes.services, export, "ada", "key", b'{"force":true}')
+        start_once(fakes.services, export, "ada", "key", b"another")
 
 
 @pytest.mark.parametrize(("lost", "starts"), [(19, True), (20, False)])
@@ -152,8 +123,8 @@ def test_a_later_change_of_the_export_does_not_touch_a_run(fakes: Fakes) -> None
 def test_a_scheduled_run_of_an_unchanged_segment_is_skipped_and_says_so(fakes: Fakes) -> None:
     export = make_export(fakes, scheduled=True)
     run_export(fakes, export)
-    (again,) = start_scheduled(fakes.services, OCCURRENCE + 86_400)
-    run = drive(fakes, again.run.run_id)
+    (again,) = tomorrow(fakes)
+    run = drive(fakes, again.run_id)
     assert run.status is RunStatus.SKIPPED
     assert run.end
     assert run.end.problem
@@ -166,22 +137,21 @@ def test_an_unchanged_segment_is_sent_when_the_export_says_so_or_is_another_one(
 ) -> None:
     run_export(fakes, make_export(fakes, scheduled=True))
     make_export(fakes, scheduled=True, **changes)
-    (again,) = start_scheduled(fakes.services, OCCURRENCE + 86_400)
-    assert drive(fakes, again.run.run_id).status is RunStatus.SUCCESSFUL
+    (again,) = tomorrow(fakes)
+    assert drive(fakes, again.run_id).status is RunStatus.SUCCESSFUL
 
 
-def test_a_segment_of_very_different_size_is_held_until_it_is_forced(fakes: Fakes) -> None:
+def test_a_segment_of_very_different_size_is_held(fakes: Fakes) -> None:
     export = make_export(fakes)
     write_segment(fakes, people(100))
     run_export(fakes, export)
     write_segment(fakes, people(9))
     held = run_export(fakes, export)
-    assert held.status is RunStatus.FAILED
+    assert held.status is RunStatus.HELD
     assert held.end
     assert held.end.problem
     assert held.end.problem.code == "size_changed"
     assert fakes.account.state()["contacts"] == 100
-    assert run_export(fakes, export, force=True).status is RunStatus.SUCCESSFUL
 
 
 def test_an_empty_segment_is_held_and_removes_nobody(fakes: Fakes) -> None:
@@ -191,9 +161,7 @@ def test_an_empty_segment_is_held_and_removes_nobody(fakes: Fakes) -> None:
     held = run_export(fakes, export)
     assert held.end
     assert held.end.problem
-    assert (held.status, held.end.problem.code) == (RunStatus.FAILED, "segment_empty")
-    forced = run_export(fakes, export, force=True)
-    assert forced.status is RunStatus.SUCCESSFUL
+    assert (held.status, held.end.problem.code) == (RunStatus.HELD, "segment_empty")
     contact = fakes.account.contact("p0@example.com")
     assert contact
     assert contact["lists"]

@@ -34,7 +34,7 @@ def test_six_workers_are_as_fast_as_the_documentation_says_and_never_over_the_li
 
 
 def test_one_worker_takes_as_long_as_the_documentation_says() -> None:
-    found = throughput.ours(20_000, 1, 0.0)
+    found = throughput.ours(50_000, 1, 0.0)
     minutes, share = documented("docs/explanation/throughput.md", r"1 worker \| ([\d.]+) \| [\d.]+ \| (\d+) %")
     assert found.a_minute == pytest.approx(share, abs=2)
     assert REQUESTS_OF_A_MILLION / found.a_minute == pytest.approx(minutes, rel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import orjson
@@ -166,7 +167,7 @@ def test_an_import_that_activecampaign_fails_is_sent_again(fakes: Fakes) -> None
     assert len(bulk(fakes)) == 3 + 2
 
 
-def test_an_import_that_activecampaign_fails_each_time_is_sent_again_twice_and_no_more(fakes: Fakes) -> None:
+def test_an_import_that_activecampaign_fails_each_time_is_sent_again_three_times_and_no_more(fakes: Fakes) -> None:
     fakes.account.end_next_imports("interrupted", 100)
     run = run_export(fakes, make_export(fakes))
     assert run.end
@@ -178,7 +179,7 @@ def test_an_import_that_activecampaign_fails_each_time_is_sent_again_twice_and_n
     )
     assert run.end.tally.reasons == {"import_failed": 600}
     assert len(rejects_of(fakes, run.run_id)) == 600
-    assert len(bulk(fakes)) == 3 * (1 + 2)
+    assert len(bulk(fakes)) == 3 * (1 + 3)
 
 
 def test_an_import_that_stays_stuck_is_reported_as_unconfirmed(fakes: Fakes) -> None:
@@ -220,13 +221,102 @@ def test_the_fourth_refusal_in_a_row_that_nobody_understands_stops_the_run(fakes
     assert came() == 4
 
 
+NOT_FOUND = Answer(404, {}, b'{"message": "Not Found"}')
+FORBIDDEN = Answer(403, {}, b'{"message": "Forbidden"}')
+TOO_LARGE = Answer(413, {}, b"<html>Request Entity Too Large</html>")
+TOO_LARGE_400 = Answer(400, {}, b'{"success": 0, "failureReasons": ["The payload must be less than 400K bytes."]}')
+PAYMENT = Answer(402, {}, b"{}")
+PAGE = Answer(200, {}, b"<!doctype html><title>Maintenance</title>")
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"), [(NOT_FOUND, "request_refused"), (FORBIDDEN, "permission_refused")], ids=["404", "403"]
+)
+@pytest.mark.parametrize(("times", "stops"), [(3, False), (4, True)])
+def test_an_import_that_is_not_found_or_forbidden_may_be_so_three_times(
+    fakes: Fakes, reply: Reply, code: str, times: int, *, stops: bool
+) -> None:
+    came = replies(fakes, *[reply] * times)
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert (run.end.problem.code if run.end.problem else None) == (code if stops else None)
+    assert came() == (4 if stops else 3 + 3)
+
+
+@pytest.mark.parametrize(("times", "stops"), [(1, False), (2, True)])
+def test_a_payment_problem_that_is_said_twice_ends_the_run_by_its_name(
+    fakes: Fakes, times: int, *, stops: bool
+) -> None:
+    began = fakes.clock.now()
+    replies(fakes, *[PAYMENT] * times)
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert (run.end.problem.code if run.end.problem else None) == ("payment_due" if stops else None)
+    assert fakes.clock.now() - began < 90
+
+
+@pytest.mark.parametrize("reply", [TOO_LARGE, TOO_LARGE_400], ids=["413", "400"])
+def test_a_request_that_is_too_large_is_halved_until_it_is_taken(fakes: Fakes, reply: Reply) -> None:
+    def before(request: Request) -> Reply | None:
+        return reply if request.path.endswith("bulk_import") and len(sent_by(request)) > 70 else None
+
+    fakes.activecampaign.before = before
+    run = run_export(fakes, make_export(fakes))
+    assert run.status is RunStatus.SUCCESSFUL
+    assert run.end
+    assert run.end.resends == 0
+    assert len(fakes.account.contacts()) == 600
+    sizes = [len(sent_by(request)) for request in bulk(fakes) if len(sent_by(request)) <= 70]
+    assert sum(sizes) == 600
+    assert min(sizes) >= 25
+
+
+def test_one_contact_that_is_too_large_is_given_patience_and_stops_the_run(fakes: Fakes) -> None:
+    write_segment(fakes, people(1))
+    came = replies(fakes, *[TOO_LARGE] * 10)
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert run.end.problem
+    assert run.end.problem.code == "request_refused"
+    assert came() == 4
+
+
+def sent_by(request: Request) -> list[object]:
+    contacts: list[object] = orjson.loads(request.body or b"")["contacts"]
+    return contacts
+
+
+def test_a_page_in_mid_run_does_not_blame_a_key_that_works(fakes: Fakes) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    replies(fakes, PAGE)
+    deliver(fakes)
+    waiting = orjson.loads(fakes.blobs.stored[f"records/runs/{run_id}/lanes/0.jsonl"].data.splitlines()[-1])
+    assert (waiting["event"], waiting["code"]) == ("waiting", "activecampaign_unavailable")
+    run = drive(fakes, run_id)
+    assert run.status is RunStatus.SUCCESSFUL
+    assert run.end
+    assert run.end.resends == 1  # what a page says of the import is not known
+
+
+def test_what_a_failed_import_left_over_is_sent_after_one_five_and_thirty_minutes(fakes: Fakes) -> None:
+    write_segment(fakes, people(200))
+    fakes.account.end_next_imports("failed", 3)
+    assert run_export(fakes, make_export(fakes)).status is RunStatus.SUCCESSFUL
+    sent = [r.at for r in fakes.account.requests() if r.path.endswith("bulk_import")]
+    gaps = [after - before for before, after in itertools.pairwise(sent)]
+    assert [round(gap / 60) for gap in gaps] == [1, 5, 30]
+
+
 def test_nobody_is_subscribed_again_and_only_known_calls_are_made(fakes: Fakes) -> None:
     fakes.account.unsubscribe("p5@example.com")
     run_export(fakes, make_export(fakes))
     paths = {(r.method, r.path.removeprefix("/api/3/")) for r in fakes.activecampaign.requests}
     assert paths <= {
         ("GET", "users/me"),
-        ("GET", "lists/1"),
+        ("GET", "lists"),
+        ("GET", "fields"),
+        ("GET", "contacts"),
         ("GET", "settings/account"),
         ("GET", "lists/exclusions"),
         ("POST", "import/bulk_import"),
@@ -244,3 +334,53 @@ def test_a_secret_that_was_deleted_is_waited_for(fakes: Fakes) -> None:
     assert not drive(fakes, run_id, limit_s=600).end
     fakes.secrets.set("connection-main", "key-1")
     assert drive(fakes, run_id).status is RunStatus.SUCCESSFUL
+
+
+def test_a_lane_says_that_it_waits_for_the_outcome_of_an_import(fakes: Fakes) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    fakes.activecampaign.before = lambda request: PAGE if request.path.endswith("import/info") else None
+    deliver(fakes)
+    waiting = orjson.loads(fakes.blobs.stored[f"records/runs/{run_id}/lanes/0.jsonl"].data.splitlines()[-1])
+    assert (waiting["event"], waiting["params"]["asked"]) == ("waiting", "import")
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (FORBIDDEN, "the key works, but its user may not do this"),
+        (PAYMENT, "the account has a payment problem"),
+        (NOT_FOUND, "status_404"),
+        (ODD, "status_"),
+    ],
+    ids=["403", "402", "404", "odd"],
+)
+def test_a_refusal_that_may_pass_is_told_in_words(fakes: Fakes, reply: Answer, said: str) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    replies(fakes, reply)
+    deliver(fakes)
+    waiting = orjson.loads(fakes.blobs.stored[f"records/runs/{run_id}/lanes/0.jsonl"].data.splitlines()[-1])
+    assert (waiting["code"], said in waiting["message"]) == ("activecampaign_refuses", True)
+    assert "Refused" not in waiting["message"]
+    assert "PaymentDue" not in waiting["message"]
+
+
+def test_an_answer_that_came_is_not_said_to_be_lost(fakes: Fakes) -> None:
+    run_id = start_on_demand(fakes.services, make_export(fakes), "ada").run.run_id
+    deliver(fakes)  # planned
+    replies(fakes, Answer(500, {}, b""))
+    deliver(fakes)
+    waiting = orjson.loads(fakes.blobs.stored[f"records/runs/{run_id}/lanes/0.jsonl"].data.splitlines()[-1])
+    assert waiting["message"].startswith(
+        "ActiveCampaign (acme.api-us1.com) gave no answer that tells whether it has a bulk import (status_500)."
+    )
+
+
+def test_a_host_that_answered_well_is_not_blamed_for_a_refusal(fakes: Fakes) -> None:
+    replies(fakes, *[ODD] * 4)
+    run = run_export(fakes, make_export(fakes))
+    assert run.end
+    assert run.end.problem
+    assert run.end.problem.code == "request_refused"
+    assert "API host" not in run.end.problem.message

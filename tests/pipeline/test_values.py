@@ -121,7 +121,9 @@ def test_what_does_not_fit_is_counted_by_column_and_reason(fakes: Fakes) -> None
     assert "1 of 2 values of the column Tier do not fit the field Tier (dropdown) (not_an_option: 1)." in warnings
     assert "1 of 2 values of the column Telephone do not fit phone (damaged_phone: 1)." in warnings
     assert "Contacts with a text that means no value, such as NULL, N/A or #REF!: 1. It was left out." in warnings
+    assert [warning.message for warning in run.plan.warned] == [*run.plan.warnings]
     report = orjson.loads(fakes.blobs.stored[f"records/runs/{run.run_id}/report.json"].data)
+    assert report["warnings"] == [warning["message"] for warning in report["warned"]] == [*run.plan.warnings]
     assert {one["column"]: one["unfit"] for one in report["values"]}["Born"] == {"date_order_unknown": 1}
 
 
@@ -170,8 +172,8 @@ def test_a_text_may_be_sent_where_a_column_is_empty(fakes: Fakes) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "whenEmpty of the column Tier"),
-        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "whenEmpty of the column Born"),
+        ({"Tier": {"when_empty": WhenEmpty(text="Tin")}}, "(whenEmpty) of the column Tier"),
+        ({"Born": {"when_empty": WhenEmpty(text="NULL")}}, "(whenEmpty) of the column Born"),
         ({"Tier": {"yes": ("1",)}}, "it has: Bronze, Silver, Gold"),
     ],
 )
@@ -183,6 +185,7 @@ def test_what_the_export_says_and_does_not_fit_any_more_costs_the_value_and_not_
     assert run.end.tally.confirmed == 3
     assert run.plan
     assert told in "\n".join(run.plan.warnings)
+    assert {warning.code for warning in run.plan.warned} & {"when_empty_does_not_fit", "yes_without_option"}
     assert stored(fakes, "cy@example.com") == {}
 
 
@@ -198,6 +201,7 @@ def test_an_option_that_is_gone_is_told_and_a_new_one_lets_the_same_files_be_sen
     assert scheduled(fakes, export, 1).status is RunStatus.SUCCESSFUL
     assert scheduled(fakes, export, 2).status is RunStatus.SKIPPED
     fakes.account.put_field(CustomField(3, "Tier", "dropdown", ("Bronze", "Silver", "Platinium")))
+    fakes.clock.sleep(60)  # what was seen is shared for so long
     run = scheduled(fakes, export, 3)
     assert run.status is RunStatus.SUCCESSFUL
     assert counts(run)["Tier"] == (1, 1, {"option_gone": 1})
@@ -215,6 +219,7 @@ def test_a_field_that_nobody_would_see_is_told(fakes: Fakes) -> None:
     warnings = "\n".join(run.plan.warnings)
     assert "Expected the custom field Tier to be related to list 1; it is not" in warnings
     assert "The custom field Note has a type that is not known here (holograph)" in warnings
+    assert {"field_not_related", "field_type_unknown"} < {warning.code for warning in run.plan.warned}
     assert stored(fakes, "ada@example.com")["7"] == "two\nlines"
 
 

@@ -331,6 +331,55 @@ def test_contacts_come_in_pages_and_the_total_counts_all(client: Client) -> None
     assert answer["meta"]["total"] == "30"
 
 
+def test_contacts_go_on_from_an_id(client: Client) -> None:
+    client.imported(*emails(30))
+    answer = value_of(client.get("contacts", "orders[id]=ASC&id_greater=27"))
+    assert [each["id"] for each in answer["contacts"]] == ["28", "29", "30"]
+
+
+@pytest.mark.parametrize(
+    ("includes", "beside"),
+    [("all", {"contactLists", "fieldValues"}), ("lists", {"contactLists"}), ("ignored", set())],
+)
+def test_what_stands_beside_contacts_is_what_was_included_and_the_switch_allows(
+    includes: str, beside: set[str]
+) -> None:
+    client = client_with(includes=includes)
+    client.imported({"email": "a@example.com", "subscribe": [{"listid": 1}], "fields": [{"id": 6, "value": "Oslo"}]})
+    plain = value_of(client.get("contacts", "email=a@example.com"))
+    assert not {"contactLists", "fieldValues"} & (plain.keys() | plain["contacts"][0].keys())
+    answer = value_of(client.get("contacts", "email=a@example.com&include=contactLists,fieldValues"))
+    assert {"contactLists", "fieldValues"} & answer.keys() == beside
+    lists, values = value_of(client.get("contacts/1/contactLists")), value_of(client.get("contacts/1/fieldValues"))
+    assert [(each["contact"], each["list"], each["status"]) for each in lists["contactLists"]] == [("1", "1", "1")]
+    assert [(each["contact"], each["field"], each["value"]) for each in values["fieldValues"]] == [("1", "6", "Oslo")]
+    for name in beside:
+        own = (lists | values)[name]
+        assert answer[name] == own
+        assert answer["contacts"][0][name] == [each["id"] for each in own]
+
+
+def test_when_filters_are_ignored_everybody_comes_back() -> None:
+    client = client_with(contact_filters="ignored")
+    client.imported(*emails(3))
+    assert value_of(client.get("contacts", "email=nobody@example.com&id_greater=2"))["meta"]["total"] == "3"
+
+
+def test_an_archived_contact_is_in_no_answer_and_an_import_makes_a_new_one(client: Client) -> None:
+    client.imported({"email": "a@example.com", "first_name": "Ada", "subscribe": [{"listid": 1}]})
+    client.account.unsubscribe("a@example.com")
+    client.account.archive("A@example.com")
+    assert value_of(client.get("contacts", "email=a@example.com"))["contacts"] == []
+    assert client.get("contacts/1/contactLists").status == client.get("contacts/1/fieldValues").status == 404
+    assert value_of(client.get("settings/account"))["subscriber_total"] == 0
+    client.wait()
+    assert client.imported({"email": "a@example.com", "subscribe": [{"listid": 1}]})["success"] == ["2"]
+    contact = client.account.contact("a@example.com")
+    assert contact
+    assert (contact["first_name"], contact["lists"]) == ("", {"1": 1})
+    client.account.archive("nobody@example.com")
+
+
 # -- single contacts ---------------------------------------------------------------------------------------------------
 
 

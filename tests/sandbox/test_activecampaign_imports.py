@@ -186,6 +186,30 @@ def test_excluded_addresses_make_success_5_and_fewer_queued(client: Client, phra
     assert client.account.contact("b@example.com") is None
 
 
+@pytest.mark.parametrize(
+    ("excluded", "queued", "failure"),
+    [("failure", 1, ["b@example.com"]), ("queued", 2, ["b@example.com"]), ("silent", 1, [])],
+)
+def test_excluded_people_are_queued_and_told_as_the_switch_says(excluded: str, queued: int, failure: list[str]) -> None:
+    client = client_with(excluded=excluded)
+    client.account.exclude("b@example.com")
+    value = value_of(client.bulk({"email": "a@example.com"}, {"email": "b@example.com"}))
+    client.wait()
+    assert (value["queued_contacts"], client.info(value["batchId"])["failure"]) == (queued, failure)
+    assert client.account.contact("b@example.com") is None
+
+
+def test_who_left_the_list_may_not_even_be_queued() -> None:
+    client = client_with(unsubscribed="not_queued")
+    client.account.unsubscribe("b@example.com")
+    on_it = [{"listid": 1}]
+    value = value_of(
+        client.bulk({"email": "a@example.com", "subscribe": on_it}, {"email": "b@example.com", "subscribe": on_it})
+    )
+    client.wait()
+    assert (value["queued_contacts"], client.info(value["batchId"])["failure"]) == (1, [])
+
+
 def test_exact_exclusions_match_the_whole_address_only(client: Client) -> None:
     client.account.exclude("b@example.com")
     assert value_of(client.bulk({"email": "bb@example.com"}, {"email": "b@example.com.au"}))["success"] == 1
@@ -229,6 +253,14 @@ def test_a_missing_batch_id_is_refused(client: Client) -> None:
 def test_an_unknown_batch_id_has_status_false_or_is_not_found() -> None:
     assert client_with().info("unknown") == {"status": False}
     assert client_with(unknown_import="not_found").get("import/info", "batchId=unknown").status == 404
+
+
+def test_a_forgotten_import_is_unknown_and_its_contacts_stay(client: Client) -> None:
+    batch_id = value_of(client.bulk({"email": "a@example.com"}))["batchId"]
+    client.wait(60)
+    client.account.forget_import(batch_id)
+    assert client.info(batch_id) == {"status": False}
+    assert client.account.contact("a@example.com")
 
 
 @pytest.mark.parametrize(("outcome", "arrived"), [("failed", 0), ("interrupted", 2)])

@@ -15,6 +15,7 @@ from sandbox.__main__ import directions
 from sandbox.activecampaign import Account
 from sandbox.loopback import Answer
 from sandbox.proxy import Proxy
+from sandbox.sign_in import SignIn
 from sandbox.world import API_KEY, World
 
 CLIENTS = 150
@@ -71,16 +72,18 @@ def test_clients_that_come_all_at_once_are_all_answered(busy: Busy) -> None:
         assert {client.recv(8) for client in clients} == {b"HTTP/1.1"}
 
 
-def up_with(account: Account | None) -> str:
+def up_with(account: Account | None, sign_in: SignIn | None = None) -> str:
     return directions(
         cast(
             "World",
             SimpleNamespace(
                 url="http://127.0.0.1:7071",
+                console_link="http://127.0.0.1:7071/api/console" + ("" if sign_in else "#key=function-key"),
                 activecampaign_url="http://127.0.0.1:8181",
                 function_key="function-key",
                 master_key="master-key",
                 account=account,
+                sign_in=sign_in,
             ),
         )
     )
@@ -92,3 +95,16 @@ def test_the_directions_name_key_and_state_of_the_stand_in_only() -> None:
         assert what in ours
         assert what not in another
     assert "http://127.0.0.1:8181" in another
+
+
+def test_the_directions_begin_with_a_link_that_opens_the_console() -> None:
+    assert "/api/console#key=function-key" in up_with(None).strip().splitlines()[0]
+
+
+def test_the_directions_name_what_opens_the_door() -> None:
+    by_key, signed_in = up_with(Account()), up_with(Account(), SignIn(lambda _: Answer(200)))
+    assert "function-key" in by_key
+    assert "Authorization" not in by_key
+    assert "function-key" not in signed_in.replace("x-functions-key", "")
+    for what in (" VIEWER=", " NO_ROLE=", "Authorization: Bearer $ADMIN", "/.auth/login/aad"):
+        assert what in signed_in

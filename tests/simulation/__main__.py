@@ -60,7 +60,9 @@ def play(seeds: range) -> Result:
         result.hidden += world.hidden
         result.latest_after_cancel_s = max(result.latest_after_cancel_s, world.oracle.latest_after_cancel_s)
         result.faults.update(world.weather.seen)
-        result.ends.update(run.record.get("end", {}).get("status", "-") for run in world.oracle.runs.values())
+        result.ends.update(
+            "held" if run.held else run.record.get("end", {}).get("status", "-") for run in world.oracle.runs.values()
+        )
     return result
 
 

@@ -2,7 +2,7 @@
 
 Its manners are those of the host's source (azure-webjobs-sdk, azure-webjobs-sdk-extensions): a message is hidden
 for 10 minutes at a time while it is worked on, and stays so when the instance dies; a failed one is there again at
-once, and after five failures in the poison queue; a timer's occurrence is remembered only after its function returned.
+once, and after five failures in the poison queue.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 from greenlet import getcurrent
 
-from exporter.services import Services
+from exporter.services import Memory, Services
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.weather import Crashed, Weather
 
@@ -42,6 +42,8 @@ class Instance:
     """Of the code that runs on it; 2 writes records of schema version 2."""
     secrets: dict[str, tuple[float, str]] = field(default_factory=dict)
     """The Key Vault cache of its process: when read, value."""
+    memory: Memory = field(default_factory=Memory)
+    """What its process remembers of storage."""
     invocations: list[Invocation] = field(default_factory=list)
 
     def freeze(self, seconds: float) -> None:
@@ -125,6 +127,11 @@ class Host:
         """Return the invocation that is going on."""
         return self._by_task[getcurrent()]
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether an invocation is going on, and not something outside of the app."""
+        return getcurrent() in self._by_task
+
     # --- functions ---
 
     def invoke(
@@ -193,6 +200,7 @@ class Host:
                 hidden_s = self.random.uniform(0, 30) if early else self.random.uniform(HIDDEN_S / 2, HIDDEN_S)
                 self._deliver_later(message, hidden_s)
         instance.secrets.clear()
+        instance.memory = Memory()
         instance.frozen_until = 0.0
 
     def deploy(self, instance: Instance, release: int) -> None:
@@ -273,12 +281,14 @@ class Host:
 
     # --- timers ---
 
-    def every(self, seconds: float, name: str, step: Step) -> None:
-        """Fire a timer at each multiple of so many seconds."""
-        self.clockwork.later(seconds - self.clockwork.now % seconds, lambda: self._fire(seconds, name, step))
+    def every(self, seconds: float, name: str, step: Step, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Fire a timer at each multiple of so many seconds, as long as it is `wanted`."""
+        self.clockwork.later(seconds - self.clockwork.now % seconds, lambda: self._fire(seconds, name, step, wanted))
 
-    def _fire(self, seconds: float, name: str, step: Step) -> None:
-        self.clockwork.later(seconds, lambda: self._fire(seconds, name, step))
+    def _fire(self, seconds: float, name: str, step: Step, wanted: Callable[[], bool]) -> None:
+        if not wanted():
+            return
+        self.clockwork.later(seconds, lambda: self._fire(seconds, name, step, wanted))
         fate = self.weather.on_timer(self.clockwork.now)
         if fate:
             self.weather.seen[f"timer {fate}"] += 1
@@ -290,57 +300,3 @@ class Host:
             return
         for _ in range(2 if fate == "doubled" else 1):
             self.invoke(name, step)
-
-
-class Schedule:
-    """A timer with a memory: its next occurrence is stored, and moves on only when its function has returned.
-
-    What was missed while nothing ran, or ended with its process, fires again as past due (azure-webjobs-sdk-extensions,
-    TimerListener).
-    """
-
-    def __init__(
-        self, host: Host, name: str, period_s: int, until: float, step: Callable[[float, bool], object]
-    ) -> None:
-        """`step` gets the occurrence and whether it is past due; no occurrence after `until`."""
-        self._host = host
-        self._name = name
-        self._period_s = period_s
-        self._until = until
-        self._step = step
-        self.next: float | None = None
-        self.fired: set[float] = set()
-        """The occurrences for which the function has returned."""
-        self._advance()
-
-    def _advance(self) -> None:
-        now = self._host.clockwork.now
-        self.next = now - now % self._period_s + self._period_s
-        if self.next > self._until:
-            self.next = None
-            return
-        wait_s = self.next - now
-        fate = self._host.weather.on_timer(now)
-        if fate:
-            self._host.weather.seen[f"schedule {fate}"] += 1
-            self._host.note(self._name, f"schedule {fate}")
-        if fate in ("missed", "late"):
-            wait_s += self._host.random.uniform(0, 60 if fate == "late" else 3 * self._period_s)
-        for _ in range(2 if fate == "doubled" else 1):
-            self._later(wait_s, self.next, past_due=fate == "missed")
-
-    def _later(self, seconds: float, occurrence: float, *, past_due: bool) -> None:
-        def fire() -> None:
-            if self.next == occurrence:
-                name = f"{self._name} {occurrence:.0f}"
-                self._host.invoke(name, lambda: self._step(occurrence, past_due), ended=ended)
-
-        def ended(returned: bool) -> None:  # noqa: FBT001 - a callback
-            if not returned:
-                self._later(self._host.random.uniform(10, 90), occurrence, past_due=True)
-                return
-            self.fired.add(occurrence)
-            if self.next == occurrence:
-                self._advance()
-
-        self._host.clockwork.later(seconds, fire)

@@ -1,27 +1,39 @@
-"""What happens from outside: people start, cancel and resume runs, the key is replaced, storage is restored."""
+"""What happens from outside: people start, stop and approve runs, the key is replaced, storage is restored."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from exporter import triggers
-from exporter.model import to_text
+from exporter.definitions.exports import ConsentColumn
+from sandbox.activecampaign import CustomField
 from sandbox.activecampaign.imports import Outcome
-from tests.simulation.host import Schedule
+from tests.simulation.calendars import APP_MINUTES
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+type Place = tuple[Literal["list", "field"], int]
+"""A list or a custom field, by its id."""
+FIELD = CustomField(1, "Nickname")
+"""The custom field that exports fill with the first name, in worlds in which it may be deleted."""
+THE_FIELD: Place = ("field", FIELD.id)
 NEW_KEY = "key-canary-2"
 OUTCOMES: tuple[Outcome, ...] = ("completed", "failed", "interrupted", "stuck")
 CROWD = 50
 """How many ask for the same at once, when many do."""
+
+
+def _answered(status: int, answer: Any) -> bool:
+    return status < 500
 
 
 class People:
@@ -34,7 +46,11 @@ class People:
         """What is still to happen."""
         self.answers: dict[tuple[str, str], set[str]] = defaultdict(set)
         """The runs that answered the requests with an idempotency key, by export and key."""
-        self.schedule: Schedule | None = None
+        self.redefined: set[str] = set()
+        """Exports that are not defined as in the beginning."""
+        self.looks = False
+        """Whether the timer of the schedules still fires."""
+        self.looks_every_s = 0
 
     def begin(self, *, peaceful: bool) -> None:
         """Draw what happens, and when. In a peaceful world one run is started, and that is all."""
@@ -67,12 +83,32 @@ class People:
             for _ in range(draw.choice(counts)):
                 self._at_some_time(action, latest)
         if draw.random() < 0.3:
-            self._schedule(draw.choice((60, 300, 900)), world.calm_at)
+            self._be_timely(draw.choice((60, 300, 900)))
         if world.scenario.rollout:
             self._roll_out(horizon)
+        if world.scenario.shifting:
+            self._shift(horizon)
+        for _ in range(world.few.choice((1, 2, 3)) if world.scenario.few else 0):
+            self._at_some_time(self.try_few, horizon * 3)
+        if world.scenario.odd:
+            for action, counts, latest in (
+                (self.surprise, (1, 1, 2, 3), horizon),
+                (self.approve, (1, 2, 3, 4), horizon * 2),
+                (lambda: self.redefine(world.odd.choice(world.exports)), (0, 0, 1), horizon * 2),
+            ):
+                for _ in range(world.odd.choice(counts)):
+                    self._at_some_time(action, latest)
+            self._later(horizon * 2 + 600, self.approve)
         if draw.random() < 0.15:
             for _ in range(20):
                 world.account.end_next_imports(draw.choices(OUTCOMES, (16, 2, 2, 1))[0])
+
+    def _shift(self, horizon: float) -> None:
+        """Let what runs need go, most often in the middle of one."""
+        draw = self._world.shifting
+        for action in draw.choices((self.lose_list, self.lose_field, self.fill_account), (3, 3, 1), k=2):
+            when = self._at_an_import if draw.random() < 0.6 else self._at_some_time
+            when(action, horizon)
 
     # --- when ---
 
@@ -87,8 +123,18 @@ class People:
     def _at_some_time(self, action: Callable[[], object], latest: float) -> None:
         """Do it at some time, or at some call: where much happens in little time, calls are the better measure."""
         draw = self._draw
-        self.to_do += 1
         seconds, call = draw.random() * latest, draw.randint(1, draw.choice((40, 250)))
+        do = self._once(action, seconds)
+        if draw.random() < 0.5:
+            self._world.at_call[call] = do
+
+    def _at_an_import(self, action: Callable[[], object], latest: float) -> None:
+        """Do it right after some request with contacts: in mid-run, then. If there are too few of them, do it late."""
+        self._world.at_import[self._world.shifting.randint(1, 6)] = self._once(action, latest)
+
+    def _once(self, action: Callable[[], object], seconds: float) -> Callable[[], None]:
+        """Do it in so many seconds; return what does it earlier instead."""
+        self.to_do += 1
         done = False
 
         def do() -> None:
@@ -99,8 +145,7 @@ class People:
                 self.to_do -= 1
 
         self._world.clockwork.later(seconds, do)
-        if draw.random() < 0.5:
-            self._world.at_call[call] = do
+        return do
 
     # --- requests ---
 
@@ -122,9 +167,32 @@ class People:
         def answered(status: int, answer: Any) -> bool:
             if status == 202 and key:
                 self.answers[export_id, key].add(answer["runId"])
+            elif status == 202 and answer["outcome"] == "joined":
+                self._world.oracle.joined(answer["runId"])
             return status < 500
 
         self._request(f"/exports/{export_id}/runs", key, answered)
+
+    def try_few(self) -> None:
+        """Somebody tries an export with a few people, not all of whom have to be in the segment."""
+        world, draw = self._world, self._world.few
+        export_id, everybody = draw.choice(world.exports), range(world.scenario.people)
+        emails = [world.email(n) for n in draw.sample(everybody, min(len(everybody), draw.randint(1, 4)))]
+        emails[0] = emails[0].upper() if draw.random() < 0.3 else emails[0]
+        emails += ["stranger.canary@example.com"] if draw.random() < 0.3 else []
+        key = f"{draw.getrandbits(64):x}" if draw.random() < 0.5 else None
+
+        def answered(status: int, answer: Any) -> bool:
+            world.weather.seen[f"few: {answer.get('code') or answer.get('status')}"] += 1
+            if status in (200, 202):
+                if key:
+                    self.answers[export_id, key].add(answer["runId"])
+                world.oracle.tried(answer, emails)
+            return status < 500
+
+        self._request(f"/exports/{export_id}/runs", key, answered, body=orjson.dumps({"only": emails}))
+        for go_on in (self.approve, self.resume):  # with what was there before
+            self._later(draw.uniform(60, 900), go_on)
 
     def start_all(self) -> None:
         """Somebody runs all exports, and tries again until each has answered."""
@@ -160,50 +228,212 @@ class People:
     def resume(self) -> None:
         """Somebody, or two at once, want the newest run to go on as soon as it is over."""
         run_id = self._newest()
+        if self._world.scenario.few and self._world.few.random() < 0.7:
+            run_id = self._newest_for_everybody() or run_id
         if run_id is None:
             return
 
         def answered(status: int, answer: Any) -> bool:
+            self._world.oracle.refused(answer)
             self._world.weather.seen["resume" if status == 202 else "resume refused"] += 1
             return status < 500 and answer.get("code") != "run_is_going"
 
         for _ in range(self._draw.choice((1, 1, 2))):
             self._request(f"/runs/{run_id}/resume", None, answered)
 
+    def approve(self) -> None:
+        """Somebody approves a run that is held, in time or late, once or twice, perhaps not as it is.
+
+        The export may have been changed by then.
+        """
+        draw, oracle = self._world.odd, self._world.oracle
+        held = [run for run in oracle.runs.values() if run.held]
+        if not held:
+            return
+        run = held[-1] if draw.random() < 0.8 else draw.choice(held)
+        if draw.random() < 0.2:
+            self.redefine(run.export_id)
+        approval, exact = orjson.loads(orjson.dumps(run.held)), draw.random() < 0.9
+        if not exact:
+            approval["causes"][0]["numbers"]["rowsRead"] += draw.choice((-1, 1))
+        key = f"{draw.getrandbits(64):x}" if draw.random() < 0.5 else None
+
+        def answered(status: int, answer: Any) -> bool:
+            oracle.refused(answer)
+            self._world.weather.seen[f"approval: {answer.get('outcome') or answer.get('code')}"] += 1
+            if status == 202:
+                oracle.require(exact, "I13", "approved, though it is not what holds the run")
+                if key:
+                    self.answers[run.export_id, key].add(answer["runId"])
+            return status < 500
+
+        for _ in range(draw.choice((1, 1, 2))):
+            self._request(f"/runs/{run.run_id}/approve", key, answered, body=orjson.dumps(approval))
+
     def _newest(self) -> str | None:
         slot = self._world.stored("records/slots/newsletter.json")
         return str(orjson.loads(slot)["run"]["runId"]) if slot else None
 
+    def _newest_for_everybody(self) -> str | None:
+        runs = [run for run in self._world.oracle.runs.values() if run.record and "only" not in run.record]
+        return max(runs, key=lambda run: run.number).run_id if runs else None
+
     def _key(self) -> str:
         return f"{self._draw.getrandbits(64):x}"
 
-    def _request(self, path: str, key: str | None, answered: Callable[[int, Any], bool], tries: int = 8) -> None:
+    def _request(
+        self, path: str, key: str | None, answered: Callable[[int, Any], bool], tries: int = 8, body: bytes = b""
+    ) -> None:
         """Send a request to the app, and again until `answered` returns true."""
         headers = {"idempotency-key": key} if key else {}
+        self._ask("POST", path, lambda status, answer, _: answered(status, answer), tries, body, headers)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        answered: Callable[[int, Any, str], bool],
+        tries: int = 8,
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Send a request as `_request` does; `answered` gets the ETag too."""
+        sent = {**headers, "content-type": "application/json"} if body else dict(headers)
         settled = False
 
         def step() -> None:
             nonlocal settled
-            status, _, body = triggers.answer("POST", path[1:].split("/"), f"https://app/api{path}", headers, b"")
-            self._world.log.append(body.decode())
-            settled = answered(status, orjson.loads(body))
+            parts = path.partition("?")[0][1:].split("/")
+            status, back, told = triggers.answer(method, parts, f"https://app/api{path}", sent, body)
+            answer = orjson.loads(told)
+            shown = {name: value for name, value in answer.items() if name != "people"}  # which is for the caller alone
+            self._world.log.append(orjson.dumps(shown).decode())
+            settled = answered(status, answer, back.get("ETag", ""))
 
         def look() -> None:
             if not settled and tries:
-                self._request(path, key, answered, tries - 1)
+                self._ask(method, path, answered, tries - 1, body, headers)
 
-        self._world.host.invoke(f"POST {path}", step)
+        self._world.host.invoke(f"{method} {path}", step)
         self._later(self._draw.uniform(5, 240), look)
 
     # --- the schedule, deployments ---
 
-    def _schedule(self, period_s: int, until: float) -> None:
-        """Let the schedule's timer fire."""
+    def _be_timely(self, every_s: int) -> None:
+        """Give exports schedules, let their timer fire, and let people change them."""
+        world, draw = self._world, self._world.timely
+        scenario, horizon = world.scenario, draw.choice((900, 1_800, 3_600))
+        scenario.timely, self.looks_every_s = True, every_s
+        world.be_timely(horizon, quiet_s=draw.choice((0, 60, 120, 300)))
+        for export_id in world.exports:
+            world.schedule(export_id, self._a_schedule(draw.random() < 0.1))
+        self.looks = True
+        world.host.every(every_s, "scheduled_start", self._look, lambda: self.looks)
+        some = (0, 0, 1, 1, 2)
+        happenings: tuple[tuple[Callable[[], object], tuple[int, ...]], ...] = (
+            (world.write_segment, (0, 1, 1, 2, 3, 4)),
+            (world.restore_segment, (0, 0, 0, 1)),
+            (self._in(self.pause, "exports"), some),
+            (self._in(self.pause, "connections"), (0, 0, 0, 1)),
+            (self._in(self.detach), (0, 0, 1)),
+            (self._in(self.stand_still), (0, 0, 0, 1)),
+            (self._in(self.save), some),
+            (self._in(self.reschedule), some),
+            (self._in(self.read_otherwise), (0, 0, 1)),
+            (self.cancel, (0, 0, 0, 1)),
+        )
+        for action, counts in happenings:
+            for _ in range(draw.choice(counts)):
+                self._later(draw.random() * horizon, action)
 
-        def fire(occurrence: float, past_due: bool) -> None:  # noqa: FBT001 - a callback
-            triggers.scheduled_start({"Next": to_text(occurrence)}, past_due=past_due)
+    def _look(self) -> None:
+        began = self._world.clockwork.now
+        triggers.scheduled_start()
+        self._world.oracle.calendar.looked(began)
 
-        self.schedule = Schedule(self._world.host, "scheduled_start", period_s, until, fire)
+    def _in(self, action: Callable[..., object], *what: str) -> Callable[[], object]:
+        """Do something about one of the exports, whichever."""
+        return lambda: action(self._world.timely.choice(self._world.exports), *what)
+
+    def _a_schedule(self, of_a_former_release: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        draw = self._world.timely
+        kind = draw.choices(("withEveryRefresh", "cron", "none"), (7, 2, 1))[0]
+        if of_a_former_release:
+            return {"kind": "cron"}
+        if kind != "cron":
+            return {"kind": kind}
+        minutes = draw.choice(("*/10", "*/15", f"*/{APP_MINUTES}", "7,37", "3,33,48"))
+        zone = draw.choice(("UTC", "Europe/Amsterdam", "Asia/Jakarta", "Australia/Lord_Howe", "Asia/Kathmandu"))
+        return {"kind": "cron", "cron": f"{minutes} * * * *", "timeZone": zone}
+
+    def pause(self, export_id: str, what: str) -> None:
+        """Somebody pauses an export or its connection, twice at times, and ends the pause."""
+        draw, path = self._world.timely, f"/{what}/{export_id if what == 'exports' else 'main'}"
+        self._world.weather.seen[f"pause of {what}"] += 1
+        for _ in range(draw.choice((1, 1, 2))):
+            self._request(f"{path}/pause", None, _answered)
+        if draw.random() < 0.8:
+            seconds = draw.choice((10, 200, 1_500))
+            if draw.random() < 0.3:
+                self._later(seconds / 2 * draw.random(), self._world.write_segment)
+            for _ in range(draw.choice((1, 1, 2))):
+                self._later(seconds * draw.random(), lambda: self._unpause(path))
+
+    def _unpause(self, path: str) -> None:
+        self._request(f"{path}/unpause", None, _answered)
+
+    def detach(self, export_id: str) -> None:
+        """Somebody takes the connection from an export, and gives it back."""
+        self._world.weather.seen["export detached"] += 1
+        self._request(f"/exports/{export_id}/detach", None, _answered)
+        if self._world.timely.random() < 0.9:
+            seconds = self._world.timely.choice((10, 200, 1_500)) * self._world.timely.random()
+            if self._world.timely.random() < 0.5:
+                self._later(seconds / 2, self._world.write_segment)
+            self._later(seconds, lambda: self._save(export_id, lambda body: body.update(connectionId="main")))
+
+    def stand_still(self, export_id: str) -> None:
+        """ActiveCampaign is down until runs fail; perhaps somebody changes the schedule then, or pauses the export."""
+        draw, lasts_s = self._world.timely, 1.3 * self._world.settings.retry_for_s
+        self._world.fail("activecampaign", lasts_s)
+        self._later(1, self._world.write_segment)
+        for action in (self.reschedule, lambda each: self.pause(each, "exports")):
+            if draw.random() < 0.4:
+                self._later(lasts_s + draw.uniform(-200, 300), partial(action, export_id))
+
+    def save(self, export_id: str) -> None:
+        """Somebody changes what has nothing to do with the schedule."""
+        name = f"Newsletter {self._world.timely.random()}"
+        self._save(export_id, lambda body: body.update(displayName=name))
+
+    def reschedule(self, export_id: str) -> None:
+        """Somebody gives an export another schedule, or the same."""
+        schedule = self._a_schedule()
+        self._save(export_id, lambda body: body.update(schedule=schedule))
+
+    def read_otherwise(self, export_id: str) -> None:
+        """Somebody changes what an export reads, though it comes to the same."""
+        changes: tuple[dict[str, Any], ...] = ({"ignore": ["nothing*"]}, {"ignore": []}, {"segments": ["people/"]})
+        change = self._world.timely.choice(changes)
+        self._save(export_id, lambda body: body.update(change))
+
+    def _save(self, export_id: str, change: Callable[[dict[str, Any]], object], tries: int = 8) -> None:
+        """Change an export as it is now; begin again where somebody was faster."""
+        path = f"/exports/{export_id}"
+
+        def shown(status: int, body: Any, etag: str) -> bool:
+            if status == 200:
+                change(body)
+                self._ask("PUT", f"{path}?validate=false", saved, body=orjson.dumps(body), headers={"if-match": etag})
+            return status < 500
+
+        def saved(status: int, answer: Any, etag: str) -> bool:
+            self._world.weather.seen[f"export saved: {answer.get('code', status)}"] += 1
+            if status == 412 and tries:
+                self._save(export_id, change, tries - 1)
+            return status < 500
+
+        self._ask("GET", path, shown)
 
     def _roll_out(self, horizon: float) -> None:
         """Deploy the next release on one instance after the other; perhaps one goes back for a while."""
@@ -213,15 +443,82 @@ class People:
             for release, at in zip(releases, sorted(self._draw.random() for _ in releases), strict=True):
                 self._later(at * horizon, partial(self._world.host.deploy, instance, release))
 
+    def redefine(self, export_id: str) -> None:
+        """Somebody changes who an export is of, or changes it back: to those who are not nobody, which are all."""
+        world = self._world
+        world.weather.seen["export redefined"] += 1
+        self.redefined ^= {export_id}
+        world.redefined = True
+        not_nobody = ConsentColumn(column="CustomerId", condition="isNot", value="nobody")
+        world.define(export_id, not_nobody if export_id in self.redefined else None)
+
     # --- what goes wrong outside ---
+
+    def surprise(self) -> None:
+        """The segment is refreshed, and hardly what it was; sooner or later it is what it was again."""
+        world, draw = self._world, self._world.odd
+        kind = draw.choice(("few", "none", "bad"))
+        world.weather.seen[f"surprising segment: {kind}"] += 1
+        people = world.scenario.people
+        world.write_segment(*{"few": (0.2, 0), "none": (0.0, 0), "bad": (0.9, 2 * people + 3)}[kind])
+        if draw.random() < 0.5:
+            self._later(draw.random() * 2_000, world.write_segment)
 
     def lose_segment(self) -> None:
         """The files of the segment are gone, for a while."""
         world = self._world
         world.weather.seen["segment lost"] += 1
-        files = dict(world.segments.files)
+        files, writes = dict(world.segments.files), world.writes
         world.segments.files.clear()
-        self._later(100, lambda: world.segments.files.update(files))
+        world.segment_changed()
+
+        def come_back() -> None:
+            if not world.scenario.timely:
+                world.segments.files.update(files)
+            elif writes == world.writes:
+                world.segments.files.update(files | world.segments.files)
+                world.segment_changed()
+
+        self._later(100, come_back)
+
+    def lose_list(self) -> None:
+        """A list is deleted, and perhaps brought back."""
+        number = self._world.shifting.randint(1, len(self._world.exports))
+        account = self._world.account
+        self._lose(("list", number), account._state.audience.lists, account.delete_list)
+
+    def lose_field(self) -> None:
+        """The custom field that exports fill is deleted, and perhaps brought back; values of it stay."""
+        account = self._world.account
+        self._lose(THE_FIELD, account._state.audience.custom_fields, account.delete_field)
+
+    def _lose(self, place: Place, there: dict[int, Any], delete: Callable[[int], None]) -> None:
+        world, draw, (kind, number) = self._world, self._world.shifting, place
+        gone, name = world.gone.setdefault(place, []), f"{kind} {number}"
+        if gone and gone[-1][1] == math.inf:
+            return
+        world.weather.seen[f"{kind} deleted"] += 1
+        world.note("ActiveCampaign", f"{name} deleted")
+        gone.append([world.clockwork.now, math.inf])
+        lost = there[number]
+        delete(number)
+
+        def come_back() -> None:
+            world.note("ActiveCampaign", f"{name} is back")
+            gone[-1][1] = world.clockwork.now
+            there[number] = lost
+
+        if draw.random() < 0.6:
+            self._later(draw.choice((5, 60, 400, 2_000)), come_back)
+
+    def fill_account(self) -> None:
+        """The account has no room, for a while."""
+        world, draw = self._world, self._world.shifting
+        world.weather.seen["account filled"] += 1
+        world.note("ActiveCampaign", "the account is full")
+        world.account.set_contact_limit(len(world.account.contacts()))
+        if draw.random() < 0.6:
+            self._later(draw.choice((60, 600, 2_000)), partial(world.account.set_contact_limit, 2_000_000))
 
     def rotate_key(self) -> None:
         """The API key is replaced; Key Vault gets the new one some time later."""

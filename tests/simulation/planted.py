@@ -9,27 +9,48 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from exporter import log, model, triggers
-from exporter.activecampaign import bodies, imports, outcomes, pacing, refusals, wire
+from exporter.activecampaign import answers, bodies, imports, outcomes, pacing, people, refusals, wire
+from exporter.api import connections as connections_api
+from exporter.api import exports as exports_api
 from exporter.api import runs as runs_api
 from exporter.delivery import ledger, steps
-from exporter.delivery.events import Event, opened
+from exporter.delivery.events import Event, confirmed, opened
 from exporter.delivery.ledger import Lane
 from exporter.delivery.manifest import BatchEntry, Manifest
 from exporter.delivery.plan import Plan
-from exporter.errors import Stop, Unavailable
+from exporter.errors import Culprit, Stop, Unavailable, Wait
 from exporter.model import load
-from exporter.pipeline import batching, confirm, finish, plan, resume, start, sweep, upload
+from exporter.pipeline import (
+    batching,
+    brakes,
+    confirm,
+    destination,
+    finish,
+    plan,
+    questions,
+    resume,
+    schedule,
+    sources,
+    start,
+    sweep,
+    upload,
+)
 from exporter.pipeline.session import CALLED_OFF, Session
 from exporter.ports import Changed
-from exporter.records import paths, store
+from exporter.records import paths, remembered, slots, store
+from exporter.records.few import read_few
 from exporter.records.lanes import read_lanes
 from exporter.records.paths import manifest_path, run_path
+from exporter.records.runs import read_manifest
+from exporter.records.watches import Watch, read_watch
+from exporter.runs import due
 from exporter.runs.report import Report
-from exporter.runs.run import End, Run, Trigger, scheduled_run_id
+from exporter.runs.run import End, Run, RunStatus, Trigger, is_yardstick
 from exporter.tally import count
 from exporter.tally.count import Tally, resends, tally_of
 from exporter.tally.fates import Fate, fates
@@ -100,10 +121,12 @@ def sends_before_recording(patch: pytest.MonkeyPatch) -> None:
 def fence_only_once(patch: pytest.MonkeyPatch) -> None:
     """A worker that missed its turn takes another one without passing the fence again."""
 
-    def call(self: Session, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
+    def call(
+        self: Session, request: wire.Request, before: Callable[[], bool] | None = None, *, soon: bool = False
+    ) -> wire.Reply:
         clock = self.services.clock
         while True:
-            at = self._take_turn(request.kind)
+            at = self._take_turn(request.kind, soon=soon)
             clock.sleep(max(0.0, at - clock.now()))
             if before and not before():
                 return CALLED_OFF
@@ -118,8 +141,10 @@ def fence_only_once(patch: pytest.MonkeyPatch) -> None:
 def late_turns_are_used(patch: pytest.MonkeyPatch) -> None:
     """A request is sent however late its turn is."""
 
-    def call(self: Session, request: wire.Request, before: Callable[[], bool] | None = None) -> wire.Reply:
-        at = self._take_turn(request.kind)
+    def call(
+        self: Session, request: wire.Request, before: Callable[[], bool] | None = None, *, soon: bool = False
+    ) -> wire.Reply:
+        at = self._take_turn(request.kind, soon=soon)
         self.services.clock.sleep(max(0.0, at - self.services.clock.now()))
         if before and not before():
             return CALLED_OFF
@@ -132,7 +157,7 @@ def late_turns_are_used(patch: pytest.MonkeyPatch) -> None:
 def acceptance_is_success(patch: pytest.MonkeyPatch) -> None:
     """A 200 counts as delivered."""
 
-    def ask(self: Any, one: ledger.BulkImport) -> None:
+    def ask(self: Any, one: ledger.BulkImport, **_: bool) -> None:
         self._append(import_event(self.services.clock.now(), "confirmed", one, failed={}, unmatched=0))
 
     patch.setattr(upload._Worker, "_ask", ask)
@@ -157,7 +182,7 @@ def doubt_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
     def apply(self: Lane, name: str, event: Event, portion: ledger.Portion, at: float) -> None:
         original(self, name, event, portion, at)
-        portion.doubtful = False
+        portion.doubted = frozenset()
 
     patch.setattr(Lane, "_apply_to_portion", apply)
 
@@ -171,7 +196,11 @@ def repeats_are_not_counted(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def failures_of_imports_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """Everybody in a completed import counts as confirmed."""
-    patch.setattr(confirm.Inquiry, "_failed", lambda self, one, failed_emails: ({}, 0))
+
+    def completed(self: confirm.Inquiry, one: ledger.BulkImport, failed_emails: Any) -> Event:
+        return confirmed(self.services.clock.now(), one.import_id, {}, 0)
+
+    patch.setattr(confirm.Inquiry, "_completed", completed)
 
 
 @mistake
@@ -339,14 +368,6 @@ def two_runs_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 @mistake
-def a_doubled_timer_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
-    """A scheduled run gets a random id."""
-    numbers = iter(range(1, 10**9))
-    original = scheduled_run_id
-    everywhere(patch, scheduled_run_id, lambda export, at, salt: original(export, at, f"{salt}{next(numbers)}"))
-
-
-@mistake
 def a_repeated_request_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """The idempotency key is not looked at."""
 
@@ -403,9 +424,9 @@ def totals_count_events(patch: pytest.MonkeyPatch) -> None:
     """Totals count every acceptance, also those of imports that were sent again."""
     original = tally_of
 
-    def tally(planned: Plan, lanes: Iterable[Lane]) -> Tally:
+    def tally(planned: Plan, lanes: Iterable[Lane], found: Any = None) -> Tally:
         lanes = list(lanes)
-        result = original(planned, lanes)
+        result = original(planned, lanes, found)
         failed = (i for lane in lanes for i in lane.imports.values() if i.status is ledger.ImportStatus.FAILED)
         return result.model_copy(update={"confirmed": result.confirmed + sum(len(one.positions) for one in failed)})
 
@@ -417,7 +438,7 @@ def rejected_rows_are_left_out(patch: pytest.MonkeyPatch) -> None:
     """Rows that are rejected here are not in the account."""
     original = tally_of
     everywhere(
-        patch, tally_of, lambda planned, lanes: original(planned.model_copy(update={"rejected_by_reason": {}}), lanes)
+        patch, tally_of, lambda planned, *told: original(planned.model_copy(update={"rejected_by_reason": {}}), *told)
     )
 
 
@@ -430,7 +451,7 @@ def unknown_is_not_sent(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def who_was_not_sent_is_not_named(patch: pytest.MonkeyPatch) -> None:
     """The reject report names only those of whom ActiveCampaign said something."""
-    patch.setattr(finish, "fates", lambda lanes: (fate for fate in fates(lanes) if not fate.open))
+    patch.setattr(finish, "fates", lambda *told: (fate for fate in fates(*told) if not fate.open))
 
 
 @mistake
@@ -471,7 +492,34 @@ def the_report_comes_first(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def late_imports_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks for an import that has no outcome when its run ends."""
-    everywhere(patch, confirm.ask_late, finish.after_end)
+    everywhere(patch, confirm._ask_each, lambda *arguments: None)
+
+
+@mistake
+def the_first_of_an_answer_is_taken_for_whom_was_asked(patch: pytest.MonkeyPatch) -> None:
+    """Whoever comes first in an answer about contacts is taken for the person."""
+    original = people.read_person
+
+    def read_person(reply: wire.Reply, email: str, list_id: int) -> Any:
+        body = answers.body_of(reply)
+        contacts = body.get("contacts") if isinstance(body, dict) else None
+        return original(reply, str(contacts[0]["email"]) if contacts else email, list_id)
+
+    patch.setattr(people, "read_person", read_person)
+
+
+@mistake
+def an_exclusion_list_that_does_not_answer_is_empty(patch: pytest.MonkeyPatch) -> None:
+    """A throttled or unanswered look at the exclusion list is remembered as one that found nobody."""
+    original = questions.exclusions
+
+    def exclusions(session: Session, list_id: int) -> Any:
+        try:
+            return original(session, list_id)
+        except Wait:
+            return ()
+
+    everywhere(patch, original, exclusions)
 
 
 @mistake
@@ -496,7 +544,19 @@ def the_working_copy_goes_first(patch: pytest.MonkeyPatch) -> None:
 @mistake
 def the_sweep_settles_nothing(patch: pytest.MonkeyPatch) -> None:
     """What follows from the end of a run is lost when the process dies right after it."""
-    patch.setattr(sweep, "_expire", lambda services: None)
+    patch.setattr(sweep, "_see_to_working_copies", lambda services: None)
+
+
+@mistake
+def what_was_read_once_is_used_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A process uses what it remembers of a record, whatever the ETag in the listing says."""
+    original = remembered.get
+
+    def get(services: Any, kind: Any, path: str, etag: str) -> Any:
+        known = services.memory.records.get(path)
+        return known[1] if known else original(services, kind, path, etag)
+
+    everywhere(patch, original, get)
 
 
 # --- waiting and waking ----------------------------------------------------------------------------------------------
@@ -569,19 +629,213 @@ def a_death_ends_the_run_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "PLANNING_DEATHS", 1)
 
 
-# --- the schedule, runs that go on, releases -------------------------------------------------------------------------
+# --- schedules -------------------------------------------------------------------------------------------------------
 
 
 @mistake
-def past_due_is_past(patch: pytest.MonkeyPatch) -> None:
-    """An occurrence of the schedule that fires late is left out."""
-    original = triggers.scheduled_start
+def a_start_does_not_look_at_the_slot_again(patch: pytest.MonkeyPatch) -> None:
+    """Two timers that have decided the same both start a run."""
+    original = start.start_due
 
-    def scheduled_start(status: Any, *, past_due: bool) -> None:
-        if not past_due:
-            original(status, past_due=past_due)
+    def start_due(services: Any, export: Any, what: Any, blob: Any) -> Run | None:
+        return original(services, export, what, services.blobs.read(paths.slot_path(export.id)))
 
-    patch.setattr(triggers, "scheduled_start", scheduled_start)
+    everywhere(patch, original, start_due)
+
+
+@mistake
+def what_was_seen_is_started(patch: pytest.MonkeyPatch) -> None:
+    """What lay there when an export was saved is new to the schedule."""
+    everywhere(patch, due.is_new, lambda facts, refresh: refresh != (facts.last.refresh if facts.last else None))
+
+
+@mistake
+def the_end_of_a_pause_is_the_beginning_of_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What came during the pause of an export is made up for."""
+    original = exports_api._beginning_now
+    patch.setattr(
+        exports_api,
+        "_beginning_now",
+        lambda services, export: export if export.paused else original(services, export),
+    )
+
+
+@mistake
+def the_end_of_a_pause_of_a_connection_is_the_beginning_of_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What came during the pause of a connection is made up for."""
+    patch.setattr(connections_api, "_begin", lambda services, export_id, before, seen: None)
+
+
+@mistake
+def a_new_schedule_makes_up_for_what_was_before(patch: pytest.MonkeyPatch) -> None:
+    """Saving another schedule changes nothing of what counts as seen."""
+    original = exports_api._begins_anew
+    patch.setattr(
+        exports_api,
+        "_begins_anew",
+        lambda before, after: original(before.model_copy(update={"schedule": after.schedule}), after),
+    )
+
+
+@mistake
+def a_connection_that_is_back_makes_up_for_what_was_before(patch: pytest.MonkeyPatch) -> None:
+    """What came while an export had no connection is sent as soon as it has one."""
+    original = exports_api._begins_anew
+    patch.setattr(
+        exports_api,
+        "_begins_anew",
+        lambda before, after: original(before.model_copy(update={"connection_id": after.connection_id}), after),
+    )
+
+
+@mistake
+def a_pause_of_a_connection_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    """The exports of a connection that is paused start by themselves."""
+    original = due.obstacle
+    patch.setattr(due, "obstacle", lambda facts: original(replace(facts, connection_paused=None)))
+
+
+@mistake
+def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
+    """Each further attempt counts as the second."""
+    original = due._repair
+
+    def repair(facts: due.Facts, now: float) -> due.Due | None:
+        newest = facts.newest and facts.newest.model_copy(update={"attempt": 1})
+        return original(replace(facts, newest=newest), now)
+
+    patch.setattr(due, "_repair", repair)
+
+
+@mistake
+def attempts_follow_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Another attempt does not wait until an outage may be over."""
+    original = due.repair_at
+
+    def repair_at(facts: due.Facts) -> float | None:
+        at = original(facts)
+        return facts.newest.end.at if at is not None and facts.newest and facts.newest.end else None
+
+    patch.setattr(due, "repair_at", repair_at)
+
+
+@mistake
+def there_is_no_other_attempt(patch: pytest.MonkeyPatch) -> None:
+    """Whom an outage left without an outcome waits for the next refresh."""
+    patch.setattr(due, "repair_at", lambda facts: None)
+
+
+@mistake
+def what_was_canceled_is_tried_again(patch: pytest.MonkeyPatch) -> None:
+    """The schedule goes on with what somebody has stopped."""
+    original = due.leaves_people
+
+    def leaves_people(run: Run) -> bool:
+        return run.status is RunStatus.CANCELED or original(run)
+
+    everywhere(patch, original, leaves_people)
+
+
+@mistake
+def a_mistake_of_a_user_is_made_again(patch: pytest.MonkeyPatch) -> None:
+    """A run that failed for what somebody has to correct is tried again as it is."""
+    original = due.leaves_people
+
+    def leaves_people(run: Run) -> bool:
+        problem = run.end.problem if run.end and run.status is RunStatus.FAILED else None
+        return bool(problem and problem.culprit is Culprit.USER) or original(run)
+
+    everywhere(patch, original, leaves_people)
+
+
+@mistake
+def a_run_from_before_is_repaired(patch: pytest.MonkeyPatch) -> None:
+    """Whom a run has left is sent again, though its schedule has begun anew since."""
+    patch.setattr(due.Facts, "newest_since", property(lambda facts: facts.newest))
+
+
+@mistake
+def a_run_sends_whatever_is_the_newest_by_then(patch: pytest.MonkeyPatch) -> None:
+    """A plan does not look whether its refresh is the one that the run was started for."""
+    patch.setattr(plan, "digest", lambda fingerprint: ANY)
+
+
+@mistake
+def what_a_person_has_exported_is_started_again(patch: pytest.MonkeyPatch) -> None:
+    """The schedule knows of its own runs only."""
+    patch.setattr(schedule, "_was_read", lambda *what: False)
+
+
+@mistake
+def a_refresh_is_started_before_it_is_complete(patch: pytest.MonkeyPatch) -> None:
+    """The schedule reads the segments as somebody does who looks at them now."""
+    original = sources.refreshes_of
+
+    def refreshes_of(services: Any, export: Any, **options: Any) -> Any:
+        return original(services, export, **options | {"settled": "segments" not in options})
+
+    patch.setattr(sources, "refreshes_of", refreshes_of)
+
+
+@mistake
+def a_look_at_what_is_not_complete_is_good_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """What was looked at while it was being written is looked at again only when it moves."""
+    original = schedule._look
+
+    def look(services: Any, export: Any, looks: Any) -> Watch:
+        marks = dict(map(looks.listing.mark, export.segments))
+        known = read_watch(services, export.id)
+        if known and known.problem and known.marks == marks:
+            return known
+        watch = original(services, export, looks)
+        if watch.problem:
+            blob = services.blobs.read(paths.watch_path(export.id))
+            watch = watch.model_copy(update={"marks": marks})
+            services.blobs.replace(paths.watch_path(export.id), watch.to_json(), blob.etag)
+        return watch
+
+    patch.setattr(schedule, "_look", look)
+
+
+@mistake
+def a_look_is_good_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has looked once does not see that something moved."""
+    patch.setattr(schedule, "moved", lambda *what: False)
+
+
+@mistake
+def a_time_of_day_comes_twice(patch: pytest.MonkeyPatch) -> None:
+    """The schedule does not remember which time it has started."""
+
+    def since(facts: due.Facts) -> float:
+        return facts.export.seen.at if facts.export.seen else facts.export.updated_utc
+
+    patch.setattr(due.Facts, "since", property(since))
+
+
+@mistake
+def times_from_before_are_made_up_for(patch: pytest.MonkeyPatch) -> None:
+    """A time of day counts though it was over when the export was saved, or fell into a pause."""
+
+    def since(facts: due.Facts) -> float:
+        return facts.last.due if facts.last else facts.export.created_utc
+
+    patch.setattr(due.Facts, "since", property(since))
+
+
+@mistake
+def a_time_that_falls_into_a_run_is_left_out(patch: pytest.MonkeyPatch) -> None:
+    """A time of day counts only while it is that time."""
+    original = due.due_by_time
+
+    def due_by_time(facts: due.Facts, now: float) -> due.Due | None:
+        what = original(facts, now)
+        return what if what is None or what.attempt > 1 or now - what.due < 60 else None
+
+    patch.setattr(due, "due_by_time", due_by_time)
+
+
+# --- runs that go on, releases ---------------------------------------------------------------------------------------
 
 
 @mistake
@@ -589,9 +843,9 @@ def a_repeated_run_all_starts_two_runs(patch: pytest.MonkeyPatch) -> None:
     """Run all does not look at the idempotency key."""
     original = runs_api._start
 
-    def begin(context: Any, export: Any, trigger: Trigger, headers: Any, body: Any) -> start.Started:
-        headers = runs_api.KeyHeaders() if trigger is Trigger.RUN_ALL else headers
-        return original(context, export, trigger, headers, body)
+    def begin(context: Any, request: start.StartRequest, headers: Any) -> start.Started:
+        headers = runs_api.KeyHeaders() if request.trigger is Trigger.RUN_ALL else headers
+        return original(context, request, headers)
 
     everywhere(patch, runs_api._start, begin)
 
@@ -639,6 +893,141 @@ def a_newer_record_is_read_all_the_same(patch: pytest.MonkeyPatch) -> None:
     """An instance of the old release reads records of the new one, and writes them as its own."""
     original = model.load
     everywhere(patch, original, lambda kind, data: original(kind, ports.this_release(data)))
+
+
+# --- whether anybody is there ----------------------------------------------------------------------------------------
+
+
+@mistake
+def nobody_looks_before_the_end(patch: pytest.MonkeyPatch) -> None:
+    """What the imports said is taken at its word."""
+    patch.setattr(destination, "settled", lambda run, lanes: True)
+
+
+@mistake
+def an_old_look_is_good_enough(patch: pytest.MonkeyPatch) -> None:
+    """What was seen before the run sent anything counts at its end."""
+    patch.setattr(destination, "_last_outcome_at", lambda lanes: 1.0)
+
+
+@mistake
+def fields_are_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    """A custom field that was deleted is not missed."""
+    original = destination.what_is_gone
+    everywhere(patch, original, lambda session, seen, list_id, fields: original(session, seen, list_id, ()))
+
+
+@mistake
+def who_is_on_no_list_counts_as_confirmed(patch: pytest.MonkeyPatch) -> None:
+    """A list that is gone fails the run, and its people stay confirmed."""
+    patch.setattr(Run, "gone", None)
+
+
+# --- what is held, and approved ---------------------------------------------------------------------------------------
+
+
+@mistake
+def an_approval_counts_for_another_membership(patch: pytest.MonkeyPatch) -> None:
+    """An approval starts a run whoever the export is of by now."""
+    patch.setattr(start, "membership", lambda *who: ANY)
+
+
+@mistake
+def an_approved_run_is_held_again(patch: pytest.MonkeyPatch) -> None:
+    """A run does not look at what was approved."""
+    original = brakes.judge
+    everywhere(patch, original, lambda numbers, export, factor, approved: original(numbers, export, factor))
+
+
+@mistake
+def a_held_run_keeps_its_slot(patch: pytest.MonkeyPatch) -> None:
+    """A run that is held is in the way until somebody approves it."""
+
+    def active_run(services: Any, slot: Any) -> Run | None:
+        run = store.get(services.blobs, Run, run_path(slot.run.run_id))
+        return run if run and run.status is RunStatus.HELD else slots.active_run(services, slot)
+
+    patch.setattr(start, "active_run", active_run)
+
+
+@mistake
+def a_run_is_approved_again_and_again(patch: pytest.MonkeyPatch) -> None:
+    """An approval is good for whatever run is the newest."""
+    original = start.start
+
+    def begin(services: Any, request: start.StartRequest, run_id: str) -> start.Started:
+        slot = slots.read_slot(services, request.export.id)
+        if request.approved and slot:
+            newest = request.approved.model_copy(update={"run_id": slot.run.run_id})
+            request = replace(request, approved=newest)
+        return original(services, request, run_id)
+
+    patch.setattr(start, "start", begin)
+
+
+@mistake
+def whatever_is_approved_is_everything(patch: pytest.MonkeyPatch) -> None:
+    """A run that was approved passes all brakes."""
+    original = brakes.judge
+
+    def judge(numbers: Any, export: Any, factor: float, approved: Any) -> Any:
+        stops = original(numbers, export, factor, approved)
+        return (stop for stop in stops if not approved or stop.code not in brakes.HOLDS)
+
+    everywhere(patch, original, judge)
+
+
+@mistake
+def nothing_is_held(patch: pytest.MonkeyPatch) -> None:
+    """A run sends whatever the segment holds."""
+    original = brakes.problems
+    patch.setattr(
+        brakes, "problems", lambda *what, **more: [s for s in original(*what, **more) if s.code not in brakes.HOLDS]
+    )
+
+
+# --- a few people ----------------------------------------------------------------------------------------------------
+
+
+@mistake
+def a_run_for_a_few_people_counts_as_an_attempt(patch: pytest.MonkeyPatch) -> None:
+    """After a run for a few people, what was held or left over before cannot be approved or resumed any more."""
+    patch.setattr(slots.Slot, "newest", property(lambda slot: slot.run.run_id))
+
+
+@mistake
+def a_run_for_a_few_people_is_a_yardstick(patch: pytest.MonkeyPatch) -> None:
+    """Later runs are compared with a run for a few people."""
+    original = finish.after_end
+
+    def after_end(services: Any, run: Run) -> None:
+        manifest = read_manifest(services, run.run_id)
+        if manifest and run.only and run.end and is_yardstick(run.end.status, run.end.tally):
+            finish._remember(services, run, run.end.at, run.end.tally, manifest)
+        original(services, run)
+
+    everywhere(patch, original, after_end)
+
+
+@mistake
+def everybody_is_sent_where_a_few_are_asked_for(patch: pytest.MonkeyPatch) -> None:
+    """A run for a few people reads the segment as any other."""
+    everywhere(patch, read_few, lambda services, run: None)
+
+
+@mistake
+def anybody_joins_a_run_for_a_few_people(patch: pytest.MonkeyPatch) -> None:
+    """Whoever starts an export while it is tried with a few people believes that everybody is sent."""
+    patch.setattr(start, "_check_joins", lambda request, current: None)
+
+
+# --- what a look after the end contradicts ---------------------------------------------------------------------------
+
+
+@mistake
+def what_a_look_contradicts_stays_successful(patch: pytest.MonkeyPatch) -> None:
+    """Nobody of a sample is on the list, and the run is as it was."""
+    patch.setattr(Run, "contradicted", property(lambda run: ()))
 
 
 # --- what others may see ---------------------------------------------------------------------------------------------

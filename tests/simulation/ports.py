@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exporter.activecampaign.wire import AnswerLost, NotSent, Reply, Request
+from exporter.delivery import events
 from exporter.errors import Stop
 from exporter.model import VERSION
 from exporter.ports import Blob
 from exporter.services import Services
 from exporter.source.files import Listing, SegmentFile
-from tests.fakes import FakeBlobs, FakeSegmentReader, FakeWriter
+from tests.fakes import FakeBlobs, FakeOwnAddress, FakeSegmentReader, FakeWriter
 from tests.simulation.host import Invocation
 from tests.simulation.weather import Call, unavailable
 
@@ -26,8 +27,8 @@ WRITES = ("create", "replace", "put", "append")
 
 
 _VERSIONS = tuple(
-    (b"%s%d" % (name, VERSION), b"%s%d" % (name, VERSION + 1))
-    for name in (b'"schemaVersion":', b'"event":"opened","v":')
+    (b"%s%d" % (name, version), b"%s%d" % (name, version + 1))
+    for name, version in ((b'"schemaVersion":', VERSION), (b'"event":"opened","v":', events.VERSION))
 )
 
 
@@ -123,6 +124,9 @@ class SimulatedBlobs:
     def names(self, prefix: str) -> Iterator[str]:
         yield from self._outside.call("blobs", "names", prefix, lambda: list(self._blobs.names(prefix)))
 
+    def etags(self, prefix: str) -> Iterator[tuple[str, str]]:
+        yield from self._outside.call("blobs", "etags", prefix, lambda: list(self._blobs.etags(prefix)))
+
     def writer(self, path: str) -> SimulatedWriter:
         return SimulatedWriter(self._outside, self._blobs.writer(path))
 
@@ -164,6 +168,10 @@ class SimulatedSegments:
 
     def list(self, prefix: str) -> Listing:
         found: Listing = self._outside.call("segments", "list", prefix, lambda: self._files.list(prefix))
+        return found
+
+    def etag(self, path: str) -> str | None:
+        found: str | None = self._outside.call("segments", "etag", path, lambda: self._files.etag(path))
         return found
 
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
@@ -271,6 +279,8 @@ def make_services(world: World, who: Invocation) -> Services:
         messages=SimulatedMessages(outside),
         secrets=SimulatedSecrets(outside),
         activecampaign=SimulatedActiveCampaign(outside),
+        own_address=FakeOwnAddress(),
         clock=SimulatedClock(who),
         ids=world.ids,
+        memory=who.instance.memory,
     )

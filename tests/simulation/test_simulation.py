@@ -11,7 +11,7 @@ from tests.simulation.world import World
 pytestmark = pytest.mark.slow
 
 SCHEDULES = 600
-"""As many as fit into half a minute; `make simulate SEEDS=25000` plays more."""
+"""As many as fit into two minutes of computing; `make simulate SEEDS=25000` plays more."""
 
 
 @pytest.mark.parametrize("part", range(6))

@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,27 +18,42 @@ from urllib.parse import urlencode
 import orjson
 
 from exporter import bootstrap, triggers
-from exporter.activecampaign import pacing
+from exporter.activecampaign import pacing, refusals
 from exporter.activecampaign.pacing import Pace
 from exporter.activecampaign.wire import Answer, Reply, Request
+from exporter.definitions.exports import ConsentColumn, DataMatching, Export, FieldMatch
 from exporter.delivery import batches
-from exporter.pipeline import batching, dispatch, plan
-from exporter.pipeline.confirm import ASK_LATE_EVERY_S
+from exporter.delivery.ledger import REPEAT_AFTER_S
+from exporter.delivery.manifest import SourceEntry
+from exporter.model import load, to_text
+from exporter.pipeline import batching, brakes, dispatch, finish, plan
+from exporter.pipeline.confirm import ASK_LATE_EVERY_S, PATIENT_ASKS
+from exporter.pipeline.lookups import WITHIN_S
 from exporter.records import payload
+from exporter.records.paths import export_path, findings_path
+from exporter.runs import due
 from exporter.services import Services
 from exporter.settings import Settings
 from sandbox.activecampaign import Account, Switches
 from tests.builders import COLUMNS, SEGMENT, make_connection, make_export
 from tests.fakes import SETTINGS, START, FakeBlobs, FakeSegmentFiles, Stored
+from tests.simulation.calendars import APP_MINUTES, MOST_ATTEMPTS, PAUSES_S
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.host import Host, Invocation
-from tests.simulation.oracle import Oracle
-from tests.simulation.people import People
-from tests.simulation.ports import SimulatedIds, make_services, this_release
+from tests.simulation.oracle import LEAST_REJECTED, LEAST_ROWS, Oracle
+from tests.simulation.people import FIELD, THE_FIELD, People, Place
+from tests.simulation.ports import SimulatedIds, make_services, next_release, this_release
 from tests.simulation.weather import Weather
 
 KEY = "key-canary-1"
 EXPORTS = ("newsletter", "vip")
+SHIFTING = 0.15
+"""The share of worlds in which a list or a custom field is deleted, or the account fills up."""
+FEW = 0.2
+"""The share of worlds in which exports are tried with a few people."""
+ODD = 0.2
+"""The share of worlds in which runs are held. There, brakes take hold of as few people as worlds have."""
+SIZE_FACTOR = 2
 DEFECTS = ("planning", "planning at times", "uploading at times")
 
 
@@ -65,10 +80,10 @@ class WatchedBlobs(FakeBlobs):
 
 @dataclass
 class Expected:
-    """What a version of the segment holds: rows, and the addresses that can be sent."""
+    """What a version of the segment holds: the address of each row, and those that can be sent."""
 
     version: int
-    rows: int
+    rows: list[str]
     contacts: list[str]
 
 
@@ -91,6 +106,16 @@ class Scenario:
     """Where the code fails in a way that nobody foresaw: nowhere, or one of `DEFECTS`."""
     rollout: bool
     """Whether a newer release is deployed meanwhile, on one instance after the other."""
+    shifting: bool = False
+    """Whether lists and a custom field are deleted and come back, and the account fills up."""
+    few: bool = False
+    """Whether somebody tries an export with a few people."""
+    timely: bool = False
+    """Whether a timer starts exports by their schedules, which people change."""
+    parts: int = 1
+    """How many files the segment has; of several, one is written after the other."""
+    odd: bool = False
+    """Whether segments come that hold a run: few rows, none, or mostly such as cannot be sent."""
 
     @classmethod
     def draw(cls, draw: random.Random) -> Scenario:
@@ -129,6 +154,26 @@ class Scenario:
         return cls(people, batch, settings, switches, exports, kinds, skew_s, sabotage, defect, rollout)
 
 
+def look_ups(draw: random.Random) -> dict[str, str]:
+    """Draw how ActiveCampaign answers about people, apart from all else, so that schedules stay what they were.
+
+    Where the list cannot be read, or excluded people count as queued, nobody is left out without a word: somebody
+    else's failure would count in their place, which only a sample can find.
+    """
+    filters, includes = draw.choice(("heeded", "heeded", "ignored")), draw.choice(("all", "lists", "ignored"))
+    excluded, unsubscribed = (
+        draw.choice(("failure", "failure", "queued", "silent")),
+        draw.choice(("failure", "not_queued")),
+    )
+    readable = filters == "heeded" and includes != "ignored" and excluded != "queued"
+    return {
+        "contact_filters": filters,
+        "includes": includes,
+        "excluded": excluded if readable or excluded == "queued" else "failure",
+        "unsubscribed": unsubscribed if readable else "failure",
+    }
+
+
 def _most(window_s: float, distance_s: float) -> int:
     """Count the requests that a window can hold, each of them a little late: the limits are set as low as that."""
     return math.floor((window_s + pacing.VALID_S) / distance_s) + 1
@@ -142,7 +187,7 @@ def _settings(changed: tuple[tuple[str, str], ...]) -> Settings:
 class World:
     """A schedule: everything in it follows from the seed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a world has many parts
         self,
         seed: int,
         *,
@@ -159,13 +204,37 @@ class World:
         """Acceptances that a fault kept from being recorded."""
         self.at_call: dict[int, Callable[[], None]] = {}
         """What happens from outside when so many calls have been made."""
+        self.at_import: dict[int, Callable[[], None]] = {}
+        """What happens right after so many requests with contacts."""
+        self._imports = 0
         self.log: list[str] = []
         """Log lines, messages, texts of exceptions."""
         draw = self.random
         scenario = self.scenario = Scenario.draw(draw)
+        self.odd = random.Random(f"odd {seed}")
+        """Draws what holds runs and who approves them, so that worlds without are what they were."""
+        self.shifting = random.Random(f"destination {seed}")
+        """What befalls lists and the account's room, apart from what all else is drawn from."""
+        self.few = random.Random(f"few {seed}")
+        """Draws who tries what with whom, likewise."""
+        self.timely = random.Random(f"schedule {seed}")
+        """Draws schedules, and what people do about them, likewise."""
+        scenario.few = not peaceful and self.few.random() < FEW
+        if not peaceful and self.shifting.random() < SHIFTING:
+            scenario.shifting = True
+            scenario.switches |= {
+                "unknown_list": self.shifting.choice(("ignore", "failure", "refuse")),
+                "unknown_field": self.shifting.choice(("ignore", "failure", "refuse")),
+                "over_contact_limit": "failure",
+            }
+        if not peaceful and self.odd.random() < ODD:
+            scenario.odd, scenario.settings["SIZE_CHANGE_FACTOR"] = True, str(SIZE_FACTOR)
         if peaceful:
             scenario.defect, scenario.sabotage, scenario.rollout, scenario.skew_s = "", "", False, 0.0
         scenario.settings.update(settings or {})
+        self._about_people = random.Random(f"{seed} look-ups")
+        scenario.switches |= look_ups(self._about_people)
+        self._exclusions_throttled = self._about_people.choice((0.0, 0.0, 0.5))
         self.clockwork = Clockwork(START + draw.random() * 60)
         self.began = self.clockwork.now
         self.calm_at = self.began + (0 if peaceful else draw.choice((60, 300, 1_200)))
@@ -193,10 +262,18 @@ class World:
         self.unsubscribed: set[tuple[str, int]] = set()
         self.longest_outage_s = 0.0
         self.late_imports_ended = False
+        self.redefined = False
+        """Whether an export was changed."""
         self.restored = False
         """Whether the app's storage was restored to an earlier state."""
         self._down_until: dict[str, float] = {}
-        self._versions: dict[str, Expected] = {}
+        self.gone: dict[Place, list[list[float]]] = {}
+        """From when until when a list or the custom field was not there."""
+        self._versions: dict[frozenset[str], Expected] = {}
+        """By the ETags of the files."""
+        self._written = self.writes = 0
+        self.texts: dict[int, dict[str, bytes]] = {}
+        """The files of each version, by their paths."""
         self._kinds = [self._kind() for _ in range(scenario.people)]
         self.people = People(self)
         self._prepare()
@@ -211,8 +288,10 @@ class World:
 
     def _prepare(self) -> None:
         make_connection(self)  # type: ignore[arg-type]  # only `blobs` is used
-        for number, name in enumerate(self.exports):
-            make_export(self, id=name, list_id=number + 1, scheduled=True)  # type: ignore[arg-type]  # as above
+        if self.scenario.shifting:
+            self.account.put_field(FIELD)
+        for name in self.exports:
+            self.define(name)
         self.account.exclude("excluded", "start")
         for number, kind in enumerate(self._kinds):
             email = self.email(number)
@@ -226,6 +305,47 @@ class World:
     def exports(self) -> tuple[str, ...]:
         """The ids of the exports, all of which have an active schedule."""
         return EXPORTS[: self.scenario.exports]
+
+    def define(self, export_id: str, consent: ConsentColumn | None = None) -> None:
+        """Store an export, or change it; `consent`: whom it is of, if not of all."""
+        path = export_path(export_id)
+        if stored := self.stored(path):
+            changed = load(Export, stored).model_copy(update={"consent_column": consent}).to_json()
+            newer = self.blobs.stored[path].data != stored
+            self.blobs.put(path, next_release(changed) if newer else changed)
+            return
+        members: dict[str, Any] = {"email": "EMail", "first_name": "FirstName", "last_name": "LastName"}
+        fields = (FieldMatch(column="FirstName", field=str(FIELD.id)),) if self.scenario.shifting else ()
+        make_export(
+            self,  # type: ignore[arg-type]  # only `blobs` is used
+            id=export_id,
+            list_id=self.exports.index(export_id) + 1,
+            scheduled=True,
+            consent_column=consent,
+            data_matching=DataMatching(**members, phone="Telephone", fields=fields),
+        )
+
+    def be_timely(self, horizon: float, quiet_s: int) -> None:
+        """Let a timer look for what is due by a schedule; people act within the horizon, in seconds."""
+        if quiet_s:
+            self.scenario.parts = self.timely.choice((1, 2, 3))
+        self.calm_at = self.weather.calm_at = self.began + horizon
+        self.scenario.settings |= {"SEGMENT_QUIET_S": str(quiet_s), "EXPORT_SCHEDULE": f"0 */{APP_MINUTES} * * * *"}
+        self.settings = _settings(tuple(sorted(self.scenario.settings.items())))
+        if self.scenario.parts > 1:
+            self.write_segment()
+        else:
+            self.segment_changed()
+
+    def schedule(self, export_id: str, schedule: dict[str, Any]) -> None:
+        """Give an export its schedule; what lies there complete counts as seen, unless it is of a former release."""
+        export = orjson.loads(self.stored(export_path(export_id)) or b"")
+        if schedule != {"kind": "cron"}:
+            del export["scheduled"]
+            lies_there = self.oracle.calendar.states[-1]
+            there = lies_there.digest if lies_there.complete_at <= self.clockwork.now else None
+            export |= {"schedule": schedule, "seen": {"at": to_text(self.clockwork.now), "refresh": there}}
+        self.blobs.put(export_path(export_id), load(Export, orjson.dumps(export)).to_json())
 
     def stored(self, path: str) -> bytes | None:
         """Return the bytes of a blob as this release would have written them."""
@@ -248,35 +368,89 @@ class World:
         self.all_emails.add(email)
         self.unsubscribed.add((email, list_id))
 
-    def write_segment(self) -> None:
-        """Refresh the segment: nearly everybody is in it again, with another first name."""
-        version = len(self._versions) + 1
-        people = [n for n in range(len(self._kinds)) if self.random.random() < 0.9] or [0]
+    def was_there(self, place: Place, since: float, until: float) -> bool:
+        """Whether a list or the custom field was there at any moment of a time."""
+        return not any(begin <= since and until <= end for begin, end in self.gone.get(place, []))
+
+    def was_gone(self, place: Place, since: float = 0.0, until: float = math.inf) -> bool:
+        """Whether a list or the custom field was missing at any moment of a time."""
+        return any(begin <= until and since <= end for begin, end in self.gone.get(place, []))
+
+    @property
+    def lists_shifted(self) -> bool:
+        """Whether any list was ever missing."""
+        return any(kind == "list" for kind, _ in self.gone)
+
+    @property
+    def field_refuses(self) -> bool:
+        """Whether ActiveCampaign may have refused or failed contacts because the custom field was missing."""
+        return self.was_gone(THE_FIELD) and self.scenario.switches["unknown_field"] != "ignore"
+
+    def write_segment(self, share: float = 0.9, bad: int = 0) -> None:
+        """Refresh the segment: nearly everybody is in it again, with another first name.
+
+        `share`: of the people; with 0, nobody is in it. `bad`: how many rows there are beside that cannot be sent.
+        """
+        version = self._written = self._written + 1
+        people = [n for n in range(len(self._kinds)) if self.random.random() < share] or ([0] if share else [])
         people += [n for n in people if self.random.random() < 0.05]
         first = self.first_name(version)
         rows = [(f"id{n}", first, "Canary", self.email(n), f"+49 30 {n} canary") for n in people]
-        text = io.StringIO(newline="")
-        lines = csv.writer(text)
-        lines.writerow(COLUMNS)
-        lines.writerows(rows)
-        path = f"{SEGMENT}/{SEGMENT}_1.csv"
-        self.segments.write(path, text.getvalue().encode())
+        rows += [(f"bad{n}", first, "Canary", f"canary bad {n}", "") for n in range(bad)]
         contacts = list(dict.fromkeys(self.email(n) for n in people if self._kinds[n] != "invalid"))
-        self._versions[self.segments.files[path][0].etag] = Expected(version, len(rows), contacts)
         self.all_emails.update(contacts)
+        parts = self.scenario.parts
+        texts = {f"{SEGMENT}/{SEGMENT}_{n + 1}.csv": _csv(rows[n::parts]) for n in range(parts)}
+        self.write_files(texts, Expected(version, [row[3] for row in rows], contacts))
+
+    def write_files(self, texts: Mapping[str, bytes], expected: Expected) -> None:
+        """Write the files of the segment, one after the other; who writes anew begins anew."""
+        self.writes += 1
+        writer, left, etags = self.writes, list(texts.items()), set[str]()
+
+        def write() -> None:
+            if writer != self.writes:
+                return
+            path, data = left.pop(0)
+            self.segments.write(path, data)
+            etags.add(self.segments.files[path][0].etag)
+            if left:
+                self.clockwork.later(self.timely.uniform(1, 0.9 * self.settings.segment_quiet_s), write)
+            else:
+                self._versions[frozenset(etags)] = expected
+                self.texts[expected.version] = dict(texts)
+            self.segment_changed()
+
+        write()
+
+    def restore_segment(self) -> None:
+        """Somebody puts back the files of an earlier refresh: the bytes are the same, the ETags are not."""
+        whole = [each for each in self._versions.values() if len(self.texts[each.version]) == self.scenario.parts]
+        if whole:
+            expected = self.timely.choice(whole)
+            self.write_files(self.texts[expected.version], expected)
+
+    def segment_changed(self) -> None:
+        """Note that files of the segment were written, deleted or brought back."""
+        if self.scenario.timely:
+            self.oracle.calendar.segment_changed()
 
     @property
     def version(self) -> int:
         """How often the segment was written."""
-        return len(self._versions)
+        return self._written
 
-    def expected(self, etag: str) -> Expected:
+    def expected(self, sources: Iterable[SourceEntry]) -> Expected:
         """Return what the version of the segment holds."""
-        return self._versions[etag]
+        return self._versions[frozenset(source.etag for source in sources)]
 
-    def version_of(self, etag: str) -> int:
+    def holds(self, addresses: set[str]) -> set[bool]:
+        """Tell whether a version of the segment has somebody of these, in lower case, for all versions."""
+        return {not addresses.isdisjoint(map(str.lower, version.rows)) for version in self._versions.values()}
+
+    def version_of(self, sources: Iterable[SourceEntry]) -> int:
         """Return the number of a version of the segment."""
-        return self._versions[etag].version
+        return self.expected(sources).version
 
     # --- what is asked of it ---
 
@@ -307,9 +481,14 @@ class World:
         if refused:
             self.oracle.posted(who, contacts, None)
             return self._refuse(refused)
+        if request.path.endswith("/exclusions") and self._about_people.random() < self._exclusions_throttled:
+            self.weather.seen["exclusion list throttled"] += 1
+            return Answer(429, {"retry-after": "1"}, b"{}")
         headers = {"api-token": api_key, "content-type": "application/json"}
         answer = self.account.handle(request.method, request.path, urlencode(request.query), headers, body)
         if contacts:
+            self._imports += 1
+            self.at_import.pop(self._imports, lambda: None)()
             import_id = orjson.loads(answer.body).get("batchId") if answer.body.startswith(b"{") else None
             self.oracle.posted(who, contacts, import_id)
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
@@ -337,11 +516,20 @@ class World:
         with _patched(self):
             self.people.begin(peaceful=self._peaceful)
             self.host.every(60, "sweep", triggers.sweep)
-            bound = self.calm_at + 3 * self.settings.confirm_within_s + 5_400
+            bound = self.calm_at + 3 * self.settings.confirm_within_s + 5_400 + sum(REPEAT_AFTER_S)
+            if self.scenario.timely:
+                bound += sum(PAUSES_S) + MOST_ATTEMPTS * (self.settings.retry_for_s + 2 * self.people.looks_every_s)
             self.clockwork.run(bound, self._quiet)
+            if self.scenario.timely:
+                self.people.looks = False
+                self.oracle.calendar.check()
+                self.clockwork.run(max(bound, self.clockwork.now + 5_400), self._quiet)
             if self._quiet():
                 self._end_late_imports()
-                self.clockwork.run(self.clockwork.now + 130, lambda: False)
+                self.clockwork.run(self.clockwork.now + WITHIN_S + 600, self._looked_up)
+                shown_s = finish.FEW_ARE_SHOWN_S + 2 * self.scenario.skew_s + 60 if self.scenario.few else 0.0
+                self.clockwork.run(self.clockwork.now + 130 + shown_s, lambda: False)
+                self.clockwork.run(self.clockwork.now + WITHIN_S, self._looked_up)
                 self.clockwork.run(self.clockwork.now + 60, lambda: not self.host.running)  # not in mid-sweep
             self.oracle.check()
 
@@ -354,14 +542,22 @@ class World:
             for one in late:
                 if self.account._state.imports[one.import_id].outcome == "stuck":
                     self.account.end_import(one.import_id, "completed")
-            self.clockwork.run(self.clockwork.now + 2 * ASK_LATE_EVERY_S, self._no_working_copies)
+            self.clockwork.run(self.clockwork.now + 2 * PATIENT_ASKS * ASK_LATE_EVERY_S, self._no_working_copies)
 
     def _no_working_copies(self) -> bool:
-        return not any(path.startswith("working/") for path in self.blobs.stored)
+        return not any(
+            path.startswith(f"working/{run_id}/") for run_id in self.oracle.runs for path in self.blobs.stored
+        )
+
+    def _looked_up(self) -> bool:
+        """Tell whether working copies are left only for imports that are late, and not to look people up."""
+        kept = self.oracle.runs.keys() & {p.split("/")[1] for p in self.blobs.stored if p.startswith("working/")}
+        findings = [self.stored(findings_path(run_id)) for run_id in kept]
+        late = [any(any(lane.late()) for lane in self.oracle.runs[run_id].lanes.values()) for run_id in kept]
+        return all(late) and all(data is not None and orjson.loads(data)["done"] for data in findings)
 
     def _quiet(self) -> bool:
-        schedule = self.people.schedule
-        if schedule and schedule.next is not None:
+        if self.people.looks and not self.oracle.calendar.settled:
             return False
         if self.people.to_do or self.host.messages or self.host.running or self.clockwork.now < self.calm_at:
             return False
@@ -374,6 +570,14 @@ class World:
         """Write a line of history, if one is kept."""
         if self.history is not None:
             self.history.append(f"{self.clockwork.now - self.began:9.2f}  {who:60} {what}")
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    lines = csv.writer(text)
+    lines.writerow(COLUMNS)
+    lines.writerows(rows)
+    return text.getvalue().encode()
 
 
 class _Log(logging.Handler):
@@ -412,7 +616,11 @@ def _patched(world: World) -> Iterator[None]:
             patch.object(bootstrap, "services", services),
             patch.object(plan, "RequestSize", lambda: limits),
             patch.object(dispatch, "BATCHES_A_LANE", 2),
+            patch.object(refusals, "FEWEST", 3 if world.scenario.shifting else refusals.FEWEST),
+            patch.object(brakes, "LEAST_ROWS", LEAST_ROWS if world.scenario.odd else brakes.LEAST_ROWS),
+            patch.object(brakes, "LEAST_REJECTED", LEAST_REJECTED if world.scenario.odd else brakes.LEAST_REJECTED),
             patch.object(plan, "plan_batches", defective("planning", batching.plan_batches)),
+            patch.object(due, "PAUSES_S", PAUSES_S),
             patch.object(payload, "_read", defective("uploading", payload._read)),
         ):
             yield

@@ -16,8 +16,11 @@ GROUPS = {
         " no_consent contact_too_large value_does_not_fit"
     ),
     "duplicate": "duplicate_email",
-    "activecampaign": "refused_by_activecampaign failed_in_import excluded",
-    "unconfirmed": "outcome_unknown not_sent not_confirmed_in_time import_failed",
+    "activecampaign": (
+        "refused_by_activecampaign failed_in_import unsubscribed bounced account_full address_not_taken excluded"
+    ),
+    "unconfirmed": "outcome_unknown refused_with_others not_sent not_confirmed_in_time queued_fewer import_failed"
+    " list_gone field_gone",
 }
 
 

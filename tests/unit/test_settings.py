@@ -32,6 +32,26 @@ def test_an_empty_setting_counts_as_not_set() -> None:
     assert Settings.from_environ(SETTINGS | {"LANES": ""}).lanes == 6
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (
+            "SegmentStorage__blobServiceUri",
+            "https://x.dfs.core.windows.net",
+            "blob endpoint .*, found its dfs",
+        ),
+        ("ExportStorage__blobServiceUri", "https://x.queue.core.windows.net/", "blob endpoint .*, found its queue"),
+        ("ExportStorage__queueServiceUri", "https://x.blob.core.windows.net", "queue endpoint .*, found its blob"),
+        ("SegmentStorage__blobServiceUri", "https://x.blob.core.windows.net", None),
+        ("SegmentStorage__blobServiceUri", "https://x.z01.blob.storage.azure.net", None),
+        ("SegmentStorage__blobServiceUri", "https://storage.example", None),
+    ],
+)
+def test_the_endpoint_of_another_service_of_the_account_is_refused(name: str, value: str, told: str | None) -> None:
+    with pytest.raises(Stop, match=f"{name} must be the {told}") if told else nullcontext():
+        Settings.from_environ(SETTINGS | {name: value})
+
+
 BOUNDS = [
     # setting, below the least, the least, the most, above the most
     ("SEGMENT_QUIET_S", "-0.1", "0", "86400", "86400.1"),
@@ -102,6 +122,15 @@ def test_columns_are_hidden_by_name_in_whatever_case(value: str, column: str, *,
     assert Settings.from_environ(SETTINGS | {"HIDDEN_COLUMNS": value}).hides(column) is hidden
 
 
+def test_segments_are_looked_for_in_a_folder_of_a_container_of_an_account() -> None:
+    changes = {
+        "SegmentStorage__blobServiceUri": "https://acme.blob.core.windows.net",
+        "SEGMENT_CONTAINER": "insights",
+        "SEGMENT_PREFIX": "a/b",
+    }
+    assert Settings.from_environ(SETTINGS | changes).segment_folder == "https://acme.blob.core.windows.net/insights/a/b"
+
+
 @pytest.mark.parametrize(("deadline_s", "stale_s", "taken"), [(60, 121, True), (60, 120.9, False), (1, 3, True)])
 def test_a_worker_cannot_be_taken_for_dead_while_it_waits_for_two_answers(
     deadline_s: float, stale_s: float, *, taken: bool
@@ -114,8 +143,10 @@ def test_the_defaults_are_those_of_the_reference() -> None:
     shown = Settings.from_environ(SETTINGS | {"SEGMENT_QUIET_S": ""}).model_dump(by_alias=True)
     assert {name: value for name, value in shown.items() if name not in SETTINGS or name == "SEGMENT_QUIET_S"} == {
         "SEGMENT_PREFIX": "",
+        "EXPORT_SCHEDULE": "0 0 2 * * *",
         "SEGMENT_QUIET_S": 300,
         "HIDDEN_COLUMNS": "",
+        "STORE_API_KEYS": True,
         "ACTIVECAMPAIGN_HOST_SUFFIXES": "",
         "BULK_REQUESTS_PER_MINUTE": 96,
         "REQUEST_DEADLINE_S": 60,
@@ -130,6 +161,8 @@ def test_the_defaults_are_those_of_the_reference() -> None:
         "PYTHON_THREADPOOL_THREAD_COUNT": 16,
         "SIGN_IN": "key",
         "WEBSITE_AUTH_ENABLED": False,
+        "WEBSITE_HOSTNAME": "",
+        "CONSOLE_ORIGINS": "",
     }
 
 
@@ -137,6 +170,39 @@ def test_the_defaults_are_those_of_the_reference() -> None:
 def test_sign_in_is_by_key_or_by_entra(value: str) -> None:
     with pytest.raises(Stop, match="SIGN_IN Input should be 'key' or 'entra'"):
         Settings.from_environ(SETTINGS | {"SIGN_IN": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("", {"https://func-1.azurewebsites.net"}),
+        ("https://exports.contoso.com", {"https://func-1.azurewebsites.net", "https://exports.contoso.com"}),
+        (
+            "https://a.example:8443,http://127.0.0.1:7071",
+            {"https://func-1.azurewebsites.net", "https://a.example:8443", "http://127.0.0.1:7071"},
+        ),
+    ],
+)
+def test_pages_are_those_of_the_apps_own_address_and_of_the_ones_that_are_named(value: str, origins: set[str]) -> None:
+    names = {"WEBSITE_HOSTNAME": "Func-1.azurewebsites.net", "CONSOLE_ORIGINS": value}
+    assert Settings.from_environ(SETTINGS | names).page_origins == origins
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("exports.contoso.com", "https://exports.contoso.com/", "https://a.example, https://b.example", "*", "null"),
+        *(
+            "http://exports.contoso.com",
+            "http://localhost:7071",
+            "https://Exports.contoso.com",
+            "http://127.0.0.1.x.example:1",
+        ),
+    ],
+)
+def test_addresses_of_pages_are_as_browsers_write_them(value: str) -> None:
+    with pytest.raises(Stop, match="CONSOLE_ORIGINS must be https"):
+        Settings.from_environ(SETTINGS | {"CONSOLE_ORIGINS": value})
 
 
 @pytest.mark.parametrize("value", ["", "api-eu1.com", "api-eu1.com,api.acme.co.uk", "7-a.acme.com", "notwindows.net"])

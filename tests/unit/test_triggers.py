@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from exporter import bootstrap, triggers
 from exporter.errors import Stop, Unavailable
-from exporter.model import to_text
-from exporter.records.paths import EXPORTS
-from exporter.triggers import Junk, decode, occurrence_of
+from exporter.triggers import Junk, decode
 from tests.builders import logged, make_export
-from tests.fakes import START, Fakes, make_fakes
+from tests.fakes import Fakes, make_fakes
 
 RUN_ID = f"newsletter.20261118T000000Z.{'0' * 32}"
 
@@ -62,25 +60,6 @@ def test_any_bytes_are_a_message_or_junk(body: bytes) -> None:
         decode(body, {"runId", "lane"})
 
 
-@pytest.mark.parametrize("late_s", [-1, 0, 1, 3_600])
-def test_the_occurrence_is_the_one_that_the_schedule_promised_however_late_it_fires(late_s: float) -> None:
-    promised = 1_794_967_200.0  # 2026-11-18T02:00:00Z
-    assert occurrence_of({"Next": "2026-11-18T02:00:00Z"}, promised + late_s) == promised
-
-
-@pytest.mark.parametrize(("now_s", "is_it"), [(-601, False), (-600, True), (86_399, True), (86_400, False)])
-def test_an_occurrence_lies_at_most_ten_minutes_ahead_and_less_than_a_day_back(now_s: float, *, is_it: bool) -> None:
-    promised = 1_794_967_200.0 + 30  # not a whole minute, so that the two answers differ
-    found = occurrence_of({"Next": "2026-11-18T02:00:30Z"}, promised + now_s)
-    assert (found == promised) is is_it
-
-
-@pytest.mark.parametrize("status", [None, {}, {"Next": "nonsense"}, {"Next": "0001-01-01T00:00:00"}])
-def test_without_a_stored_schedule_the_minute_is_the_occurrence(status: dict[str, str] | None) -> None:
-    assert occurrence_of(status, START + 61) == occurrence_of(status, START + 62)
-    assert (START + 61) - occurrence_of(status, START + 61) < 60
-
-
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     fakes = make_fakes()
@@ -89,46 +68,29 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return fakes
 
 
-def storage_is_back_after(fakes: Fakes, tries: int) -> list[float]:
-    """Let so many attempts to list the exports fail; returns the times of all attempts."""
-    tried: list[float] = []
-
-    def before(operation: str, path: str) -> None:
-        if (operation, path) == ("names", EXPORTS):
-            tried.append(fakes.clock.now())
-            if len(tried) <= tries:
-                raise Unavailable("storage_unavailable", "Storage does not answer.")
-
-    fakes.blobs.before = before
-    return tried
+def test_the_timer_says_how_many_runs_it_has_started(fakes: Fakes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "exporter")
+    fakes.clock.sleep(86_400)
+    triggers.scheduled_start()
+    triggers.scheduled_start()
+    looked = [fields for _, action, fields in logged(caplog) if action == "schedule_looked"]
+    assert looked == [{"runs": 1}, {"runs": 0}]
 
 
-def test_a_timer_that_meets_an_outage_of_storage_tries_ten_times_in_five_minutes(
+def test_a_timer_that_meets_an_outage_of_storage_leaves_what_is_due_to_the_next(
     fakes: Fakes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    tried = storage_is_back_after(fakes, 9)
-    triggers.scheduled_start(None, past_due=False)
-    assert [at - START for at in tried] == [30.0 * attempt for attempt in range(10)]
-    assert [action for _, action, _ in logged(caplog)] == ["schedule_waits"] * 9 + ["run_started", "schedule_fired"]
+    fakes.clock.sleep(86_400)
+
+    def down(operation: str, path: str) -> None:
+        raise Unavailable("storage_unavailable", "Storage does not answer.")
+
+    fakes.blobs.before = down
+    triggers.scheduled_start()
+    assert [(level, action) for level, action, _ in logged(caplog)] == [("WARNING", "step_waits")]
+    fakes.blobs.before = lambda operation, path: None
+    triggers.scheduled_start()
     assert len(list(fakes.blobs.names("records/runs/newsletter."))) == 1
-
-
-def test_a_timer_whose_ten_tries_fail_says_which_occurrence_was_missed(
-    fakes: Fakes, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    tried = storage_is_back_after(fakes, 10)
-    triggers.scheduled_start({"Next": to_text(START - 5)}, past_due=True)
-    assert len(tried) == 10
-    assert logged(caplog)[-1] == ("ERROR", "schedule_missed", {"occurrence": START - 5})
-    assert list(fakes.blobs.names("records/runs/")) == []
-
-
-def test_a_late_timer_says_so(fakes: Fakes, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "exporter")
-    triggers.scheduled_start(None, past_due=True)
-    assert logged(caplog)[-1] == ("INFO", "schedule_fired", {"runs": 1, "pastDue": 1})
 
 
 @pytest.mark.parametrize(
@@ -173,6 +135,7 @@ def test_whatever_a_step_ends_in_is_told_and_burns_no_attempt_of_its_message(
     fakes.blobs.before = fail
     steps: dict[str, Callable[[], None]] = {
         "sweep": triggers.sweep,
+        "scheduled_start": triggers.scheduled_start,
         "plan_run": lambda: triggers.plan_run(orjson.dumps({"runId": RUN_ID})),
         "upload_lane": lambda: triggers.upload_lane(orjson.dumps({"runId": RUN_ID, "lane": 0})),
     }
@@ -183,30 +146,43 @@ def test_whatever_a_step_ends_in_is_told_and_burns_no_attempt_of_its_message(
     assert "jane" not in caplog.text
 
 
-def test_the_app_imports_and_indexes_with_an_empty_environment() -> None:
-    program = "import function_app; print(sorted(f.get_function_name() for f in function_app.app.get_functions()))"
+TIMERS_AND_QUEUES = {"scheduled_start", "sweep", "plan_run", "plan_run_poison", "upload_lane", "upload_lane_poison"}
+ASK_FOR_A_KEY = {"run_export", "run_status", "api"}
+ASK_FOR_NOTHING = {"console", "health"}
+
+
+def indexed(**environment: str) -> dict[str, str | None]:
+    """Return the functions that the host finds in this environment, each with what it asks of HTTP callers."""
+    program = """
+import json, function_app
+triggers = {f.get_function_name(): f.get_trigger().get_dict_repr() for f in function_app.app.get_functions()}
+print(json.dumps({name: trigger.get("authLevel") for name, trigger in triggers.items()}, default=str))
+"""
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={},
+        env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(
-        sorted(
-            [
-                "scheduled_start",
-                "sweep",
-                "plan_run",
-                "plan_run_poison",
-                "upload_lane",
-                "upload_lane_poison",
-                "run_export",
-                "run_status",
-                "health",
-                "api",
-            ]
-        )
-    )
+    found: dict[str, str | None] = orjson.loads(done.stdout)
+    return found
+
+
+def test_the_app_imports_and_indexes_with_an_empty_environment() -> None:
+    assert set(indexed()) == TIMERS_AND_QUEUES | ASK_FOR_A_KEY | ASK_FOR_NOTHING
+
+
+@pytest.mark.parametrize("value", ["", "key", "Entra", "entra ", "none"])
+def test_without_sign_in_the_host_asks_for_a_key(value: str) -> None:
+    levels = indexed(SIGN_IN=value)
+    assert {name for name, level in levels.items() if level == "FUNCTION"} == ASK_FOR_A_KEY
+    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == ASK_FOR_NOTHING
+
+
+def test_with_sign_in_the_host_asks_for_nothing_since_a_browser_has_no_key() -> None:
+    levels = indexed(SIGN_IN="entra")
+    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == ASK_FOR_A_KEY | ASK_FOR_NOTHING
+    assert {name for name, level in levels.items() if level is None} == TIMERS_AND_QUEUES | {"check_door"}

@@ -82,11 +82,7 @@ def rows_of(stream: BinaryIO, file: SegmentFile, names: Sequence[str]) -> Iterat
     for name in names:
         types = [data_type for column, data_type in columns if column == name]
         if len(types) != 1 or types == [NESTED]:
-            raise Stop(
-                "column_unreadable",
-                f"Expected the column {name} of {file.path} to hold texts, numbers, dates, true/false or lists of them;"
-                " it is missing, nested or there twice. Map another column, or export the segment again.",
-            )
+            raise Stop.of("column_unreadable", column=name, file=file.path)
     try:
         probe = _with_dictionaries(parquet, stream, names)
         rows = 0
@@ -117,7 +113,7 @@ def _open(stream: BinaryIO, file: SegmentFile) -> pq.ParquetFile:
     stream.seek(max(0, stream.seek(0, 2) - TAIL_BYTES))
     tail = stream.read(TAIL_BYTES)
     if tail.endswith(b"PARE"):
-        raise Stop("parquet_encrypted", f"{file.path} is encrypted. Export the segment without encryption.")
+        raise Stop.of("parquet_encrypted", file=file.path)
     try:
         return pq.ParquetFile(
             stream,
@@ -146,7 +142,7 @@ def _with_dictionaries(parquet: pq.ParquetFile, stream: BinaryIO, names: Sequenc
 
 
 def _damaged(file: SegmentFile) -> Stop:
-    return Stop("parquet_damaged", f"{file.path} is not a valid Parquet file. Export the segment again.")
+    return Stop.of("parquet_damaged", file=file.path)
 
 
 def _unreadable(parquet: pq.ParquetFile, file: SegmentFile, names: Sequence[str]) -> Stop:
@@ -157,11 +153,7 @@ def _unreadable(parquet: pq.ParquetFile, file: SegmentFile, names: Sequence[str]
                 _first(parquet, group, name)
         except _DAMAGE as error:
             if "crypt" in str(error):  # such as: cannot decrypt, noted as encrypted
-                return Stop(
-                    "parquet_encrypted",
-                    f"The column {name} of {file.path} is encrypted. Map another column, or export the segment without"
-                    " encryption.",
-                )
+                return Stop.of("parquet_encrypted", case="column", column=name, file=file.path)
     return _damaged(file)
 
 
@@ -193,11 +185,7 @@ def _rows_at_once(
     except _DAMAGE:  # Arrow makes no dictionary of delta-encoded texts
         longest = sum(_longest_of(parquet, probe, group, name) for name in names)
     if longest > MAX_ROW_BYTES and longest * rows > MOST_DECODED_BYTES:
-        raise Stop(
-            "texts_too_large",
-            f"The mapped columns of {file.path} hold texts of {longest} bytes for {rows} rows, but a contact has at"
-            " most 399,999 bytes. Map other columns.",
-        )
+        raise Stop.of("texts_too_large", file=file.path, textBytes=longest, rows=rows)
     average = min(size_bytes // max(1, rows), MAX_ROW_BYTES)  # more says something about other columns only
     return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, average, longest)))
 

@@ -7,4 +7,4 @@ param alertEmail = 'operators@example.com'
 param storageRedundancy = 'Standard_LRS'
 param purgeProtection = false
 param exportSchedule = '0 0 2 * * 1-5'
-param exportScheduleGapHours = 45
+param lookEveryMinutes = 20

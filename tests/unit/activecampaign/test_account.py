@@ -25,8 +25,9 @@ from tests.unit.activecampaign.answers import HTML, answer
 
 
 def test_the_user_of_a_key() -> None:
-    assert read_user(answer(200, {"user": {"id": "1", "username": "admin"}})) == User(1)
+    assert read_user(answer(200, {"user": {"id": "1", "username": "admin"}})) == User(1, "admin")
     assert read_user(answer(200, {"user": {"id": 1}})) == User(1)
+    assert read_user(answer(200, {"user": {"id": 1, "username": 7}})) == User(1)
 
 
 @pytest.mark.parametrize("body", [HTML, {"user": None}, {"user": {}}, {"user": []}, {"message": "Hello"}])
@@ -277,6 +278,17 @@ def test_an_exclusion_is_exact_where_nothing_else_is_said_and_needs_a_phrase() -
     for bad in (None, 7):
         page = read_exclusions_page(answer(200, {"exclusions": [{"matchPhrase": bad, "matchType": "end"}]}), 0)
         assert page == NoAnswer("unexpected_answer")
+
+
+@pytest.mark.parametrize(
+    ("lists", "concerned"),
+    [([], {1, 2}), (["2"], {2}), ([2, 0], {1, 2}), ([{"id": "2"}], {2}), (["x"], {1, 2}), (None, {1, 2})],
+)
+def test_which_lists_an_exclusion_concerns(lists: object, concerned: set[int]) -> None:
+    body = {"exclusions": [{"matchPhrase": "a@b.example", "matchType": "exact", "lists": lists}]}
+    page = read_exclusions_page(answer(200, body), 0)
+    assert isinstance(page, ListingPage)
+    assert {list_id for list_id in (1, 2) if page.items[0].concerns(list_id)} == concerned
 
 
 @pytest.mark.parametrize(

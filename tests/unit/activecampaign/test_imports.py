@@ -19,9 +19,12 @@ from exporter.activecampaign.outcomes import (
     NoAnswer,
     NotFinal,
     NotFound,
+    PaymentDue,
     RateLimited,
     RequestRefused,
     TariffLimit,
+    TooLarge,
+    WebPage,
 )
 from exporter.activecampaign.wire import Answer, AnswerLost, NotSent, Reply
 from tests.unit.activecampaign.answers import HTML, ID, NOT_VALID, QUEUED, RATE, answer, refused, replies
@@ -161,12 +164,12 @@ DEFINITE: dict[str, tuple[Reply, BulkOutcome]] = {
         answer(403, {"errors": [{"status": 403, "detail": "You do not have permission to view lists."}]}),
         KeyRefused(),
     ),
-    "200 with the login page": (answer(200, HTML, content_type="text/html"), KeyRefused()),
-    "200 with a bare page": (answer(200, b"<html>"), KeyRefused()),
-    "200 with a page that begins within 1,024 bytes": (answer(200, b" " * 1019 + b"<html>"), KeyRefused()),
-    "200 with a login page after a comment": (answer(200, b"<!-- x -->\n<HTML>"), KeyRefused()),
+    "200 with the login page": (answer(200, HTML, content_type="text/html"), WebPage()),
+    "200 with a bare page": (answer(200, b"<html>"), WebPage()),
+    "200 with a page that begins within 1,024 bytes": (answer(200, b" " * 1019 + b"<html>"), WebPage()),
+    "200 with a login page after a comment": (answer(200, b"<!-- x -->\n<HTML>"), WebPage()),
     "a key that cannot be sent": (NotSent("unusable_key"), KeyRefused()),
-    "402": (answer(402), TariffLimit()),
+    "402": (answer(402), PaymentDue()),
     "the account's limit, as a string": (
         answer(400, {"success": 0, "failureReasons": ["The imported contacts may not exceed your account limit"]}),
         TariffLimit(),
@@ -176,7 +179,18 @@ DEFINITE: dict[str, tuple[Reply, BulkOutcome]] = {
         TariffLimit(),
     ),
     "404": (answer(404, {"message": "No Result found for _List with id 7"}), NotFound()),
-    "413": (answer(413, HTML), RequestRefused("payload_too_large")),
+    "413": (answer(413, HTML), TooLarge()),
+    "400 that speaks of the size": (
+        answer(
+            400, {"success": 0, "failureReasons": ["The payload must be less than 400K bytes (399999 bytes or less)."]}
+        ),
+        TooLarge(),
+    ),
+    "400 that speaks of too many contacts": (
+        answer(400, {"failureReasons": ["Up to 250 contacts may be included in a single request."]}),
+        TooLarge(),
+    ),
+    "422 that speaks of the size": (answer(422, {"message": "Request body is too large"}), TooLarge()),
     "unparsable JSON": (
         answer(400, {"success": 0, "failureReasons": ["Invalid or unparsable json"]}),
         RequestRefused("status_400"),
@@ -309,7 +323,7 @@ INFO: dict[str, tuple[Reply, ImportOutcome]] = {
     "an unknown import, an empty list": (answer(200, []), NotFinal("unknown")),
     "an unknown import, nothing": (answer(200), NotFinal("unknown")),
     "an empty object": (answer(200, {}), NotFinal("unknown")),
-    "the login page": (answer(200, HTML), KeyRefused()),
+    "the login page": (answer(200, HTML), WebPage()),
     "403": (answer(403), KeyRefused()),
     "429": (answer(429, retry_after="7"), RateLimited(7)),
     "the import's own rate limit": (answer(400, {"failureReasons": [RATE]}), RateLimited(60)),

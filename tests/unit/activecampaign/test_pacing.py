@@ -4,13 +4,26 @@ import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.activecampaign.pacing import GAP, MAX_SPREAD, SPREAD, VALID_S, Budget, Pace, penalise, spread_at, take
+from exporter.activecampaign.pacing import (
+    GAP,
+    MAX_GAP_S,
+    MAX_SPREAD,
+    SPREAD,
+    VALID_S,
+    Budget,
+    Pace,
+    is_ahead,
+    penalise,
+    spread_at,
+    take,
+)
 from exporter.activecampaign.wire import Kind
 from exporter.errors import Wait
 from exporter.model import VERSION
@@ -325,6 +338,16 @@ def test_a_refusal_slows_down_every_kind_of_request(kind: Kind) -> None:
     assert after[-1] - after[0] >= 1.9 * (before[-1] - before[0])
 
 
+@pytest.mark.parametrize("bulk_per_minute", [6, 12, 24, 48, 96])
+def test_refusals_drive_what_waits_for_several_turns_no_further_apart_than_five_seconds(bulk_per_minute: int) -> None:
+    budget, pace, turns = Budget(resume_at=START, spread=MAX_SPREAD), Pace(bulk_per_minute), [START]
+    for _ in range(8):
+        budget, at = take(budget, Kind.GENERAL, START, pace)
+        turns.append(at)
+    assert all(after - before <= MAX_GAP_S for before, after in itertools.pairwise(turns))
+    assert turns[-1] - turns[1] >= 7 * 16 * Pace().tick_s, "at the usual pace: an eighth of the rate"
+
+
 @given(st.lists(st.sampled_from(list(Kind)), max_size=40), st.lists(st.sampled_from([-3.0, 0.0, 3.0]), min_size=40))
 def test_after_a_pause_bulk_imports_keep_the_larger_distance(kinds: list[Kind], differences_s: list[float]) -> None:
     budget = penalise(Budget(), START - 30, 30)
@@ -377,18 +400,19 @@ def test_a_budget_survives_storage(kinds: list[Kind], waits: list[float]) -> Non
 
 
 def test_a_budget_is_stored_in_this_form() -> None:
-    budget = Budget(bulk=(1, 5), single=(5,), general=(3,), resume_at=7.5, spread=6, calm_s=120.0)
+    budget = Budget(bulk=(1, 5), single=(5,), general=(3,), runs={"r": (5,)}, resume_at=7.5, spread=6, calm_s=120.0)
     assert orjson.loads(budget.to_json()) == {
         "schemaVersion": VERSION,
         "bulk": [1, 5],
         "single": [5],
         "general": [3],
+        "runs": [{"runId": "r", "turns": [5]}],
         "resumeAt": 7.5,
         "spread": 6,
         "calmS": 120.0,
     }
     assert Budget.from_json(budget.to_json()) == budget
-    assert Budget() == Budget((), (), (), 0.0, 4, 60.0)
+    assert Budget() == Budget((), (), (), {}, 0.0, 4, 60.0)
 
 
 def test_a_budget_of_an_unknown_version_is_refused() -> None:
@@ -401,5 +425,79 @@ def test_a_budget_stays_small() -> None:
     budget = Budget()
     for second in range(300):
         for kind in (Kind.BULK, Kind.GENERAL):
-            budget, _ = take(budget, kind, START + second)
-    assert len(budget.to_json()) < 5000
+            budget, _ = take(budget, kind, START + second, run_id=f"newsletter.20261118T110645Z.{second % 20:032x}")
+    assert len(budget.to_json()) < 8000
+
+
+# --- Runs that share an account ---
+
+RUNS = st.sampled_from(["", "a", "b", "c", "d"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Kind)), RUNS, st.floats(0, 5)), max_size=60))
+def test_whose_a_turn_is_does_not_change_when_it_is(takers: list[tuple[Kind, str, float]]) -> None:
+    """Nothing about the limits can depend on it."""
+    noted, plain, now = Budget(), Budget(), START
+    for kind, run_id, gap_s in takers:
+        now += gap_s
+        noted, at = take(noted, kind, now, run_id=run_id)
+        plain, same = take(plain, kind, now)
+        assert at == same
+        assert replace(noted, runs={}) == plain
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Kind)), RUNS, st.floats(0, 20)), max_size=60))
+def test_a_run_is_noted_with_the_imports_that_it_sends_for_as_long_as_turns_are_remembered(
+    takers: list[tuple[Kind, str, float]],
+) -> None:
+    budget, now, expected = Budget(), START, dict[str, set[int]]()
+    for kind, run_id, gap_s in takers:
+        now += gap_s
+        before = set(budget.bulk)
+        budget, _ = take(budget, kind, now, run_id=run_id)
+        if run_id:
+            expected.setdefault(run_id, set()).update(set(budget.bulk) - before)
+    kept = {run_id: turns & set(budget.bulk) for run_id, turns in expected.items()}
+    assert {run_id: set(turns) for run_id, turns in budget.runs.items()} == {r: t for r, t in kept.items() if t}
+
+
+def shares(*turns: int) -> Budget:
+    return Budget(runs={str(number): tuple(range(count)) for number, count in enumerate(turns)})
+
+
+@pytest.mark.parametrize(
+    ("turns", "ahead"),
+    [
+        ((), ()),
+        ((100,), ()),
+        ((3, 1), ()),
+        ((4, 1), ("0",)),
+        ((3, 3, 3), ()),
+        ((100, 1, 1), ("0",)),
+        ((100, 100, 1), ("0", "1")),
+        ((2, *[1] * 40), ()),
+        ((3, *[1] * 40), ("0",)),
+    ],
+)
+def test_a_run_is_ahead_with_over_one_turn_more_than_the_average(
+    turns: tuple[int, ...], ahead: tuple[str, ...]
+) -> None:
+    budget = shares(*turns)
+    assert tuple(run_id for run_id in budget.runs if is_ahead(budget, run_id)) == ahead
+    assert not is_ahead(budget, "who comes now")
+
+
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=50))
+def test_somebody_is_never_ahead(turns: list[int]) -> None:
+    """Else, turns would be left out while all wait for each other."""
+    budget = shares(*turns)
+    assert not all(is_ahead(budget, run_id) for run_id in budget.runs)
+
+
+def test_a_record_says_whose_turns_are_whose_and_one_of_an_earlier_release_does_not() -> None:
+    budget, _ = take(Budget(), Kind.BULK, START, run_id="export.1")
+    record = orjson.loads(budget.to_json())
+    assert record["runs"] == [{"runId": "export.1", "turns": [11488000000]}]
+    assert Budget.from_json(budget.to_json()) == budget
+    del record["runs"]
+    assert Budget.from_json(orjson.dumps(record)) == replace(budget, runs={})

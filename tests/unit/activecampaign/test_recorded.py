@@ -50,7 +50,7 @@ RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
         ListingPage((ContactList(2, "Newsletter", None), ContactList(5, "Weekend offers", None)), None),
     ),
     OURS / "get-list.json": (read_list, ContactList(5, "Weekend offers", None)),
-    OURS / "get-users-me.json": (read_user, User(4)),
+    OURS / "get-users-me.json": (read_user, User(4, "exporter")),
     OURS / "post-import-bulk-import.json": (bulk_outcome, Accepted("7c0f2d3e-58ab-4f16-9d1b-2a6e90c4b713", 250)),
     FOREIGN / "recorded-get-fields-200-anmol.json": (
         lambda reply: read_fields_page(reply, 0),
@@ -67,7 +67,7 @@ RECORDED: dict[Path, tuple[Callable[[Reply], Any], object]] = {
     ),
     FOREIGN / "recorded-get-lists-N-200-anmol.json": (read_list, ContactList(65, "Awesome List", None)),
     FOREIGN / "recorded-get-lists-N-200-mhenr.json": (read_list, ContactList(3, "Awesome List", None)),
-    FOREIGN / "recorded-get-users-me-200-mhenr.json": (read_user, User(1)),
+    FOREIGN / "recorded-get-users-me-200-mhenr.json": (read_user, User(1, "Jane")),
     FOREIGN / "recorded-post-import-bulk_import-200-anmol.json": (
         bulk_outcome,
         Accepted("3840817e-6908-41cc-92a6-469478d8994a", 1),

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.activecampaign.refusals import Positions, Search, Verdict, _State, search
+from exporter.activecampaign.refusals import (
+    FEWEST,
+    PROBES,
+    SINGLES_A_BATCH,
+    SINGLES_A_LANE,
+    Positions,
+    Search,
+    Verdict,
+    _State,
+    search,
+)
 
 type Naming = Callable[[list[int], list[int]], list[int]]  # (places of the bad, places of the good) -> places to name
 
@@ -48,9 +58,9 @@ class Server:
         return [place + self.base for place in naming(bad, good)]
 
 
-def run(server: Server, count: int) -> Search:
+def run(server: Server, count: int, alone: int | None = None) -> Search:
     """Search to the end. `search` replays all verdicts each time; here each is told once, which is faster."""
-    state = _State()
+    state = _State(alone)
     steps = state.run(tuple(range(count)))
     try:
         send = next(steps)
@@ -59,7 +69,12 @@ def run(server: Server, count: int) -> Search:
             state.note(len(server.requests) - 1, send, verdict)
             send = steps.send(verdict)
     except StopIteration:
-        return Search((), tuple(state.accepted), state.bad)
+        return state.result(())
+
+
+def singles(server: Server) -> int:
+    """Count the contacts that were sent alone, but for a batch of one."""
+    return sum(len(request) == 1 for request in server.requests[1:])
 
 
 def everybody(requests: Iterable[Positions]) -> list[int]:
@@ -218,3 +233,134 @@ def test_each_name_that_proves_right_is_worth_one_more_request() -> None:
         verdicts.append([1])
     assert sizes[:9] == [30, 29, 28, 27, 26, 1, 1, 1, 1]
     assert sizes[9:27] == [26, 25, 24, 23, 22, 21, 20, 19, 18, 1, 1, 1, 1, 1, 1, 1, 1, 18]
+
+
+# --- a bounded number of contacts is sent alone, and causes that all share are found ---
+
+
+@settings(deadline=None)
+@given(
+    batches(),
+    st.sampled_from([0, 1]),
+    st.lists(st.sampled_from(sorted(NAMINGS)), min_size=1, max_size=4),
+    st.integers(0, SINGLES_A_BATCH),
+)
+def test_nobody_is_lost_or_blamed_wrongly_however_few_may_be_sent_alone(
+    batch: tuple[int, set[int]], base: int, namings: list[str], alone: int
+) -> None:
+    count, bad = batch
+    server = Server(bad, base, namings)
+    end = run(server, count, alone)
+    assert sorted([*everybody(end.accepted), *end.bad, *end.left]) == list(range(count))
+    assert set(end.bad) <= bad
+    assert singles(server) <= alone
+    assert not bad & set(everybody(end.accepted))
+
+
+@settings(deadline=None)
+@given(batches(), st.sampled_from([0, 1]), st.lists(st.sampled_from(sorted(NAMINGS)), min_size=1, max_size=4))
+def test_with_enough_left_to_send_alone_exactly_the_bad_are_found(
+    batch: tuple[int, set[int]], base: int, namings: list[str]
+) -> None:
+    count, bad = batch
+    end = run(Server(bad, base, namings), count, 1_000)
+    if not end.common:
+        assert set(end.bad) == bad
+        assert end.left == ()
+
+
+@pytest.mark.parametrize("naming", sorted(NAMINGS))
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("count", [FEWEST + 5, 250])
+def test_a_cause_that_all_share_is_found_whatever_is_named(naming: str, base: int, count: int) -> None:
+    server = Server(set(range(count)), base, [naming])
+    end = run(server, count, SINGLES_A_BATCH)
+    assert end.common
+    assert len(server.requests) <= 20
+    assert singles(server) <= 3 * PROBES + 1
+    assert not end.accepted
+
+
+@pytest.mark.parametrize("naming", ["all", "everybody"])
+def test_where_most_are_named_three_of_them_are_sent_alone_first(naming: str) -> None:
+    server = Server(set(range(250)), 1, [naming])
+    end = run(server, 250, SINGLES_A_BATCH)
+    assert server.requests[1:] == [(0,), (124,), (249,)]
+    assert (set(end.bad), len(end.left)) == ({0, 124, 249}, 247)
+
+
+@pytest.mark.parametrize("count", [FEWEST - 1, FEWEST])
+def test_a_small_request_is_searched_contact_by_contact(count: int) -> None:
+    end = run(Server(set(range(count)), 1, ["all"]), count, SINGLES_A_BATCH)
+    assert end.common == (count >= FEWEST)
+    assert len(end.bad) == (PROBES if end.common else count)
+
+
+def test_half_of_a_request_is_not_most_of_it() -> None:
+    half = Server(set(range(125)), 1, ["all"])
+    assert len(run(half, 250, SINGLES_A_BATCH).bad) == 125
+    assert singles(half) == 0
+    assert run(Server(set(range(126)), 1, ["all"]), 250, SINGLES_A_BATCH).common
+
+
+def test_names_of_good_contacts_are_no_common_cause() -> None:
+    server = Server({17}, 1, ["everybody"])
+    end = run(server, 250, SINGLES_A_BATCH)
+    assert (end.common, set(end.bad), end.left) == (False, {17}, ())
+
+
+def test_without_any_left_to_send_alone_the_few_around_a_bad_contact_are_set_aside() -> None:
+    end = run(Server({17}, 1, ["none"]), 250, 0)
+    assert 17 in end.left
+    assert len(end.left) <= 3
+    assert end.bad == {}
+
+
+def test_after_the_first_bad_contact_somebody_who_was_accepted_rules_a_common_cause_out() -> None:
+    server = Server({0}, 1, ["the first"])
+    end = run(server, 250, SINGLES_A_BATCH)
+    assert (end.common, singles(server)) == (False, 0)
+
+
+def test_what_is_asked_under_the_bounds_does_not_change_either() -> None:
+    asked = hashlib.sha256()
+    for naming in NAMINGS:
+        for base in (0, 1):
+            for bad in ({0}, {3, 4, 99}, set(range(0, 250, 40)), set(range(60, 70)), set(range(250)), set(range(200))):
+                for alone in (0, 5, SINGLES_A_BATCH):
+                    server = Server(bad, base, [naming])
+                    run(server, 250, alone)
+                    asked.update(repr(server.requests).encode())
+    assert asked.hexdigest() == "1d9624173fb04197600e7c01e667442c2ce3cb767695773c7a77c9d2ebab3244"
+
+
+def test_the_bounds_are_those_that_the_documentation_says() -> None:
+    assert (FEWEST, PROBES, SINGLES_A_BATCH, SINGLES_A_LANE) == (10, 3, 20, 40)
+
+
+@pytest.mark.parametrize("alone", [0, 3, SINGLES_A_BATCH])
+@pytest.mark.parametrize("naming", ["all", "none", "the first"])
+def test_replaying_the_verdicts_keeps_the_bounds(naming: str, alone: int) -> None:
+    bad = {1, 4, 5, 9, 30}
+    server = Server(bad, 1, [naming])
+    end = run(server, 40, alone)
+    judge = Server(bad, 1, [naming])
+    verdicts = [judge.judge(request) for request in server.requests]
+    assert [search(range(40), verdicts[:n], alone).send for n in range(len(verdicts))] == server.requests
+    assert search(range(40), verdicts, alone) == end
+
+
+@pytest.mark.parametrize("naming", sorted(NAMINGS))
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_of_every_small_batch_everybody_has_one_end(naming: str, alone: int) -> None:
+    for count in range(1, 8):
+        for picked in range(2**count):
+            bad = {position for position in range(count) if picked >> position & 1}
+            end = run(Server(bad, 1, [naming]), count, alone)
+            assert sorted([*everybody(end.accepted), *end.bad, *end.left]) == list(range(count))
+            assert set(end.bad) <= bad
+
+
+def test_a_batch_of_one_contact_is_sent_whatever_may_be_sent_alone() -> None:
+    assert search((5,), [], 0).send == (5,)
+    assert search((5,), [[1]], 0).bad == {5: 0}

@@ -9,6 +9,7 @@ from exporter.activecampaign.wire import Kind, Request
 def test_the_requests_are_those_of_the_reference() -> None:
     assert wire.who_am_i() == Request("GET", "/api/3/users/me")
     assert wire.get_list(12) == Request("GET", "/api/3/lists/12")
+    assert wire.get_field(3) == Request("GET", "/api/3/fields/3")
     assert wire.lists(100) == Request("GET", "/api/3/lists", (("limit", "100"), ("offset", "100")))
     assert wire.lists() == wire.lists(0)
     assert wire.fields() == Request("GET", "/api/3/fields", (("limit", "100"), ("offset", "0")))

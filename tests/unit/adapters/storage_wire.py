@@ -43,7 +43,9 @@ class Wire(HttpTransport[HttpRequest, RequestsTransportResponse]):
         answer = next(self.answers)
         if isinstance(answer, Exception):
             raise answer
-        return RequestsTransportResponse(request, answer)
+        response: Any = RequestsTransportResponse(request, answer)
+        response.read = response.body  # asked for of an error that comes instead of a stream
+        return cast("RequestsTransportResponse", response)
 
 
 def service(wire: Wire) -> BlobServiceClient:

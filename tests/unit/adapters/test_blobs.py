@@ -17,7 +17,7 @@ from azure.core.exceptions import (
 
 from exporter.adapters import blobs
 from exporter.adapters.blobs import AzureBlobs
-from exporter.errors import Unavailable
+from exporter.errors import Culprit, Unavailable
 from exporter.ports import Changed
 from tests.unit.adapters.storage_wire import MODIFIED as WRITTEN
 from tests.unit.adapters.storage_wire import Damaged, Wire, blob, service
@@ -69,7 +69,7 @@ class Storage:
 
     def settled(self) -> str:
         write: Callable[[], str] = self.write
-        return blobs._settled(write, self.stored)
+        return blobs._settled("b.blob.core.windows.net", write, self.stored)
 
 
 def test_a_write_that_succeeds_is_not_read_back() -> None:
@@ -123,7 +123,6 @@ def test_a_conflict_of_a_first_try_is_somebody_elses_write_whatever_it_holds(con
     [
         (412, "LeaseIdMissing"),
         (409, "BlobImmutableDueToPolicy"),
-        (409, "BlobArchived"),
         (409, "ContainerBeingDeleted"),
     ],
 )
@@ -132,6 +131,14 @@ def test_a_blob_that_somebody_has_locked_is_no_conflict_but_told(http: int, code
     locked.error_code = code
     with pytest.raises(Unavailable, match=f"status {http}, {code}"):
         Storage([locked] * 4, [None] * 4).settled()
+
+
+def test_a_blob_that_somebody_has_archived_is_no_conflict_but_told() -> None:
+    archived: Any = status(409)
+    archived.error_code = "BlobArchived"
+    with pytest.raises(Unavailable, match=r"b\.blob\.core\.windows\.net is in the archive tier") as caught:
+        Storage([archived] * 4, [None] * 4).settled()
+    assert (caught.value.code, caught.value.culprit) == ("storage_archived", Culprit.USER)
 
 
 @pytest.mark.parametrize("code", [408, 411, 413, 500])

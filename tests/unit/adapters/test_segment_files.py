@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from azure.core.exceptions import ServiceResponseError
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import Response
 
 from exporter.adapters import segment_files
 from exporter.adapters.segment_files import AzureSegmentFiles
-from exporter.errors import Unavailable
+from exporter.errors import Culprit, Unavailable
 from exporter.source import files
 from exporter.source.files import SegmentFile
-from tests.unit.adapters.storage_wire import MODIFIED, Damaged, Wire, blob, entry, page, service
+from tests.unit.adapters.storage_wire import MODIFIED, Damaged, Wire, answer, blob, entry, page, service
 
 AT = MODIFIED + 1_000_000
 """By the service's clock, when it is asked."""
@@ -105,6 +108,30 @@ def test_a_body_that_is_damaged_on_its_way_is_an_outage_and_no_defect() -> None:
     file = SegmentFile("a.csv", 5, "0x1", MODIFIED)
     with pytest.raises(Unavailable, match="SSLError"):
         landing(Wire(blob(b"small", AT, Damaged()))).open(file).read()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (403, "AuthorizationPermissionMismatch", "storage_role_missing"),
+        (403, "AuthorizationFailure", "storage_firewall"),
+        (404, "ContainerNotFound", "storage_container_missing"),
+    ],
+)
+def test_the_account_that_refuses_the_app_is_named_with_what_to_do(status: int, code: str, told: str) -> None:
+    def refused() -> Response:
+        return answer(b"", AT, status, x_ms_error_code=code)
+
+    calls: tuple[Callable[[AzureSegmentFiles], object], ...] = (
+        lambda found: found.list(""),
+        lambda found: found.read("model.json"),
+        lambda found: found.open(SegmentFile("a.csv", 5, "0x1", MODIFIED)).read(),
+    )
+    for call in calls[: 2 if status == 404 else 3]:  # a version that is gone was replaced, as far as a reader knows
+        with pytest.raises(Unavailable) as caught:
+            call(landing(Wire(*(refused() for _ in range(4)))))
+        assert (caught.value.code, caught.value.culprit) == (told, Culprit.USER)
+        assert "b.blob.core.windows.net" in caught.value.message
 
 
 def test_a_version_is_asked_for_by_its_quoted_etag() -> None:

@@ -29,6 +29,8 @@ class FakeClient:
     error: AzureError | None = None
     """What each call ends in."""
     asked: int = 0
+    deleted: frozenset[str] = frozenset()
+    vault_url: str = "https://kv.vault.azure.net"
 
     def get_secret(self, name: str) -> SimpleNamespace:
         self.asked += 1
@@ -37,6 +39,11 @@ class FakeClient:
         if name not in self.values:
             raise ResourceNotFoundError
         return SimpleNamespace(value=self.values[name])
+
+    def get_deleted_secret(self, name: str) -> SimpleNamespace:
+        if name not in self.deleted:
+            raise ResourceNotFoundError
+        return SimpleNamespace(name=name)
 
     def set_secret(self, name: str, value: str) -> None:
         if self.error:
@@ -130,12 +137,23 @@ def test_a_known_key_outlives_its_deletion_until_a_fresh_one_is_asked_for(time: 
     assert caught.value.code == "secret_not_found"
 
 
+def test_a_secret_that_was_deleted_is_told_from_one_that_never_was(time: Time) -> None:
+    del time.client.values["key"]
+    time.client.deleted = frozenset({"key"})
+    with pytest.raises(Unavailable) as caught:
+        time.vault.get("key")
+    assert (caught.value.code, caught.value.culprit) == ("secret_deleted", Culprit.USER)
+    assert "az keyvault secret recover --name key --vault-name kv)" in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("error", "code", "culprit"),
     [
         (status(403), "key_vault_forbidden", Culprit.USER),
         (forbidden({"code": "SecretDisabled"}), "secret_disabled", Culprit.USER),
-        (forbidden({"code": "ForbiddenByFirewall"}), "key_vault_forbidden", Culprit.USER),
+        (forbidden({"code": "ForbiddenByRbac"}), "key_vault_forbidden", Culprit.USER),
+        (forbidden({"code": "ForbiddenByFirewall"}), "key_vault_firewall", Culprit.USER),
+        (forbidden({"code": "ForbiddenByConnection"}), "key_vault_firewall", Culprit.USER),
         (forbidden(None), "key_vault_forbidden", Culprit.USER),
         (refused_token(), "key_vault_forbidden", Culprit.USER),
         (status(401), "key_vault_unavailable", Culprit.EXTERNAL),
@@ -153,6 +171,7 @@ def test_without_a_known_key_the_answer_says_who_has_to_act(
             time.vault.get("key", fresh=fresh)
         assert (caught.value.code, caught.value.culprit) == (code, culprit)
         assert "'key'" in caught.value.message
+        assert "kv.vault.azure.net" in caught.value.message
         assert "vault.example" not in caught.value.message
 
 

@@ -21,11 +21,12 @@ from exporter.contacts.matching import (
     mapping_of,
     match_columns,
 )
-from exporter.contacts.values import ANY_TEXT, Choices, Kind, Rule
+from exporter.contacts.values import ANY_TEXT, Choices, Kind, Rule, fit
 from exporter.definitions.exports import ConsentColumn, DataMatching, ExportDefinition, FieldMatch
 from exporter.errors import Stop
 from exporter.source.names import MEMBER_NAMES
 from exporter.source.rows import Column
+from exporter.warned import Warned
 from tests.unit.contacts.columns import COLUMNS
 
 
@@ -46,7 +47,8 @@ def test_rows_are_labeled_by_the_customer_ids_where_a_segment_has_them() -> None
 def test_a_column_in_another_case_is_found_with_a_warning() -> None:
     found = match_columns(Mapping("email"), COLUMNS)
     assert found.wanted == ("EMail",)
-    assert found.warnings == ("The column email was found as EMail.",)
+    assert found.warnings == (Warned.of("column_in_other_case", column="email", found="EMail"),)
+    assert found.warnings[0].message == "The column email was found as EMail."
 
 
 def test_the_exact_spelling_wins() -> None:
@@ -84,7 +86,7 @@ def test_a_column_that_is_there_twice_is_refused(names: tuple[str, ...]) -> None
         match_columns(Mapping("EMail"), [Column(name, "string") for name in names])
     assert caught.value.code == "column_ambiguous"
     assert (caught.value.message, caught.value.hint) == (
-        "The segment has 2 columns named EMail among its 2.",
+        "The segment has 2 columns named EMail among its 2. Rename one of them.",
         f"Its columns are: {names[0]}, {names[1]}.",
     )
 
@@ -94,7 +96,10 @@ def test_a_message_lists_a_bounded_number_of_columns(count: int, end: str) -> No
     with pytest.raises(Stop) as caught:
         match_columns(Mapping("EMail"), [Column(f"c{number}", "string") for number in range(count)])
     assert caught.value.hint.endswith(end)
-    assert caught.value.message == f"The segment has no column EMail among its {count}."
+    assert caught.value.message == (
+        f"The segment has no column EMail among its {count}. Choose another column for 'Email' in the data matching "
+        "(dataMatching.email) of the export."
+    )
 
 
 def test_the_mapping_of_an_export_is_its_data_matching_and_its_consent() -> None:
@@ -243,7 +248,10 @@ def test_each_target_has_its_rule(*, no_values: bool) -> None:
         Target("Tier", 3, rule, field=TIER),
     )
     assert (found.winner, found.wanted, found.no_values) == (4, ("EMail", "Last", "Phone", "Tier", "Id"), no_values)
-    assert found.warnings == ("The column phone was found as Phone.", "The column id was found as Id.")
+    assert [warning.message for warning in found.warnings] == [
+        "The column phone was found as Phone.",
+        "The column id was found as Id.",
+    ]
 
 
 def test_what_only_labels_a_row_is_not_needed() -> None:
@@ -258,5 +266,11 @@ def test_columns_are_found_by_name_each_once() -> None:
         find_columns(["Id", "Nobody"], COLUMNS)
     assert (caught.value.code, caught.value.message) == (
         "column_missing",
-        f"The segment has no column Nobody among its {len(COLUMNS)}.",
+        f"The segment has no column Nobody among its {len(COLUMNS)}. Name one that it has.",
     )
+
+
+def test_what_is_to_be_erased_is_sent_as_an_empty_text_whatever_the_field_takes() -> None:
+    for field in (TIER, replace(TIER, type="date"), replace(TIER, type="text", options=None)):
+        rule = resolved(field, whenEmpty={"clear": True}).rule
+        assert (fit("", rule).text, fit(" NULL ", rule).text) == ("", "")

@@ -280,7 +280,8 @@ def test_values_that_cannot_be_compared_are_pointed_out(ids: list[str], told: st
     matched = match(people.mapping, COLUMNS)
     for look in people.looks():
         look([texts(person("a@x.org", Id=value), matched.wanted) for value in ids], matched, 1)
-    assert [warning.partition(" rows")[0] for warning in people.warnings] == ([told] if told else [])
+    assert [warning.message.partition(" rows")[0] for warning in people.warnings] == ([told] if told else [])
+    assert {warning.code for warning in people.warnings} <= {"winner_not_comparable"}
 
 
 def test_a_row_that_would_get_too_large_goes_as_it_is() -> None:

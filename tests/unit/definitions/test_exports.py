@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from exporter.definitions.exports import ExportDefinition
+from exporter.definitions.exports import Export, ExportDefinition
 from tests.unit.definitions.members import EXPORT
 
 
@@ -21,6 +21,19 @@ def matching(**members: Any) -> ExportDefinition:
 
 def fields(count: int) -> list[dict[str, str]]:
     return [{"column": "Tier", "field": str(number)} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "paused", "starts"),
+    [("withEveryRefresh", False, True), ("withEveryRefresh", True, False), ("none", False, False)],
+)
+def test_a_former_release_that_is_deployed_again_starts_what_starts_by_itself_now(
+    schedule: str, *, paused: bool, starts: bool
+) -> None:
+    history = {"version": 1, "createdBy": "ada", "createdUtc": 0.0, "updatedBy": "ada", "updatedUtc": 0.0}
+    pause = {"paused": {"by": "ada", "sinceUtc": 0.0}} if paused else {}
+    stored = Export.model_validate(EXPORT | history | pause | {"id": "one", "schedule": {"kind": schedule}})
+    assert stored.model_dump(by_alias=True)["scheduled"] is starts
 
 
 def test_an_export_is_careful_where_nothing_is_said() -> None:
@@ -44,7 +57,7 @@ def test_an_export_is_careful_where_nothing_is_said() -> None:
             "time_zone": "UTC",
             "no_value_texts": True,
         },
-        "scheduled": False,
+        "schedule": None,
         "run_automations": False,
         "consent_column": None,
         "max_contacts": 1_000_000,
@@ -155,7 +168,11 @@ def test_each_limit_of_the_data_matching_holds_on_both_sides(member: str, good: 
             [None, [""], [str(number) for number in range(21)]],
         ),
         ("onBadValue", ["leaveOut", "rejectRow"], [None, ""]),
-        ("whenEmpty", [None, {"text": "t"}], [{}, {"text": ""}, "t"]),
+        (
+            "whenEmpty",
+            [None, {"text": "t"}, {"clear": True}, {"text": "t", "clear": False}],
+            [{}, {"text": ""}, "t", {"clear": False}, {"text": "t", "clear": True}],
+        ),
     ],
 )
 def test_each_limit_of_a_field_holds_on_both_sides(member: str, good: list[Any], bad: list[Any]) -> None:

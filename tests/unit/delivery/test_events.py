@@ -10,7 +10,8 @@ import pytest
 from exporter.delivery import events
 from exporter.delivery.events import Event, encode, opened
 from exporter.delivery.ledger import Lane, fold
-from exporter.errors import Throttled
+from exporter.errors import NotReady, Throttled
+from exporter.sentences import Situation, sentence
 from tests.fakes import START
 from tests.ledgers import lane_event
 
@@ -28,7 +29,7 @@ def test_a_ledger_is_a_line_an_event_and_its_length_is_known() -> None:
 @pytest.mark.parametrize(
     ("write", "stored"),
     [
-        (lambda: opened(START, [(0, 250), (6, 9)]), {"event": "opened", "v": 2, "batches": [[0, 250], [6, 9]]}),
+        (lambda: opened(START, [(0, 250), (6, 9)]), {"event": "opened", "v": 3, "batches": [[0, 250], [6, 9]]}),
         (lambda: events.claimed(START, "w1"), {"event": "claimed", "by": "w1"}),
         (lambda: events.released(START), {"event": "released"}),
         (
@@ -38,6 +39,18 @@ def test_a_ledger_is_a_line_an_event_and_its_length_is_known() -> None:
                 "code": "throttled",
                 "message": "Wait.",
                 "culprit": "external",
+                "until": "2026-11-18T11:06:55.000Z",
+            },
+        ),
+        (
+            lambda: events.waiting(START, NotReady.of("source_changing"), START + 15),
+            {
+                "event": "waiting",
+                "code": "source_changing",
+                "message": sentence("source_changing", {"retryAfterS": 30}, Situation.WAITING),
+                "culprit": "external",
+                "situation": "waiting",
+                "params": {"retryAfterS": 30},
                 "until": "2026-11-18T11:06:55.000Z",
             },
         ),

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.delivery.events import Event, encode, opened
+from exporter.activecampaign.refusals import SINGLES_A_BATCH, SINGLES_A_LANE
+from exporter.delivery.events import VERSION, Event, encode, opened
 from exporter.delivery.ledger import IMPORT_EVENTS, PORTION_EVENTS, ImportStatus, Lane, Portion, PortionStatus, fold
-from exporter.delivery.steps import Send
+from exporter.delivery.steps import Pause, Send
 from exporter.errors import Culprit, Stop, Wait
-from exporter.model import VERSION, to_text
+from exporter.model import to_text
 from tests.fakes import START
 from tests.ledgers import accept, import_event, lane_event, lane_of, portion_event, step
 
@@ -22,7 +23,22 @@ def test_an_accepted_request_is_not_delivered_yet() -> None:
     one = lane.imports["i1"]
     assert (one.status, one.failed, one.reason) == (ImportStatus.ACCEPTED, {}, None)
     assert (one.accepted_at, one.asked_at, one.asks) == (START, START, 0)
+    assert (one.confirmed_at, lane.refused_at, lane.faults, lane.version) == (0, 0, (), VERSION)
     assert not lane.done
+
+
+def test_a_lane_that_has_met_nothing_is_in_no_doubt() -> None:
+    lane = lane_of((0, 250))
+    assert (lane.in_doubt, lane.common, lane.version, lane.refused_at, lane.faults) == (False, False, VERSION, 0, ())
+
+
+def test_an_import_knows_how_many_of_its_contacts_were_queued() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    for batch, said in ((0, {"queued": 4}), (1, {})):
+        portion = lane.portions[batch, 0]
+        lane.apply(portion_event(START, "sending", portion))
+        lane.apply(portion_event(START, "accepted", portion, importId=f"i{batch}", **said))
+    assert (lane.imports["i0"].queued, lane.imports["i1"].queued) == (4, None)
 
 
 def test_each_request_without_an_outcome_is_sent_again_and_counted() -> None:
@@ -62,14 +78,26 @@ def test_a_definite_no_says_nothing_about_the_request_before_it() -> None:
     assert open_positions(portion) == ([0, 1, 2], [])
 
 
-@pytest.mark.parametrize(("verdict", "unsent"), [("refused", [0, 1, 2, 3, 4]), ("accepted", [3, 4])])
-def test_a_verdict_ends_the_doubt_about_earlier_requests(verdict: str, unsent: list[int]) -> None:
+def test_a_refusal_does_not_end_the_doubt_about_the_request_before_it() -> None:
+    """The list may have been deleted since the first request was queued."""
+    lane = lane_of((0, 6))
+    portion = lane.portions[0, 0]
+    for name in ("sending", "sending", "refused"):
+        lane.apply(portion_event(START, name, portion, named=[]))
+    assert portion.status is PortionStatus.PENDING
+    assert open_positions(portion) == ([0, 1, 2, 3, 4, 5], [])
+    for name in ("sending", "accepted", "sending", "refused"):
+        lane.apply(portion_event(START, name, portion, importId="i1", named=[]))
+    assert open_positions(portion) == ([3, 4, 5], [])
+
+
+def test_an_acceptance_ends_the_doubt_about_earlier_requests() -> None:
     lane = lane_of((0, 5))
     portion = lane.portions[0, 0]
-    for name in ("sending", "refused", "sending", "sending", verdict):
+    for name in ("sending", "refused", "sending", "sending", "accepted"):
         lane.apply(portion_event(START, name, portion, importId="i1", named=[]))
     assert portion.status is PortionStatus.PENDING
-    assert open_positions(portion) == ([], unsent)
+    assert open_positions(portion) == ([], [3, 4])
 
 
 def test_of_a_batch_in_the_middle_of_a_search_only_the_last_request_is_in_doubt() -> None:
@@ -211,7 +239,7 @@ def waits(lane: Lane, at: float) -> None:
     lane.apply(lane_event(at, "waiting", code="x", message="", culprit="external", until="2026-11-18T00:00:00Z"))
 
 
-@pytest.mark.parametrize("name", ["accepted", "refused", "asked", "confirmed", "importFailed", "gaveUp"])
+@pytest.mark.parametrize("name", ["accepted", "refused", "tooLarge", *IMPORT_EVENTS])
 def test_progress_ends_a_wait_and_waits_in_a_row_are_counted(name: str) -> None:
     lane = lane_of((0, 5), (1, 5))
     accept(lane, batch=1)
@@ -254,7 +282,7 @@ def test_an_import_has_one_outcome() -> None:
 
 
 def test_a_ledger_of_a_newer_release_is_left_to_that_release() -> None:
-    with pytest.raises(Wait, match="Expected a ledger of schema version 2 or lower, found 3"):
+    with pytest.raises(Wait, match="Expected a ledger of schema version 3 or lower, found 4"):
         fold(encode([opened(START, []) | {"v": VERSION + 1}]))
 
 
@@ -282,6 +310,8 @@ def test_no_contact_is_lost_or_doubled_whatever_happens(names: list[str], count:
         event = _any_event(lane, name, number)
         if event:
             lane.apply(event)
+    for portion in lane.portions.values():
+        assert len(portion.open_positions()) == portion.open
     in_portions = sum(portion.open + len(portion.refused) for portion in lane.portions.values())
     in_imports = sum(len(i.positions) for i in lane.imports.values() if i.status is not ImportStatus.FAILED)
     assert in_portions + in_imports == count
@@ -302,3 +332,141 @@ def _any_event(lane: Lane, name: str, number: int) -> Event | None:
     else:
         return lane_event(START, name, by="w")
     return None
+
+
+# --- since version 3 ---
+
+
+def refuse(lane: Lane, portion: Portion, *named: int, at: float = START) -> None:
+    lane.apply(portion_event(at, "sending", portion))
+    lane.apply(portion_event(at, "refused", portion, named=list(named), faults=["email"]))
+
+
+def test_a_request_that_is_too_large_becomes_two_portions() -> None:
+    lane = lane_of((0, 5))
+    portion = lane.portions[0, 0]
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "tooLarge", portion))
+    assert (portion.status, portion.open, list(portion.unknown), portion.unsent) == (PortionStatus.SENT, 0, [], [])
+    halves = list(lane.pending())
+    assert [(half.number, list(half.positions)) for half in halves] == [(1, [0, 1, 2]), (2, [3, 4])]
+    assert [list(half.unsent) for half in halves] == [[0, 1, 2], [3, 4]]
+
+
+def test_what_was_decided_before_a_request_was_too_large_stays_so() -> None:
+    lane = lane_of((0, 8))
+    portion = lane.portions[0, 0]
+    refuse(lane, portion, 3, at=START + 9)
+    assert (lane.refused_at, lane.faults) == (START + 9, ("email",))
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "accepted", portion, importId="i1", queued=7))
+    assert portion.refused == (2,)
+    lane = lane_of((0, 8))
+    portion = lane.portions[0, 0]
+    refuse(lane, portion)  # names nobody: the first half is next
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "accepted", portion, importId="i1", queued=4))
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "tooLarge", portion))
+    assert list(lane.imports["i1"].positions) == [0, 1, 2, 3]
+    assert [list(half.positions) for half in lane.pending()] == [[4, 5], [6, 7]]
+    assert portion.open == 0
+
+
+def test_the_halves_of_what_an_import_left_over_know_where_they_come_from() -> None:
+    lane = lane_of((0, 3), (4, 5))
+    accept(lane, batch=4)
+    lane.apply(import_event(START, "importFailed", lane.imports["i1"]))
+    lane.apply(portion_event(START, "sending", lane.portions[4, 1]))
+    lane.apply(portion_event(START, "tooLarge", lane.portions[4, 1]))
+    halves = [lane.portions[4, 2], lane.portions[4, 3]]
+    assert [half.key for half in halves] == [(4, 2), (4, 3)]
+    assert [(half.failed_imports, half.left_by) for half in halves] == [(1, lane.imports["i1"])] * 2
+
+
+def test_a_resend_that_is_too_large_leaves_in_doubt_what_may_have_been_queued() -> None:
+    lane = lane_of((0, 4))
+    portion = lane.portions[0, 0]
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "sending", portion))
+    lane.apply(portion_event(START, "tooLarge", portion))
+    assert [list(half.unknown) for half in lane.pending()] == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(("failed_before", "wait_s"), [(0, 60), (1, 300), (2, 1_800), (3, 1_800)])
+def test_what_a_failed_import_left_over_waits_before_it_is_sent_again(failed_before: int, wait_s: float) -> None:
+    lane = lane_of((0, 4))
+    accept(lane)
+    lane.imports["i1"].failed_imports = failed_before
+    lane.apply(import_event(START + 7, "importFailed", lane.imports["i1"]))
+    (portion,) = lane.pending()
+    assert portion.not_before == START + 7 + wait_s
+    assert step(lane, START + 8) == Pause(portion.not_before)
+    assert step(lane, portion.not_before) == Send(portion)
+
+
+def test_a_ledger_of_a_former_release_is_folded_as_it_was_written() -> None:
+    lane = Lane()
+    lane.apply(opened(START, [(0, 60), (1, 60)]) | {"v": 2})
+    portion = lane.portions[0, 0]
+    everybody = list(range(1, 61))
+    refuse(lane, portion, *everybody)
+    for _ in range(30):
+        refuse(lane, portion, 1)
+    assert (len(portion.refused), portion.common, portion.left) == (30, False, ())
+    accept(lane, batch=1)
+    lane.apply(import_event(START, "importFailed", lane.imports["i1"]))
+    assert [each.not_before for each in lane.pending()] == [0.0, 0.0]
+
+
+def test_three_that_are_refused_alone_end_the_search_and_the_rest_is_set_aside() -> None:
+    lane = lane_of((0, 60))
+    portion = lane.portions[0, 0]
+    refuse(lane, portion, *range(1, 61))
+    assert lane.in_doubt
+    for _ in range(3):
+        assert len(portion.to_send) == 1
+        assert not lane.common
+        refuse(lane, portion, 1)
+    assert (lane.common, lane.in_doubt, lane.done) == (True, False, True)
+    assert (len(portion.refused), len(portion.left), portion.open) == (3, 57, 0)
+    assert lane.singles == 3
+
+
+def test_the_searches_of_a_lane_share_what_may_be_sent_alone() -> None:
+    lane = lane_of(*((number, 40) for number in range(8)))
+    for number in range(8):
+        portion = lane.portions[number, 0]
+        while portion.status is not PortionStatus.SENT:  # every second contact is bad, and nobody is named
+            assert len(portion.open_positions()) == portion.open
+            if any(position % 2 for position in portion.to_send):
+                refuse(lane, portion)
+            else:
+                lane.apply(portion_event(START, "sending", portion))
+                import_id = f"i{number}.{len(portion.verdicts)}"
+                lane.apply(portion_event(START, "accepted", portion, importId=import_id, queued=1))
+    assert lane.singles <= SINGLES_A_LANE
+    assert lane.portions[0, 0].alone == SINGLES_A_BATCH
+    assert lane.portions[7, 0].alone == 0
+    for portion in lane.portions.values():
+        assert portion.open == 0
+        assert not {*portion.left} & {*portion.refused}
+
+
+def test_a_single_batch_of_one_contact_takes_nothing_from_what_may_be_sent_alone() -> None:
+    lane = lane_of((0, 1))
+    accept(lane)
+    assert lane.singles == 0
+
+
+def test_what_an_import_brought_tells_when_it_was_confirmed_and_whether_most_failed() -> None:
+    lane = lane_of((0, 4), (1, 4))
+    accept(lane, import_id="i1")
+    accept(lane, import_id="i2", batch=1)
+    one, two = lane.imports["i1"], lane.imports["i2"]
+    lane.apply(import_event(START + 9, "confirmed", one, failed={"0": "excluded", "1": "excluded"}))
+    lane.apply(import_event(START + 9, "confirmed", two, failed=dict.fromkeys("012", "excluded")))
+    assert (one.confirmed_at, one.mostly_failed, two.mostly_failed) == (START + 9, False, True)
+    accept(lane := lane_of((0, 4)))
+    lane.apply(import_event(START, "importFailed", lane.imports["i1"]))
+    assert lane.imports["i1"].mostly_failed

@@ -24,7 +24,26 @@ def test_sending_goes_first_and_a_due_question_follows_each_request() -> None:
     accept(lane)
     later = START + 30
     assert step(lane, later) == Send(lane.portions[1, 0])
-    assert step(lane, later, after_send=True) == Ask(lane.imports["i1"])
+    assert step(lane, later, after_send=True) == Ask(lane.imports["i1"], in_passing=True)
+
+
+def test_a_question_holds_up_what_is_to_be_sent_only_once_it_is_half_an_hour_late() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane)
+    due = ask_at(lane.imports["i1"], lane.expect_s)
+    for late_s, in_passing in ((0.0, True), (1_799.9, True), (1_800.0, False)):
+        assert step(lane, due + late_s, after_send=True) == Ask(lane.imports["i1"], in_passing=in_passing)
+    accept(lane, due, import_id="i2", batch=1)
+    assert step(lane, due, after_send=True) == Ask(lane.imports["i1"]), "nothing is left to send"
+
+
+def test_where_outcomes_have_to_come_soon_a_question_is_put_off_for_a_quarter_of_that_time() -> None:
+    lane = lane_of((0, 5), (1, 5))
+    accept(lane)
+    due = ask_at(lane.imports["i1"], lane.expect_s)
+    for late_s, in_passing in ((24.9, True), (25.0, False)):
+        found = step(lane, due + late_s, after_send=True, confirm_within_s=100)
+        assert found == Ask(lane.imports["i1"], in_passing=in_passing)
 
 
 def test_a_lane_that_may_not_send_any_more_still_asks() -> None:
@@ -83,3 +102,17 @@ def test_any_number_of_questions_can_be_asked() -> None:
         lane.apply(import_event(START + 5, "asked", one, status="active"))
     assert one.asks == 2_000
     assert ask_at(one, lane.expect_s) == START + 5 + 60
+
+
+def test_what_a_failed_import_left_over_is_sent_at_the_very_time_when_its_wait_is_over() -> None:
+    lane = lane_of((0, 4), (1, 4))
+    accept(lane)
+    lane.apply(import_event(START, "importFailed", lane.imports["i1"]))
+    assert step(lane) == Send(lane.portions[1, 0])  # others need not wait
+    accept(lane, import_id="i2", batch=1)
+    left = lane.portions[0, 1]
+    assert step(lane, START) == Pause(ask_at(lane.imports["i2"], lane.expect_s))
+    lane.apply(import_event(START + 6, "confirmed", lane.imports["i2"], failed={}))
+    assert step(lane, left.not_before - 0.25) == Pause(left.not_before)
+    assert step(lane, left.not_before) == Send(left)
+    assert step(lane, left.not_before, may_send=False) == Finished()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.delivery.waits import lane_wait_s, plan_wait_s
-from exporter.errors import CredentialsRefused, Unavailable
+from exporter.errors import CredentialsRefused, Throttled, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,18 @@ def test_activecampaigns_own_wish_counts_up_to_a_quarter_of_an_hour(
 
 def test_a_wish_does_not_shorten_a_wait_that_has_grown() -> None:
     assert lane_wait_s(Unavailable("activecampaign_unavailable", "It is down.", retry_after_s=100), 3) == 120
+
+
+@pytest.mark.parametrize("waits", [0, 5])
+@pytest.mark.parametrize("turn_in_s", [20.5, 30, 1_000])
+def test_a_turn_is_waited_for_exactly(turn_in_s: float, waits: int) -> None:
+    error = Throttled("throttled", "Wait.", retry_after_s=turn_in_s)
+    assert lane_wait_s(error, waits) == plan_wait_s(error) == turn_in_s
+
+
+def test_a_turn_that_nobody_can_tell_is_waited_for_as_anything_else() -> None:
+    error = Throttled("throttled", "Wait.")
+    assert (lane_wait_s(error, 0), plan_wait_s(error)) == (15, 45)
 
 
 @pytest.mark.parametrize("waits", [0, 1, 50])

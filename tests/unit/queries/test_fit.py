@@ -90,6 +90,6 @@ def test_a_file_that_is_replaced_meanwhile_is_told(fakes: Fakes, monkeypatch: py
 def test_a_file_of_another_encoding_is_said_to_be_that(fakes: Fakes) -> None:
     rows = [("j@example.com", "J\u00f6rg", "yes")] * 3
     fakes.segments.write("people/0.csv", csv_file(rows, COLUMNS).decode().encode("cp1252"))
-    with pytest.raises(Stop, match="looks like windows-1252: set encoding of the export") as caught:
+    with pytest.raises(Stop, match=r"looks like windows-1252: set 'Encoding' \(encoding\) of the export") as caught:
         check_fit(fakes.services, look(fakes.services, "people"), MAPPING)
     assert caught.value.code == "mapping_fits_no_row"

@@ -32,17 +32,19 @@ from exporter.runs.run import (
     scheduled_run_id,
 )
 from exporter.tally.count import Tally
+from exporter.tally.findings import Sample
 from tests.fakes import START
 from tests.runs import QUEUED
 
 WAITING = Waiting(code="throttled", message="", culprit=Culprit.EXTERNAL, since=START, until=START)
 PLAN = Plan(rows_read=1, contacts=1, duplicates=0, rejected_by_reason={}, batches=1, lanes=1, at=START)
-NOTHING = dict.fromkeys(("claim", "plan", "waiting", "end"))
+NOTHING = dict.fromkeys(("claim", "plan", "waiting", "cancel", "end"))
 FACTS: dict[RunStatus, dict[str, Any]] = {
     RunStatus.QUEUED: NOTHING,
     RunStatus.PLANNING: NOTHING | {"claim": Claim(by="a", at=START)},
     RunStatus.WAITING: NOTHING | {"waiting": WAITING},
     RunStatus.RUNNING: NOTHING | {"plan": PLAN},
+    RunStatus.CANCELING: NOTHING | {"cancel": Cancel(by="ada", at=START)},
     **{status: {"end": End(status=status, at=START, tally=Tally())} for status in TERMINAL},
 }
 
@@ -51,7 +53,10 @@ FACTS: dict[RunStatus, dict[str, Any]] = {
 def test_a_run_takes_the_steps_of_the_table_and_no_others(before: RunStatus, after: RunStatus) -> None:
     run = QUEUED.model_copy(update=FACTS[before])
     assert run.status is before
-    if after in STEPS[before]:
+    if (before, after) == (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
+        seen = Amended(tally=Tally(), sample=Sample(confirmed=9, asked=9, not_there=1), at=START)
+        assert run.then(amended=seen).status is after
+    elif after in STEPS[before]:
         assert run.then(**FACTS[after]).status is after
     else:
         with pytest.raises(ValueError, match=f"{before} cannot become {after}"):
@@ -64,26 +69,28 @@ def test_every_run_can_come_to_an_end_and_none_goes_on_after_it() -> None:
     for _ in RunStatus:
         reached |= {status for status, following in STEPS.items() if following & reached}
     assert reached == set(RunStatus)
-    assert {status for status in RunStatus if STEPS[status] == {status}} == TERMINAL
+    assert {status for status in RunStatus if STEPS[status] <= TERMINAL} == TERMINAL
 
 
 def test_the_table_of_steps() -> None:
     assert {status.value: " ".join(sorted(following)) for status, following in STEPS.items()} == {
-        "queued": "canceled planning queued skipped",
-        "planning": "canceled failed planning running skipped waiting",
-        "waiting": "canceled failed running skipped waiting",
-        "running": "canceled completedWithWarnings failed running successful",
-        "successful": "successful",
+        "queued": "canceling planning queued skipped",
+        "planning": "canceling failed held planning running skipped waiting",
+        "waiting": "canceling failed held running skipped waiting",
+        "running": "canceling completedWithWarnings failed running successful",
+        "canceling": "canceled canceling completedWithWarnings failed successful",
+        "successful": "completedWithWarnings successful",
         "completedWithWarnings": "completedWithWarnings",
         "failed": "failed",
         "canceled": "canceled",
+        "held": "held",
         "skipped": "skipped",
     }
     assert [trigger.value for trigger in Trigger] == ["scheduled", "onDemand", "runAll"]
 
 
 def test_a_run_that_was_just_asked_for_has_no_facts_yet() -> None:
-    assert (QUEUED.force, QUEUED.resumes, QUEUED.attempts, QUEUED.tally) == (False, None, None, None)
+    assert (QUEUED.approved, QUEUED.resumes, QUEUED.attempts, QUEUED.tally) == (None, None, None, None)
     assert not QUEUED.halted
     assert load(Run, QUEUED.to_json()) == QUEUED
     attempts = Attempts(since=START)
@@ -178,16 +185,15 @@ def test_run_ids_are_made_of_export_time_and_chance() -> None:
     assert new_run_id("newsletter", START, "0f" * 16) == "newsletter.20261118T110640Z." + "0f" * 16
 
 
-def test_an_occurrence_of_the_schedule_has_one_run_id() -> None:
-    run_id = scheduled_run_id("newsletter", START, "2026-01-01")
-    assert run_id == "newsletter.20261118T110640Z.fc72e8540031cf9bbfece711803d7811"
-    assert scheduled_run_id("newsletter", START + 0.4, "2026-01-01") == run_id
-    others = [
-        scheduled_run_id("other", START, "2026-01-01"),
-        scheduled_run_id("newsletter", START + 60, "2026-01-01"),
-        scheduled_run_id("newsletter", START, "2026-01-02"),
-    ]
-    assert len({run_id.rpartition(".")[2], *(other.rpartition(".")[2] for other in others)}) == 4
+def test_the_last_part_of_a_scheduled_run_id_derives_from_what_it_is_for() -> None:
+    what = ("2026-01-01", "membership", "refresh", 1)
+    run_id = scheduled_run_id("newsletter", START, *what)
+    assert RUN_ID.fullmatch(run_id)
+    last = run_id.rpartition(".")[2]
+    assert scheduled_run_id("newsletter", START + 60, *what).rpartition(".")[2] == last
+    others = [scheduled_run_id("other", START, *what), scheduled_run_id("newsletter", START, *what[:-1], 2)]
+    assert last not in {other.rpartition(".")[2] for other in others}
+    assert len(set(others)) == 2
 
 
 @pytest.mark.parametrize(

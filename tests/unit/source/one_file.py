@@ -29,6 +29,9 @@ class OneFile:
     def list(self, prefix: str) -> Listing:
         raise NotImplementedError
 
+    def etag(self, path: str) -> str | None:
+        raise NotImplementedError
+
     def read(self, path: str) -> tuple[SegmentFile, bytes] | None:
         raise NotImplementedError
 

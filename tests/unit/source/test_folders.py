@@ -286,17 +286,17 @@ def test_what_may_be_read_is_data_by_its_name_unless_it_is_a_companion() -> None
 @pytest.mark.parametrize(
     ("sign", "kind"),
     [
-        ("lake/people/_delta_log/00000000000000000000.json", "a Delta table"),
-        ("lake/people/.hoodie/hoodie.properties", "a Hudi table"),
-        ("lake/people/metadata/00001-1a2b.metadata.json", "an Iceberg table"),
-        ("lake/people/metadata/v1.metadata.json.gz", "an Iceberg table"),
+        ("lake/people/_delta_log/00000000000000000000.json", "Delta Lake"),
+        ("lake/people/.hoodie/hoodie.properties", "Apache Hudi"),
+        ("lake/people/metadata/00001-1a2b.metadata.json", "Apache Iceberg"),
+        ("lake/people/metadata/v1.metadata.json.gz", "Apache Iceberg"),
     ],
 )
 def test_the_folder_of_a_table_format_is_refused_by_name(sign: str, kind: str) -> None:
     roots = folders.tables([sign, "lake/other/a.csv", "lake/other/metadata/notes.json"])
     assert roots == {"lake/people/": kind}
     for folder in ("lake/people/", "lake/people/country=FR/", "lake/people/data/"):
-        with pytest.raises(Stop, match=f"lake/people/ is {kind}") as caught:
+        with pytest.raises(Stop, match=f"lake/people/ is a table of {kind}:") as caught:
             folders.check_no_table(folder, roots)
         assert caught.value.code == "table_format"
     for folder in ("lake/", "lake/other/", "lake/people2/"):
@@ -306,7 +306,7 @@ def test_the_folder_of_a_table_format_is_refused_by_name(sign: str, kind: str) -
 def test_a_folder_whose_partition_is_a_table_is_refused() -> None:
     roots = folders.tables(["lake/people/country=FR/_delta_log/0.json", "a\nb/_delta_log/0.json"])
     for folder in ("lake/people/", "a\nb/"):
-        with pytest.raises(Stop, match="is a Delta table"):
+        with pytest.raises(Stop, match="is a table of Delta Lake"):
             folders.check_no_table(folder, roots)
     folders.check_no_table("lake/", roots)
     folders.check_no_table(

@@ -22,6 +22,7 @@ from exporter.source.folders import LeftOut, Why
 from exporter.source.readers import Partition
 from exporter.source.rows import Column
 from exporter.source.segments import Layout, Reading, Refresh, SegmentInfo, Segments, stale
+from exporter.warned import Warned
 from sandbox.segment import COLUMNS
 from tests.fakes import START
 from tests.unit.source.landing import CONTAINER, FOLDER, MODEL, PREFIX, REFRESHED, TABLE, Landing
@@ -168,7 +169,8 @@ def test_column_names_in_the_first_row_that_nobody_announced_are_skipped_with_a_
     refresh = landing.find("T")
     assert refresh.partitions[0].has_header
     (warning,) = refresh.warnings
-    assert "begins with the column names although model.json does not say so" in warning
+    assert warning == Warned.of("header_not_announced", file=f"{PREFIX}/T/T_1.csv")
+    assert "begins with the column names although model.json does not say so" in warning.message
 
 
 @pytest.mark.parametrize("name", ["T_1.parquet", "T_1.csv", "T_1"])
@@ -348,9 +350,11 @@ def test_somebody_who_only_looks_sees_everything_where_the_newest_cannot_be_told
     refresh = landing.segments().look("people", ("kanal",))
     assert len(refresh.partitions) == 3
     ambiguous, no_newest, encoding = refresh.warnings
-    assert "differ only in a date" in ambiguous
-    assert "every kind of names" in no_newest
-    assert "not UTF-8: 3 (first: people/" in encoding
+    assert "differ only in a date" in ambiguous.message
+    assert "every kind of names" in no_newest.message
+    assert (ambiguous.code, no_newest.code, no_newest.params["case"]) == ("files_ambiguous", "files_ambiguous", "kinds")
+    assert "not UTF-8: 3 (first: people/" in encoding.message
+    assert (encoding.code, encoding.params["encoding"]) == ("files_not_utf8", "windows-1252")
 
 
 # Plain layouts.
@@ -503,11 +507,17 @@ def test_a_file_that_is_not_read_is_named_in_a_warning(landing: Landing) -> None
     ]
     zips, old = refresh.warnings
     assert refresh.files_not_read == 3
-    assert "not read: 2, of another format, by its name (first: people/a.csv.zip)" in zips
-    assert "not read: 1, in a subfolder" in old
+    assert "not read: 2, of another format, by its name (first: people/a.csv.zip)" in zips.message
+    assert "not read: 1, in a subfolder" in old.message
+    assert [(each.code, each.params["case"]) for each in (zips, old)] == [
+        ("files_not_read", "otherFormat"),
+        ("files_not_read", "subfolder"),
+    ]
     ignored = landing.find("people", ignore=("*.zip", "old/*"))
     assert ignored.files_not_read == 0
-    assert ignored.warnings == ("Files of people that are left out: 3, left out by ignore (first: people/a.csv.zip).",)
+    (warning,) = ignored.warnings
+    assert warning.message == "Files of people that are left out: 3, as the export says (first: people/a.csv.zip)."
+    assert warning.params == {"segment": "people", "files": 3, "why": "ignored", "first": "people/a.csv.zip"}
 
 
 def test_a_folder_of_which_nothing_can_be_read_says_what_is_there(landing: Landing) -> None:
@@ -552,8 +562,12 @@ def test_of_files_named_by_their_date_the_export_says_which_are_read(landing: La
     newest = landing.find("people", which="newest")
     assert paths(newest) == ["people/Seg_20261126.csv"]
     smaller, older = newest.warnings
-    assert "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv" in smaller
-    assert "left out: 1, older than the newest (first: people/Seg_20261125.csv)" in older
+    assert (
+        "people/Seg_20261126.csv is the newest and less than half as large as people/Seg_20261125.csv"
+        in smaller.message
+    )
+    assert "left out: 1, older than the newest (first: people/Seg_20261125.csv)" in older.message
+    assert (smaller.code, older.code) == ("newest_is_smaller", "files_left_out")
     landing.write("people/Seg_20261125.csv", text[:-1])
     landing.write("people/Seg_20261126.csv", text[: len(text) // 2])
     assert len(landing.find("people", which="newest").warnings) == 1
@@ -564,7 +578,7 @@ def test_somebody_who_only_looks_sees_the_newest_file_and_that_the_export_has_to
         landing.write(f"people/Seg_202611{day}.csv", "Id,EMail\n1,a@example.com\n")
     refresh = landing.segments().look("people")
     assert paths(refresh) == ["people/Seg_20261126.csv"]
-    assert "differ only in a date" in refresh.warnings[0]
+    assert "differ only in a date" in refresh.warnings[0].message
     assert [(info.name, info.files, info.problem) for info in listed(landing)] == [("people", 2, None)]
     assert landing.segments().look("people/Seg_20261125.csv").layout is Layout.FILE
 
@@ -608,7 +622,7 @@ def test_a_newest_file_that_is_empty_is_a_segment_of_nobody(landing: Landing) ->
     landing.write("people/Seg_20261126.csv")
     refresh = landing.find("people", which="newest")
     assert refresh.partitions == ()
-    assert refresh.warnings[0].startswith("An empty file is the newest and less than half as large as")
+    assert refresh.warnings[0].message.startswith("An empty file is the newest and less than half as large as")
 
 
 def test_a_marker_makes_a_folder_complete_at_once(landing: Landing) -> None:
@@ -692,9 +706,9 @@ def test_the_same_path_in_another_container_is_not_read_without_a_word(landing: 
     error = landing.stop("T")
     assert (error.code, "the container 'other'" in error.message) == ("partition_foreign", True)
     landing.write(f"{PREFIX}/T/T_1.csv", "1,a@example.com\n")
-    assert (
-        f"lists files of the container other; those of the same names in {CONTAINER}" in landing.find("T").warnings[0]
-    )
+    (warning,) = landing.find("T").warnings
+    assert warning == Warned.of("files_of_other_container", model=MODEL, other="other", container=CONTAINER)
+    assert f"lists files of the container other; those of the same names in {CONTAINER}" in warning.message
 
 
 def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
@@ -714,7 +728,7 @@ def test_data_beside_the_files_of_a_table_is_named(landing: Landing) -> None:
     landing.write(f"{PREFIX}/T/V_1.csv", "1,a@example.com\n")
     refresh = landing.find("T")
     assert refresh.left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.UNLISTED),)
-    assert f"Files of {PREFIX}/T that are not read: 1, not listed by model.json" in refresh.warnings[0]
+    assert f"Files of {PREFIX}/T that are not read: 1, not listed by model.json" in refresh.warnings[0].message
     for pattern in ("V_*", "T/V_*"):
         assert landing.find("T", ignore=(pattern,)).left_out == (LeftOut(f"{PREFIX}/T/V_1.csv", Why.IGNORED),)
 
@@ -918,7 +932,8 @@ def test_a_refresh_of_more_than_eight_days_ago_is_old(landing: Landing) -> None:
     eight_days_later = REFRESHED.timestamp() + 691_200
     assert stale([refresh], eight_days_later) == []
     (warning,) = stale([refresh], eight_days_later + 1)
-    assert f"The segment {PREFIX}/{TABLE} was last refreshed 8 days ago" in warning
+    assert f"The segment {PREFIX}/{TABLE} was last refreshed 8 days ago" in warning.message
+    assert warning.params == {"segment": f"{PREFIX}/{TABLE}", "days": 8}
 
 
 PARTS = st.sampled_from(

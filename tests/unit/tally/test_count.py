@@ -6,7 +6,7 @@ import pytest
 
 from exporter.delivery.ledger import Lane
 from exporter.delivery.plan import Carried, Plan
-from exporter.reasons import Bucket
+from exporter.reasons import Bucket, Reason
 from exporter.tally.count import Tally, carry_over, resends, tally_of
 from exporter.tally.fates import fates
 from tests.fakes import START
@@ -51,6 +51,14 @@ def test_a_run_that_resumes_another_counts_what_that_one_has_delivered() -> None
     found = tally_of(BUSY_PLAN.model_copy(update={"carried": CARRIED, "rows_read": 72}), [busy_lane()])
     assert (found.confirmed, found.rejected_by_active_campaign, found.unconfirmed) == (43, 3, 16)
     assert (found.reasons["excluded"], found.reasons["failed_in_import"]) == (2, 1)
+    assert found.adds_up
+
+
+def test_where_the_list_is_gone_nobody_counts_as_confirmed_not_even_from_an_earlier_run() -> None:
+    plan = BUSY_PLAN.model_copy(update={"carried": CARRIED, "rows_read": 72})
+    before, found = tally_of(plan, [busy_lane()]), tally_of(plan, [busy_lane()], gone=Reason.LIST_GONE)
+    assert (found.confirmed, found.unconfirmed) == (0, before.unconfirmed + 43)
+    assert found.reasons == {**before.reasons, "list_gone": 43}
     assert found.adds_up
 
 

@@ -79,9 +79,11 @@ def test_an_import_that_was_given_up_has_the_reason_that_was_noted() -> None:
 def test_the_contacts_of_a_failed_import_are_open_again_and_remember_it() -> None:
     lane = after_import("importFailed")
     assert list(fates([lane])) == [
-        Fate(7, range(4), Reason.OUTCOME_UNKNOWN, open=True, newest=lane.imports["i1"]),
+        Fate(7, range(4), Reason.IMPORT_FAILED, open=True, newest=lane.imports["i1"]),
     ]
-    for name in ("sending", "refused", "sending", "accepted"):
+    lane.apply(portion_event(START, "sending", lane.portions[7, 1]))
+    assert [fate.reason for fate in fates([lane])] == [Reason.OUTCOME_UNKNOWN]
+    for name in ("refused", "sending", "accepted"):
         lane.apply(portion_event(START, name, lane.portions[7, 1], importId="i2", named=[2]))
     assert [(list(fate.positions), fate.newest) for fate in fates([lane])] == [
         ([1], lane.imports["i1"]),
@@ -101,3 +103,41 @@ def test_each_fate_counts_in_the_bucket_of_its_reason() -> None:
     assert buckets[Reason.NOT_SENT] is Bucket.UNCONFIRMED
     assert Fate(0, (0,), None).bucket is Bucket.CONFIRMED
     assert not Fate(0, (0,), None).open
+
+
+def test_what_was_found_out_replaces_only_reasons_that_do_not_say_why() -> None:
+    lane = after_import("confirmed", failed={"0": "failed_in_import", "1": "failed_in_import", "3": "excluded"})
+    newest = lane.imports["i1"]
+    found = {(7, 0): Reason.UNSUBSCRIBED, (7, 2): Reason.BOUNCED, (7, 3): Reason.BOUNCED, (8, 1): Reason.BOUNCED}
+    assert list(fates([lane], found)) == [
+        Fate(7, [2], None, newest=newest),
+        Fate(7, [0], Reason.UNSUBSCRIBED, newest=newest),
+        Fate(7, [1], Reason.FAILED_IN_IMPORT, newest=newest),
+        Fate(7, [3], Reason.EXCLUDED, newest=newest),
+    ]
+    assert list(fates([lane], {})) == list(fates([lane]))
+
+
+def test_where_the_list_is_gone_nobody_is_confirmed_and_the_others_keep_their_reasons() -> None:
+    lane = after_import("confirmed", failed={"1": "excluded"})
+    newest = lane.imports["i1"]
+    assert list(fates([lane], gone=Reason.LIST_GONE)) == [
+        Fate(7, [0, 2, 3], Reason.LIST_GONE, newest=newest),
+        Fate(7, [1], Reason.EXCLUDED, newest=newest),
+    ]
+    assert told(lane_after()) == [
+        (list(fate.positions), fate.reason, fate.open) for fate in fates([lane_after()], gone=Reason.LIST_GONE)
+    ]
+
+
+def test_who_was_set_aside_in_a_search_is_unconfirmed_for_that() -> None:
+    everybody = list(range(1, 21))
+    lane = lane_after(*("sending", "refused") * 4, count=20, named=everybody)
+    kept = [fate for fate in fates([lane]) if fate.reason is Reason.REFUSED_WITH_OTHERS]
+    assert kept == [Fate(7, tuple(p for p in range(20) if p not in (0, 9, 19)), Reason.REFUSED_WITH_OTHERS)]
+    assert told(lane)[0] == ([0, 9, 19], Reason.REFUSED_BY_ACTIVECAMPAIGN, False)
+    lane = after_import("importFailed")
+    again = lane.portions[7, 1]
+    again.left = (1, 2)
+    (left,) = (fate for fate in fates([lane]) if fate.reason is Reason.REFUSED_WITH_OTHERS)
+    assert (left.positions, left.newest) == ((1, 2), lane.imports["i1"])

@@ -6,12 +6,13 @@ import csv
 import io
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.delivery.manifest import Manifest, SourceEntry
 from exporter.reasons import Reason
-from exporter.tally.rejects import COLUMNS, HEADER, Reject, RejectRow, contact_rejects, lines, reject_rows
+from exporter.tally.rejects import COLUMNS, HEADER, Counted, Reject, contact_rejects, lines, reject_rows, remark
 from tests.fakes import START
 from tests.runs import BUSY_PLAN
 
@@ -71,16 +72,33 @@ def test_a_report_reads_the_same_in_whatever_pieces_it_comes(rejects: list[Rejec
     data = HEADER + lines(rejects)
     ends = sorted({*(cut for cut in cuts if cut < len(data)), len(data)})
     pieces = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    found = list(reject_rows(pieces))
+    counted = Counted(pieces)
+    found = list(reject_rows(counted))
+    assert counted.rows == len(rejects)
     assert found == list(reject_rows([data]))
     assert [(row.row, row.reason) for row in found] == [(reject.row, reject.reason) for reject in rejects]
 
 
 def test_some_lines_of_a_report_can_be_read_without_its_header() -> None:
     reject = Reject("people.csv", 7, "id", "two\nlines", Reason.INVALID_EMAIL_NO_AT, "No @.")
-    assert list(reject_rows([lines([reject])])) == [
-        RejectRow("people.csv", 7, "two\nlines", Reason.INVALID_EMAIL_NO_AT)
-    ]
+    assert list(reject_rows([lines([reject])])) == [reject]
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@1", "\t1", "\r1", "\n1", "'1", "''=1", "'", "1'", ""])
+def test_a_row_is_read_as_it_was_told(text: str) -> None:
+    reject = Reject(text, 7, text, text, Reason.INVALID_EMAIL_NO_AT, text)
+    assert list(reject_rows([HEADER, lines([reject])])) == [reject]
+
+
+def test_a_cell_of_several_megabytes_is_read() -> None:
+    reject = Reject("people.csv", 7, "", 'x"' * (2 << 20), Reason.INVALID_EMAIL_NO_AT, "No @.")
+    assert list(reject_rows([lines([reject])])) == [reject]
+
+
+def test_a_remark_is_for_people_and_is_no_row() -> None:
+    data = HEADER + remark("Nothing was sent.")
+    assert read(data)[1] == ["", "", "", "", "", "Nothing was sent."]
+    assert list(reject_rows([data])) == []
 
 
 def test_contacts_of_a_batch_are_told_with_their_rows_in_the_order_of_the_batch() -> None:

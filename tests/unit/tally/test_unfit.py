@@ -10,7 +10,7 @@ import pytest
 from exporter.contacts.matching import Field, Target
 from exporter.contacts.values import ANY_TEXT, Flaw
 from exporter.delivery.plan import ValueCount
-from exporter.tally.unfit import LONGEST_TOLD, UnfitReport, UnfitValue, sentences
+from exporter.tally.unfit import LONGEST_TOLD, UnfitReport, UnfitValue, warned_of
 
 TIER = Target("Tier", 0, ANY_TEXT, field=Field(3, "Loyalty", "dropdown", ("Bronze", "Silver", "Gold")))
 PHONE = Target("Mobile", 1, ANY_TEXT, member="phone")
@@ -76,12 +76,23 @@ def test_a_sentence_says_how_many_and_why() -> None:
         ValueCount(column="Tier", field_id=3, title="Rank", type="dropdown", fit=5, unfit={"not_an_option": 2}),
         ValueCount(column="Mobile", member="phone", fit=7),
         ValueCount(column="Tel", member="phone", unfit={"damaged_phone": 1, "x": 2}),
+        ValueCount(column="Born", field_id=7, title="", type="date", unfit={"not_a_date": 1}),
     )
     end = ". They are left out, and the people are sent."
-    assert [one.removesuffix(end) for one in sentences(counts)] == [
+    assert [one.message.removesuffix(end) for one in warned_of(counts)] == [
         "2 of 7 values of the column Tier do not fit the field Rank (dropdown) (not_an_option: 2)",
         "3 of 3 values of the column Tel do not fit phone (damaged_phone: 1, x: 2)",
+        "1 of 1 values of the column Born do not fit the field 7 (date) (not_a_date: 1)",
     ]
+    assert {one.code for one in warned_of(counts)} == {"values_do_not_fit"}
+    assert warned_of(counts)[1].params == {
+        "case": "member",
+        "column": "Tel",
+        "member": "phone",
+        "unfit": 3,
+        "values": 3,
+        "reasons": "damaged_phone: 1, x: 2",
+    }
 
 
 def test_of_a_long_value_the_beginning_is_listed() -> None:

@@ -1,0 +1,3 @@
+import { read } from "../src/texts";
+
+await read("en");
