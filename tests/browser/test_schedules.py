@@ -119,7 +119,7 @@ def test_what_saving_does_not_export_is_said_and_run_with_one_button(opened: Ope
         page.get_by_role("radio", name="With every scheduled refresh").check()
         save(page)
         told = page.locator("#saved")
-        expect(told).to_contain_text("Saving runs nothing. The refresh of ")
+        expect(told).to_contain_text("The refresh of ")
         expect(told).not_to_have_text(INSTANT)
         assert "lastRun" not in app.call("GET", "/exports/missed").json()
         page = tab.open("exports")
@@ -150,7 +150,7 @@ def test_a_pause_is_begun_and_ended_where_one_is_and_nothing_typed_is_lost(opene
         expect(page.get_by_role("status").first).to_contain_text("paused")
         assert app.call("GET", "/exports/pausing").json()["state"] == "paused"
         panel.get_by_role("button", name="Unpause").click()
-        expect(panel).to_contain_text("Saving runs nothing.")
+        expect(panel).to_contain_text("nor does the end of a pause")
         expect(row).to_contain_text("With the next refresh")
         page = edit(tab.open("exports/pausing/edit"))
         page.get_by_label("Display name").fill("Typed")
@@ -194,6 +194,9 @@ def test_a_connection_is_paused_and_its_exports_say_so(opened: Opens, app: App) 
         page = tab.open("connections?open=main")
         panel.get_by_role("button", name="Unpause").click()
         expect(panel.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        told = panel.get_by_role("listitem").filter(has_text="on-it: the refresh of ")
+        expect(told).to_be_visible()
+        expect(told).not_to_have_text(INSTANT)
         assert app.call("GET", "/exports/on-it").json()["state"] == "active"
 
 

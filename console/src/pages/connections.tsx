@@ -14,7 +14,7 @@ import { go, to } from "../router";
 import { goes, type Known, known, type Test, usersOf } from "../rules/connections";
 import { type Key, list, recently, t } from "../texts";
 import { whoText } from "../texts/people";
-import { type Warning, warningText } from "../texts/problems";
+import type { Warning } from "../texts/problems";
 
 type Connection = Model<"ConnectionView">;
 type Export = Model<"ExportView">;
@@ -331,6 +331,7 @@ function Details(props: DetailsProps) {
       <div aria-live="polite">
         {connection.paused && <PausedState paused={connection.paused} />}
         <ConnectionState state={state} />
+        {left.length > 0 && <NotExported left={left} />}
       </div>
       {connection.paused && exports.length > 0 && (
         <p class="soft gapt">{t("connections.paused.means", { n: exports.length })}</p>
@@ -391,17 +392,29 @@ function Details(props: DetailsProps) {
             </>
           )}
           {pausing.failure && <FailureNote failure={pausing.failure} />}
-          {left.length > 0 && (
-            <Note tone="warn">
-              {left.map((each) => (
-                <p key={each.message}>{warningText(each)}</p>
-              ))}
-            </Note>
-          )}
           {testing.failure && <FailureNote failure={testing.failure} />}
         </section>
       )}
     </Panel>
+  );
+}
+
+/** What counts as seen since a pause has ended: the exports with their refreshes, in one list. */
+function NotExported({ left }: { left: readonly Warning[] }) {
+  return (
+    <Note tone="warn">
+      <p>{t("connections.unpaused")}</p>
+      <ul>
+        {left.map(({ message, params }) => (
+          <li key={message}>
+            {t("connections.unpausedOf", {
+              export: String(params?.export),
+              when: recently(String(params?.refreshed)),
+            })}
+          </li>
+        ))}
+      </ul>
+    </Note>
   );
 }
 
