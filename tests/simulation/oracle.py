@@ -66,6 +66,7 @@ SLACK_S = 900.0
 WAITED_TOO_LONG = {
     "activecampaign_unavailable",
     "throttled",
+    "others_first",
     "credentials_refused",
     "blobs_unavailable",
     "segments_unavailable",
@@ -710,7 +711,8 @@ class Oracle:
         self.require(waited_s >= retry_s - SLACK_S, "I9", f"failed after {waited_s:.0f} s")
         outage = self._world.longest_outage_s >= retry_s - SLACK_S
         # Pauses that ActiveCampaign asks for, of up to five minutes each, add up while a run waits for its plan.
-        paused = problem and problem.code == "throttled" and record.plan is None and retry_s <= 2 * SLACK_S
+        late = problem and problem.code in ("throttled", "others_first")
+        paused = late and record.plan is None and retry_s <= 2 * SLACK_S
         written = problem and problem.code == "refresh_in_flight" and self._world.scenario.timely
         self.require(outage or paused or written, "I9", f"failed without an outage: {problem}")
 
