@@ -530,7 +530,7 @@ class World:
                 shown_s = finish.FEW_ARE_SHOWN_S + 2 * self.scenario.skew_s + 60 if self.scenario.few else 0.0
                 self.clockwork.run(self.clockwork.now + 130 + shown_s, lambda: False)
                 self.clockwork.run(self.clockwork.now + WITHIN_S, self._looked_up)
-                self.clockwork.run(self.clockwork.now + 60, lambda: not self.host.running)  # not in mid-sweep
+                self.clockwork.run(self.clockwork.now + 600, self._at_rest)
             self.oracle.check()
 
     def _end_late_imports(self) -> None:
@@ -555,6 +555,9 @@ class World:
         findings = [self.stored(findings_path(run_id)) for run_id in kept]
         late = [any(any(lane.late()) for lane in self.oracle.runs[run_id].lanes.values()) for run_id in kept]
         return all(late) and all(data is not None and orjson.loads(data)["done"] for data in findings)
+
+    def _at_rest(self) -> bool:
+        return not self.host.running and self._looked_up()  # a sweep may still hear of imports that were late
 
     def _quiet(self) -> bool:
         if self.people.looks and not self.oracle.calendar.settled:
