@@ -9,6 +9,7 @@ from exporter.ports import Changed
 from exporter.queues import UPLOAD_QUEUE, send_hint
 from exporter.records.paths import lane_path
 from exporter.records.runs import change_run
+from exporter.runs.run import Run
 from exporter.services import Services
 
 BATCHES_A_LANE = 5
@@ -31,11 +32,14 @@ def dispatch(services: Services, run_id: str, manifest: Manifest) -> None:
             services.blobs.append(path, events.encode([events.opened(now, counts)]), 0)
         except Changed:
             continue
-    change_run(
-        services,
-        run_id,
-        lambda run: None if run.end or run.plan else run.then(plan=plan, waiting=None, attempts=None),
-    )
+
+    def planned(run: Run) -> Run | None:
+        if run.end or run.plan:
+            return None
+        resumes = run.resumes if plan.carried else None  # it may have come to nothing by now: see `what_is_left`
+        return run.then(plan=plan, resumes=resumes, waiting=None, attempts=None)
+
+    change_run(services, run_id, planned)
     if not plan.lanes:
         finish.finish(services, run_id)
     for lane in range(plan.lanes):

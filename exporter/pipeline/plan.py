@@ -180,7 +180,7 @@ def _read(
     if run.only is not None:
         stops = brakes.of_a_few(planned, stops)
     # Whoever resumes a run sends what it planned: that was plausible, or approved.
-    holds = () if run.resumes else tuple(stop for stop in stops if stop.code in brakes.HOLDS)
+    holds = () if left.carried else tuple(stop for stop in stops if stop.code in brakes.HOLDS)
     fails = [stop for stop in stops if stop.code not in brakes.HOLDS]
     if fails or holds:
         rejects.commit()  # nobody is sent, and who would have been rejected is most often why

@@ -17,7 +17,7 @@ from exporter.ports import Changed
 from exporter.reasons import Reason
 from exporter.records.lanes import read_lanes
 from exporter.records.runs import read_findings, read_manifest, read_run
-from exporter.runs.run import Run
+from exporter.runs.run import Run, Trigger
 from exporter.services import Services
 from exporter.tally import count
 from exporter.tally.fates import Fate, fates
@@ -52,11 +52,23 @@ class Left:
 
 
 def what_is_left(services: Services, run: Run, planned: Planned, identity: str) -> Left:
-    """Return all batches, or those for which the resumed run has no outcome. Raises `Stop` ("not_resumable")."""
+    """Return all batches, or those for which the resumed run has no outcome.
+
+    What the schedule has started sends everybody if it can resume nothing any more: nobody would come and start it
+    anew. Else raises `Stop` ("not_resumable").
+    """
     if run.resumes is None:
         return Left(planned.batches)
-    earlier = read_run(services, run.resumes)
-    manifest = read_manifest(services, run.resumes)
+    try:
+        return _left_by(services, run.resumes, planned, identity)
+    except Stop:
+        if run.trigger is not Trigger.SCHEDULED:
+            raise
+        return Left(planned.batches)
+
+
+def _left_by(services: Services, run_id: str, planned: Planned, identity: str) -> Left:
+    earlier, manifest = read_run(services, run_id), read_manifest(services, run_id)
     if earlier is None or manifest is None or manifest.fingerprint != identity:
         raise _not_resumable()
     by_content = {batch.sha256: batch for batch in planned.batches}

@@ -492,6 +492,23 @@ def test_an_attempt_waits_for_a_refresh_that_is_being_written_and_nobody_is_told
     assert (run.resumes, run.attempt, run.tally.confirmed) == (None, 2, 31)
 
 
+def test_an_attempt_whose_segment_is_refreshed_before_it_is_planned_sends_everybody(fakes: Fakes) -> None:
+    at_times(fakes, "20 * * * *")
+    fakes.clock.sleep(200)
+    fakes.activecampaign.before = lambda request: NOT_SENT if request.method == "POST" else None
+    first = looked(fakes)
+    assert first
+    assert first.plan
+    fakes.activecampaign.before = lambda request: None
+    fakes.clock.sleep(PAUSES_S[0] + 1)
+    (started,) = run_schedule(fakes.services)
+    assert started.resumes == first.run_id
+    write_segment(fakes, people(31, first=1_000))
+    run = drive(fakes, started.run_id, limit_s=90_000, step_s=30)
+    assert run.tally
+    assert (run.resumes, run.attempt, run.tally.confirmed) == (None, 2, 31)
+
+
 @pytest.mark.parametrize("case", ["canceled", "held", "mistake"])
 def test_what_a_person_has_to_say_is_not_tried_again(fakes: Fakes, case: str) -> None:
     export = every_refresh(fakes)
