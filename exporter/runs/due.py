@@ -6,7 +6,7 @@ saved, or was exported already, is not started again; a newer refresh always is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.definitions.exports import Export
 from exporter.definitions.resources import Paused
@@ -26,7 +26,7 @@ class Attempted(Value):
     """The newest run that the schedule has started."""
 
     run_id: str
-    attempt: int = 1
+    attempt: int
     """How many runs the schedule has started for this refresh, or for this time."""
     refresh: str | None = None
     """The refresh that it was for, as `sources.digest` names it; None where the schedule goes by times."""
@@ -106,8 +106,13 @@ def repair_at(facts: Facts) -> float | None:
     run = facts.newest_since
     if run is None or run.end is None or run.host != facts.host or not leaves_people(run):
         return None
-    made = run.attempt or 1
+    made = _made(run)
     return run.end.at + PAUSES_S[made - 1] if made < MOST_ATTEMPTS else None
+
+
+def _made(run: Run) -> int:
+    """Return the how many-th attempt a run was; what a person started was the first, whatever it was for."""
+    return run.attempt or 1
 
 
 def leaves_people(run: Run) -> bool:
@@ -128,7 +133,8 @@ def due_by_time(facts: Facts, now: float) -> Due | None:
     schedule = facts.export.schedule
     if isinstance(schedule, AtTimes) and (at := newest_time(schedule, facts.since, now, facts.app_schedule)):
         return Due(1, at)
-    return _repair(facts, now)
+    repair = _repair(facts)
+    return repair if repair and repair.due <= now else None
 
 
 def due_by_refresh(facts: Facts, now: float, refresh: str, *, new: bool) -> Due | None:
@@ -139,8 +145,8 @@ def due_by_refresh(facts: Facts, now: float, refresh: str, *, new: bool) -> Due 
     """
     if new:
         return Due(1, now, refresh)
-    repair = _repair(facts, now)
-    return Due(repair.attempt, repair.due, refresh, repair.resumes) if repair else None
+    repair = _repair(facts)
+    return replace(repair, refresh=refresh) if repair and repair.due <= now else None
 
 
 def is_new(facts: Facts, refresh: str) -> bool:
@@ -149,11 +155,10 @@ def is_new(facts: Facts, refresh: str) -> bool:
     return refresh not in (seen, facts.last.refresh if facts.last else None)
 
 
-def _repair(facts: Facts, now: float) -> Due | None:
-    at = repair_at(facts)
-    if at is None or at > now or facts.newest is None:
-        return None
-    return Due((facts.newest.attempt or 1) + 1, at, resumes=facts.newest.run_id)
+def _repair(facts: Facts) -> Due | None:
+    """Return the next attempt for those whom the newest run has left, whenever it is due."""
+    at, run = repair_at(facts), facts.newest
+    return None if at is None or run is None else Due(_made(run) + 1, at, resumes=run.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +174,11 @@ def outlook(facts: Facts, now: float, in_the_way: Warned | None = None) -> Outlo
     if stop := obstacle(facts):
         after = _next_time(facts, now) if facts.going else None
         return Outlook(after, stop)
-    repair, at = repair_at(facts), _next_time(facts, now)
-    if repair is not None and (at is None or repair < at) and (repair > now or in_the_way is None):
-        made = facts.newest.attempt or 1 if facts.newest else 1
+    repair, at = _repair(facts), _next_time(facts, now)
+    if repair and (at is None or repair.due < at) and (repair.due > now or in_the_way is None):
+        begins = max(repair.due, now)
         return Outlook(
-            max(repair, now),
-            Warned.of("waits_repair", at=to_text(max(repair, now)), attempt=made + 1, most=MOST_ATTEMPTS),
+            begins, Warned.of("waits_repair", at=to_text(begins), attempt=repair.attempt, most=MOST_ATTEMPTS)
         )
     if in_the_way:
         return Outlook(at, in_the_way)
@@ -196,9 +200,9 @@ def _of_the_newest(facts: Facts) -> Warned | None:
         return None
     if run.status is RunStatus.HELD:
         return Warned.of("waits_approval", run=run.run_id)
-    if run.status is RunStatus.CANCELED:
-        return Warned.of("waits_after_cancel", by=run.cancel.by if run.cancel else "")
-    if leaves_people(run) and (run.attempt or 1) >= MOST_ATTEMPTS:
+    if run.status is RunStatus.CANCELED and run.cancel:
+        return Warned.of("waits_after_cancel", by=run.cancel.by)
+    if leaves_people(run) and _made(run) >= MOST_ATTEMPTS:
         return Warned.of("waits_gave_up", attempts=MOST_ATTEMPTS)
     if run.status is RunStatus.FAILED:
         return Warned.of("waits_after_failure", run=run.run_id)

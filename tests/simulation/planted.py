@@ -700,9 +700,9 @@ def attempts_are_not_counted(patch: pytest.MonkeyPatch) -> None:
     """Each further attempt counts as the second."""
     original = due._repair
 
-    def repair(facts: due.Facts, now: float) -> due.Due | None:
+    def repair(facts: due.Facts) -> due.Due | None:
         newest = facts.newest and facts.newest.model_copy(update={"attempt": 1})
-        return original(replace(facts, newest=newest), now)
+        return original(replace(facts, newest=newest))
 
     patch.setattr(due, "_repair", repair)
 

@@ -54,10 +54,11 @@ def times(schedule: AtTimes, since: datetime, hours: float) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("cron", ["1 2 * * *", "*/20 * * * *", "30 2-4 * * *"])
-def test_within_the_hour_that_comes_twice_the_next_time_is_the_one_that_comes_from_before(cron: str) -> None:
-    schedule = at_times(cron, "Europe/Amsterdam")
-    begin = datetime(2027, 10, 30, 22, tzinfo=UTC).timestamp()
+@pytest.mark.parametrize("cron", ["1 2 * * *", "*/20 * * * *", "30 2-4 * * *", "31 * * * *"])
+@pytest.mark.parametrize("zone", CHANGES)
+def test_within_the_hour_that_comes_twice_the_next_time_is_the_one_that_comes_from_before(zone: str, cron: str) -> None:
+    schedule = at_times(cron, zone)
+    begin = CHANGES[zone][1].timestamp() - 6 * HOUR_S
     expected, at = [], begin
     while at < begin + 12 * HOUR_S:
         at = next_time(schedule, at, APP_SCHEDULE)
@@ -162,6 +163,20 @@ def test_a_day_that_comes_every_four_years_is_found() -> None:
     assert next_time(leap_day, at - 3 * 365 * DAY_S, APP_SCHEDULE) == at
     assert newest_time(leap_day, at - 3 * 365 * DAY_S, at + 3 * 365 * DAY_S, APP_SCHEDULE) == at
     assert newest_time(leap_day, 0.0, at + 3 * 365 * DAY_S, APP_SCHEDULE) == at
+    # 1900 and 2100 are no leap years: then it takes eight years.
+    far = datetime(2104, 2, 28, tzinfo=UTC).timestamp()
+    assert newest_time(leap_day, 0.0, far, APP_SCHEDULE) == datetime(2096, 2, 29, 6, tzinfo=UTC).timestamp()
+
+
+def test_the_newest_time_of_the_app_is_looked_for_as_those_of_an_export_are() -> None:
+    noon = datetime(2027, 6, 1, 12, tzinfo=UTC).timestamp()
+    assert newest_time(at_times(None), noon - 40 * DAY_S, noon, APP_SCHEDULE) == noon - 10 * HOUR_S
+    assert newest_time(at_times(None), noon - 9 * HOUR_S, noon, APP_SCHEDULE) is None
+    monthly = "0 0 2 1 1 *"
+    assert (
+        newest_time(at_times(None), noon - 400 * DAY_S, noon, monthly)
+        == datetime(2027, 1, 1, 2, tzinfo=UTC).timestamp()
+    )
 
 
 def test_without_times_of_its_own_an_export_has_those_of_the_app() -> None:
@@ -193,7 +208,8 @@ def refused(schedule: object) -> str:
     ("cron", "told"),
     [
         ("0 0 2 * * *", "Leave the seconds, which come first in six fields, out"),
-        ("0 2 * *", "found 4"),
+        ("0 2 * *", "; found 4"),
+        ("0 0 2 * * * *", "; found 7"),
         ("@daily", "found 1"),
         ("     ", "found 0"),
         ("", "at least 1 character"),
@@ -211,7 +227,8 @@ def refused(schedule: object) -> str:
     ],
 )
 def test_what_names_no_time_is_refused_by_what_was_expected(cron: str, told: str) -> None:
-    assert told in refused({"kind": "cron", "cron": cron})
+    sentence = refused({"kind": "cron", "cron": cron})
+    assert sentence.endswith(told) if "found" in told else told in sentence
 
 
 @pytest.mark.parametrize("zone", ["Europe/Utrecht", "", "CEST+1", "europe/amsterdam", "../etc/passwd"])

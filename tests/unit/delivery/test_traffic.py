@@ -9,7 +9,7 @@ from tests.ledgers import accept, import_event, lane_event, lane_of, portion_eve
 
 
 def test_nothing_went_where_there_are_no_lanes() -> None:
-    assert traffic_of([]) == traffic_of([Lane()]) == Traffic(requests=0, waits=0)
+    assert traffic_of([]) == traffic_of([Lane()]) == Traffic() == Traffic(requests=0, waits=0)
 
 
 def test_requests_waits_and_times_are_those_of_all_lanes() -> None:

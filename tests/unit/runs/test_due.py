@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from exporter.definitions.exports import DataMatching, Export, Seen
 from exporter.definitions.resources import Paused
 from exporter.definitions.schedules import AtTimes, OnDemand, WithEveryRefresh
 from exporter.errors import Culprit
+from exporter.model import to_text
 from exporter.runs.due import (
     MOST_ATTEMPTS,
     PAUSES_S,
@@ -247,7 +249,7 @@ def test_a_refresh_is_started_when_it_is_new_and_else_for_whom_a_run_has_left(
 @given(facts_of_free, st.sampled_from(REFRESHES))
 @settings(deadline=None)
 def test_what_was_started_for_a_refresh_is_not_new_any_more(known: Facts, refresh: str) -> None:
-    after = replace(known, last=Attempted(run_id=QUEUED.run_id, refresh=refresh, due=NOW), newest=None)
+    after = replace(known, last=Attempted(run_id=QUEUED.run_id, attempt=1, refresh=refresh, due=NOW), newest=None)
     assert by_refresh(after, NOW, refresh, exported=False) is None
     others = [each for each in REFRESHES if each != refresh and is_new(after, each)]
     assert len(others) >= 1, "another refresh is always new, unless it is the one that was seen"
@@ -260,7 +262,7 @@ def test_a_time_that_was_started_is_not_due_again(known: Facts) -> None:
     what = due_by_time(known, NOW)
     if what:
         assert known.since < what.due <= NOW
-        after = replace(known, last=Attempted(run_id=QUEUED.run_id, due=what.due))
+        after = replace(known, last=Attempted(run_id=QUEUED.run_id, attempt=1, due=what.due))
         assert due_by_time(after, NOW) is None
 
 
@@ -304,9 +306,38 @@ def test_attempts_follow_each_other_after_longer_and_longer_pauses_and_end(made:
     assert by_refresh(known, NOW, REFRESHES[1], exported=False) == Due(1, NOW, REFRESHES[1])
 
 
-def test_pauses_grow_from_minutes_to_a_day() -> None:
-    assert list(PAUSES_S) == sorted(PAUSES_S)
-    assert (PAUSES_S[0], PAUSES_S[-1]) == (15 * 60, 86_400)
+def test_pauses_are_a_quarter_of_an_hour_one_hour_six_and_a_day_so_there_are_five_attempts() -> None:
+    assert PAUSES_S == (900, 3_600, 6 * 3_600, 86_400)
+    assert MOST_ATTEMPTS == 5
+
+
+def test_whom_a_person_s_run_has_left_is_sent_by_a_second_attempt() -> None:
+    run = failed()
+    assert run.end
+    due_at = run.end.at + PAUSES_S[0]
+    assert by_refresh(facts(newest=run), due_at, REFRESHES[0], exported=True) == Due(
+        2, due_at, REFRESHES[0], run.run_id
+    )
+
+
+def test_what_lay_there_when_it_was_saved_is_not_new_and_whatever_a_run_of_that_moment_left_is_sent() -> None:
+    run = failed()
+    known = facts()
+    seen = Seen(at=run.requested_utc, refresh=REFRESHES[0])
+    known = replace(known, newest=run, export=known.export.model_copy(update={"seen": seen}))
+    assert not is_new(known, REFRESHES[0])
+    assert is_new(known, REFRESHES[1])
+    assert known.newest_since == run
+
+
+def test_times_of_what_a_former_release_saved_count_from_its_newest_run_on() -> None:
+    run = failed(plan=BUSY_PLAN)
+    known = facts(newest=run)
+    hourly = replace(known, export=known.export.model_copy(update={"schedule": AtTimes(cron="0 * * * *")}))
+    assert hourly.since == run.requested_utc
+    assert replace(hourly, newest=None).since == START
+    hour = NOW - NOW % 3_600
+    assert due_by_time(hourly, hour + 3_600) == Due(1, hour + 3_600)
 
 
 def test_a_run_that_nobody_counted_leaves_people_only_if_it_failed_before_it_was_planned() -> None:
@@ -398,7 +429,54 @@ def test_segments_that_cannot_be_read_are_why_a_repair_whose_time_has_come_does_
     assert outlook(due, NOW, unread).not_now == unread
     at = repair_at(due)
     assert at is not None
+    assert outlook(due, at, unread).not_now == unread
+    assert outlook(due, at, unread).next_run is None
     assert outlook(due, at - 1, unread).not_now.code == "waits_repair"
+
+
+def test_what_comes_first_is_announced_and_the_time_if_both_come_at_once() -> None:
+    begun = QUEUED.model_copy(update={"requested_utc": NOW - NOW % 60 - 3_600, "attempt": 1})
+    run = over(begun, RunStatus.FAILED, Tally(), OUTAGE)
+    at = repair_at(facts(newest=run))
+    assert at is not None
+    moment = datetime.fromtimestamp(at, UTC)
+    known = facts(newest=run)
+
+    def shown(minutes: int, unread: Warned | None = None) -> tuple[str, float | None]:
+        when = moment + timedelta(minutes=minutes)
+        times = AtTimes(cron=f"{when.minute} {when.hour} * * *")
+        seen = Seen(at=run.requested_utc)
+        update = {"schedule": times, "seen": seen}
+        found = outlook(replace(known, export=known.export.model_copy(update=update)), run.requested_utc + 60, unread)
+        return found.not_now.code, found.next_run
+
+    assert shown(1) == ("waits_repair", at)
+    assert shown(0) == ("waits_after_failure", at)
+    assert shown(-1) == ("waits_after_failure", at - 60)
+    assert shown(-1, Warned.of("waits_refresh")) == ("waits_refresh", at - 60)
+
+
+def test_a_repair_says_the_how_many_th_attempt_it_is() -> None:
+    params = outlook(facts(newest=failed(2)), NOW).not_now.params
+    assert (params["attempt"], params["most"]) == (3, 5)
+
+
+def test_whoever_has_canceled_is_named_unless_the_run_was_over_before() -> None:
+    canceled = over(QUEUED, RunStatus.CANCELED, Tally())
+    assert outlook(facts(newest=canceled), NOW).not_now.params == {"by": "ada"}
+    over_before = over(QUEUED, RunStatus.SUCCESSFUL, Tally(rows_read=1, confirmed=1)).model_copy(
+        update={"cancel": canceled.cancel}
+    )
+    assert outlook(facts(newest=over_before), NOW).not_now.code == "waits_refresh"
+
+
+def test_the_next_time_is_what_an_export_with_times_waits_for() -> None:
+    known = facts()
+    hourly = known.export.model_copy(update={"schedule": AtTimes(cron="0 * * * *"), "seen": Seen(at=NOW)})
+    shown = outlook(replace(known, export=hourly), NOW)
+    assert shown.next_run is not None
+    assert shown.next_run == NOW - NOW % 3_600 + 3_600
+    assert shown.not_now == Warned.of("waits_time", at=to_text(shown.next_run))
 
 
 def test_an_export_whose_connection_is_gone_says_so_and_starts_nothing() -> None:
