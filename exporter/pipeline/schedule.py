@@ -120,7 +120,7 @@ def _due(services: Services, facts: Facts, slot: Slot | None, looks: _Looks) -> 
     now, export = services.clock.now(), facts.export
     if isinstance(export.schedule, AtTimes):
         return due.due_by_time(facts, now)
-    watch = _look(services, export, looks)
+    watch = _look(services, export, looks, _superseded(facts.newest))
     if watch.problem or watch.fingerprint is None:
         return None
     refresh = sources.digest(watch.fingerprint)
@@ -128,6 +128,15 @@ def _due(services: Services, facts: Facts, slot: Slot | None, looks: _Looks) -> 
     if new and export.skip_unchanged:
         new = not _was_read(services, slot, facts.newest, watch.fingerprint)
     return due.due_by_refresh(facts, now, refresh, new=new)
+
+
+def _superseded(newest: Run | None) -> str | None:
+    """Return the refresh that the newest run did not find any more when it was planned, if that is why it did nothing.
+
+    Its files may have been replaced without anything that a look notices, such as another `model.json`.
+    """
+    problem = newest.end.problem if newest and newest.end else None
+    return newest.refresh if newest and problem and problem.code == "superseded" else None
 
 
 def _was_read(services: Services, slot: Slot | None, newest: Run | None, fingerprint: str) -> bool:
@@ -164,17 +173,17 @@ def _is_resumable(services: Services, export: Export, run_id: str) -> bool:
     return False
 
 
-def _look(services: Services, export: Export, looks: _Looks) -> Watch:
+def _look(services: Services, export: Export, looks: _Looks, superseded: str | None) -> Watch:
     """Look whether the segments of an export moved, and if so, at what they are now; remember that.
 
-    While there is no complete refresh, everything is looked at each time.
+    While there is no complete refresh, or what is known of is `superseded`, everything is looked at each time.
     """
     path, reading = watch_path(export.id), digest_of(services, export)
     blob = services.blobs.read(path)
     known = load_watch(blob.data) if blob else None
     if known and known.reading != reading:
         known = None
-    if known and not known.problem:
+    if known and not known.problem and (superseded is None or sources.digest(known.fingerprint or "") != superseded):
         whole = looks.whole if (known.files_found or PAGE_FILES) < PAGE_FILES else None
         if not moved(services.segments, known.marks, whole):
             return known

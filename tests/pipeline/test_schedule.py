@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from bench import idle
@@ -23,6 +24,7 @@ from exporter.records.slots import Slot
 from exporter.runs.due import MOST_ATTEMPTS, PAUSES_S, Due
 from exporter.runs.run import Run, RunStatus, Trigger
 from tests.builders import (
+    COLUMNS,
     drive,
     logged,
     make_connection,
@@ -148,6 +150,27 @@ def test_a_plan_that_finds_another_refresh_than_its_start_named_does_nothing(fak
     assert over.end
     assert over.end.problem
     assert (over.status, over.end.problem.code) == (RunStatus.SKIPPED, "superseded")
+    second = looked(fakes)
+    assert second
+    assert second.tally
+    assert (second.attempt, second.tally.confirmed) == (1, 32)
+    assert looked(fakes) is None
+
+
+def test_a_refresh_whose_file_was_replaced_without_another_model_json_is_exported_after_all(fakes: Fakes) -> None:
+    def write(count: int) -> None:
+        fakes.segments.write("ci/VIP/1.csv", b"".join(",".join(row).encode() + b"\n" for row in people(count)))
+
+    columns = [{"name": name} for name in COLUMNS]
+    table = {"name": "VIP", "attributes": columns, "partitions": [{"name": "1", "location": "VIP/1.csv"}]}
+    every_refresh(fakes, segments=("ci/VIP",))
+    write(31)
+    fakes.segments.write("ci/model.json", orjson.dumps({"name": "ci", "entities": [table]}))
+    fakes.clock.sleep(301)
+    (first,) = run_schedule(fakes.services)
+    write(32)
+    fakes.clock.sleep(301)
+    assert drive(fakes, first.run_id).status is RunStatus.SKIPPED
     second = looked(fakes)
     assert second
     assert second.tally

@@ -782,12 +782,12 @@ def a_look_at_what_is_not_complete_is_good_for_ever(patch: pytest.MonkeyPatch) -
     """What was looked at while it was being written is looked at again only when it moves."""
     original = schedule._look
 
-    def look(services: Any, export: Any, looks: Any) -> Watch:
+    def look(services: Any, export: Any, looks: Any, superseded: Any) -> Watch:
         marks = dict(map(looks.listing.mark, export.segments))
         known = read_watch(services, export.id)
         if known and known.problem and known.marks == marks:
             return known
-        watch = original(services, export, looks)
+        watch = original(services, export, looks, superseded)
         if watch.problem:
             blob = services.blobs.read(paths.watch_path(export.id))
             watch = watch.model_copy(update={"marks": marks})
