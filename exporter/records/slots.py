@@ -69,14 +69,19 @@ def yardstick(services: Services, slot: Slot | None, known: Run | None = None) -
     """Return what the next run is compared with: the last success that no look after its end contradicts.
 
     `known`: a run that was just read, if there is one; it is not read again. The record of a run says whether one does;
-    if it was deleted, which is after a year, none did. Raises what `store.get` raises.
+    if it was deleted, which is after a year, none did. Where the newer one has sent the same, the one before it has no
+    fingerprint: whom it brought is not there any more, so nobody may take the segments for exported. Raises what
+    `store.get` raises.
     """
+    contradicted: str | None = None
     for success in (slot.last_success, slot.success_before) if slot else ():
         if success:
             is_known = known is not None and known.run_id == success.run_id
             run = known if is_known else store.get(services.blobs, Run, run_path(success.run_id))
             if run is None or not run.contradicted:
-                return success
+                same = success.fingerprint == contradicted
+                return success.model_copy(update={"fingerprint": ""}) if same else success
+            contradicted = success.fingerprint
     return None
 
 

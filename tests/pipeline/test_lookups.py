@@ -537,6 +537,18 @@ def test_unchanged_segments_are_sent_again_after_a_run_that_is_contradicted(fake
     assert settle(fakes, again.run_id).status is RunStatus.SUCCESSFUL
 
 
+def test_they_are_sent_again_too_though_the_run_before_it_had_brought_the_same_people(fakes: Fakes) -> None:
+    first = looked_up(fakes, 30)
+    fakes.clock.sleep(3_600)
+    again = start_on_demand(fakes.services, make_export(fakes), "ada").run
+    drive(fakes, again.run_id)
+    lose(fakes, 25)
+    assert settle(fakes, again.run_id).contradicted
+    assert compared_with(fakes) == first.run_id
+    fakes.clock.sleep(3_600)
+    assert scheduled(fakes, make_export(fakes), 1).status is RunStatus.SUCCESSFUL
+
+
 def test_whom_a_late_import_confirmed_was_not_yet_on_the_list_when_its_size_was_asked(fakes: Fakes) -> None:
     fakes.account.end_next_imports("stuck")
     write_segment(fakes, people(300))
