@@ -100,20 +100,31 @@ def facts_of(services: Services, export: Export, slot: Slot | None) -> Facts:
     Reads the connection, the newest run, and the newest one for everybody if that is another.
     """
     connection = read_connection(services, export.connection_id) if export.connection_id else None
+    host = connection.host if connection else None
     run = run_in(services, slot) if slot else None
     newest = run
     if slot and run and slot.newest != run.run_id:
         newest = read_run(services, slot.newest) if slot.newest else None
     return Facts(
         export=export,
-        host=connection.host if connection else None,
+        host=host,
         connection_paused=connection.paused if connection else None,
         on_hold=is_on_hold(export, connection),
         going=run if run and not run.end else None,
         newest=newest,
         last=slot.scheduled if slot else None,
+        seen_exported=_has_sent_what_is_seen(slot, export, host, newest),
         app_schedule=services.settings.export_schedule,
     )
+
+
+def _has_sent_what_is_seen(slot: Slot | None, export: Export, host: str | None, newest: Run | None) -> bool:
+    """Return whether the last success is of what counts as seen: its run was in progress when that was settled."""
+    last, seen = slot.last_success if slot else None, export.seen
+    if last is None or seen is None or host is None or (newest and newest.contradicted):
+        return False
+    data = sources.data_of(last.fingerprint)
+    return sources.digest(data) == seen.refresh and last.fingerprint == sources.identity(host, export, data)
 
 
 def _due(services: Services, facts: Facts, slot: Slot | None, looks: _Looks) -> Due | None:

@@ -40,7 +40,8 @@ class Facts:
 
     `host`: of the account; None if there is no such connection. `newest`: its newest run for everybody; `last`: the
     newest that the schedule has started; `going`: a run of it that is in progress, be it for a few people.
-    `app_schedule`: the setting `EXPORT_SCHEDULE`.
+    `seen_exported`: what counts as seen was exported by a run that was in progress then. `app_schedule`: the setting
+    `EXPORT_SCHEDULE`.
     """
 
     export: Export
@@ -50,6 +51,7 @@ class Facts:
     going: Run | None = None
     newest: Run | None = None
     last: Attempted | None = None
+    seen_exported: bool = False
     app_schedule: str
 
     @property
@@ -213,6 +215,7 @@ def _of_the_schedule(facts: Facts, at: float | None) -> Warned:
     if at is not None:
         return Warned.of("waits_time", at=to_text(at))
     seen = facts.export.seen
-    if facts.newest_since is None and seen and seen.refreshed_utc is not None and not seen.exported:
+    exported = facts.seen_exported or (seen is not None and seen.exported)
+    if facts.newest_since is None and seen and seen.refreshed_utc is not None and not exported:
         return Warned.of("waits_seen", refreshed=to_text(seen.refreshed_utc))
     return Warned.of("waits_refresh")

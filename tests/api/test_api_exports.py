@@ -415,6 +415,20 @@ def test_an_export_says_why_it_does_not_run_now(api: Api) -> None:
     }
 
 
+@pytest.mark.parametrize("now", ["waits_refresh", "waits_seen"])
+def test_what_was_going_when_a_pause_ended_is_not_said_to_be_missing_once_it_has_arrived(api: Api, now: str) -> None:
+    api.put("/exports/newsletter", EVERY_REFRESH)
+    write_segment(api.fakes, people(4))
+    (run,) = run_schedule(api.fakes.services)
+    api.fakes.clock.sleep(5)
+    api.post("/exports/newsletter/pause")
+    assert api.post("/exports/newsletter/unpause").json["warnings"][0]["code"] == "refresh_not_exported"
+    if now == "waits_seen":
+        api.post(f"/runs/{run.run_id}/cancel")
+    drive(api.fakes, run.run_id)
+    assert api.get("/exports/newsletter").json["notNow"]["code"] == now
+
+
 def test_an_export_that_goes_by_times_does_not_say_what_was_seen_when_it_went_by_refreshes(api: Api) -> None:
     api.put("/exports/newsletter", EVERY_REFRESH)
     kept = dict(api.fakes.segments.files)
