@@ -13,7 +13,7 @@ from exporter.definitions.resources import Paused
 from exporter.definitions.schedules import AtTimes, newest_time, next_time
 from exporter.errors import Culprit
 from exporter.model import Time, Value, to_text
-from exporter.runs.run import Run, RunStatus
+from exporter.runs.run import Run, RunStatus, Trigger
 from exporter.warned import Warned
 
 PAUSES_S = (900.0, 3_600.0, 21_600.0, 86_400.0)
@@ -57,10 +57,10 @@ class Facts:
     @property
     def since(self) -> float:
         """The time, in epoch seconds, after which times of the schedule count."""
-        if self.export.seen:
-            began = self.export.seen.at
-        else:  # a former release saved it, and may have started its newest run
-            began = max(self.export.updated_utc, self.newest.requested_utc if self.newest else 0.0)
+        seen = self.export.seen
+        began = seen.at if seen else self.export.updated_utc  # without it, a former release saved the export
+        if self.newest and (seen is None or (self.last is None and self.newest.trigger is Trigger.SCHEDULED)):
+            began = max(began, self.newest.requested_utc)  # which takes slots without saying what was due
         return max(began, self.last.due if self.last else 0.0)
 
     @property

@@ -356,6 +356,18 @@ def test_times_that_nobody_looked_at_are_made_up_for_once(fakes: Fakes) -> None:
     assert looked(fakes) is None
 
 
+def test_a_time_that_a_former_release_has_kept_is_not_made_up_for_when_this_one_is_deployed_again(fakes: Fakes) -> None:
+    at_times(fakes, "0 6 * * *")
+    fakes.clock.sleep(19 * 3_600)
+    assert looked(fakes)
+    refreshed(fakes, 31)
+    # It knows of no `scheduled`, and leaves out what it does not know.
+    fakes.blobs.put(paths.slot_path("newsletter"), slot_of(fakes).model_copy(update={"scheduled": None}).to_json())
+    assert looked(fakes) is None
+    fakes.clock.sleep(86_400)
+    assert looked(fakes)
+
+
 def test_a_time_that_comes_during_a_run_leaves_no_record_and_is_made_up_for(fakes: Fakes) -> None:
     export = at_times(fakes, "20 * * * *", skip_unchanged=False)
     going = start_on_demand(fakes.services, export, "ada").run
