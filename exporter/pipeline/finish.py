@@ -229,10 +229,19 @@ def _end_after_sending(
 
 
 def end_before_sending(
-    services: Services, run_id: str, planner: str, status: RunStatus, problem: Problem, held: Held | None = None
+    services: Services,
+    run_id: str,
+    planner: str,
+    status: RunStatus,
+    problem: Problem,
+    held: Held | None = None,
+    refresh: str | None = None,
 ) -> None:
-    """End a run before anything is sent; do nothing if `planner` has lost its claim, or the run is being canceled."""
-    end = End(status=status, at=services.clock.now(), tally=Tally(), problem=problem, held=held)
+    """End a run before anything is sent; do nothing if `planner` has lost its claim, or the run is being canceled.
+
+    `refresh`: what a run that is held has read.
+    """
+    end = End(status=status, at=services.clock.now(), tally=Tally(), problem=problem, held=held, refresh=refresh)
     record_end(services, run_id, end, lambda r: r.claimed_by(planner))
 
 

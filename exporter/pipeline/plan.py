@@ -82,7 +82,7 @@ def _plan(services: Services, run: Run) -> Manifest | None:
         finish.end_before_sending(services, run_id, planner, RunStatus.SKIPPED, skip.problem)
     except _Hold as hold:
         problem, held = Problem.of(hold.stops[0]), _held(services, run, hold)
-        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, problem, held)
+        finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, problem, held, hold.refresh)
     except Stop as error:
         finish.end_before_sending(services, run_id, planner, RunStatus.FAILED, Problem.of(error))
     except ClaimLostError:
@@ -100,10 +100,10 @@ class _Skip(Exception):
 
 
 class _Hold(Exception):
-    """Somebody has to say whether this is intended."""
+    """Somebody has to say whether this is intended; `refresh`: what was read, as `sources.digest` names it."""
 
-    def __init__(self, stops: Sequence[Stop]) -> None:
-        self.stops = stops
+    def __init__(self, stops: Sequence[Stop], refresh: str) -> None:
+        self.stops, self.refresh = stops, refresh
 
 
 def _held(services: Services, run: Run, hold: _Hold) -> Held:
@@ -184,7 +184,7 @@ def _read(
     fails = [stop for stop in stops if stop.code not in brakes.HOLDS]
     if fails or holds:
         rejects.commit()  # nobody is sent, and who would have been rejected is most often why
-        raise fails[0] if fails else _Hold(holds)
+        raise fails[0] if fails else _Hold(holds, digest(fingerprint(refreshes)))
     payload.commit()
     unfit = writer.unfit.data
     batches = tuple(map(_entry, left.batches))

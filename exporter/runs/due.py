@@ -152,9 +152,13 @@ def due_by_refresh(facts: Facts, now: float, refresh: str, *, new: bool) -> Due 
 
 
 def is_new(facts: Facts, refresh: str) -> bool:
-    """Return whether the schedule has not made an attempt at a refresh, and it did not lie there at the beginning."""
+    """Return whether the schedule has not made an attempt at a refresh, and it did not lie there at the beginning.
+
+    Nor is it new if it holds the newest run, whoever started that: another one would be held, too, and take its place.
+    """
     seen = facts.export.seen.refresh if facts.export.seen else None
-    return refresh not in (seen, facts.last.refresh if facts.last else None)
+    held = facts.newest.end.refresh if facts.newest and facts.newest.end else None
+    return refresh not in (seen, held, facts.last.refresh if facts.last else None)
 
 
 def _repair(facts: Facts) -> Due | None:

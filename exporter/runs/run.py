@@ -180,6 +180,8 @@ class End(Value):
     """The run that was in progress when this one was requested; this one then did nothing."""
     held: Held | None = None
     """Of a run that was held: why."""
+    refresh: str | None = None
+    """Of a run that was held: what it had read, as `sources.digest` names it."""
 
 
 class Amended(Value):

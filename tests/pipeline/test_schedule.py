@@ -233,6 +233,23 @@ def test_what_a_person_has_canceled_is_not_started_again_by_the_schedule(fakes: 
     assert looked(fakes) is None
 
 
+def test_what_holds_the_run_of_a_person_is_not_started_by_the_schedule_before_somebody_has_approved_it(
+    fakes: Fakes,
+) -> None:
+    export = every_refresh(fakes)
+    refreshed(fakes, 300)
+    run_export(fakes, export)
+    refreshed(fakes, 3)
+    held = start_on_demand(fakes.services, export, "ada").run
+    assert drive(fakes, held.run_id).status is RunStatus.HELD
+    assert looked(fakes) is None
+    assert slot_of(fakes).newest == held.run_id
+    refreshed(fakes, 299)
+    run = looked(fakes)
+    assert run
+    assert run.status is RunStatus.SUCCESSFUL
+
+
 def test_a_segment_is_read_only_when_it_moved(fakes: Fakes) -> None:
     every_refresh(fakes)
     run_schedule(fakes.services)
