@@ -296,13 +296,14 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     connection = find(context, connection_id)
     resources.check_match(headers, connection)
     users = [e.id for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
-    running = [r.run_id for r in current_runs(services) if r.export.connection_id == connection_id]
+    running = _running_on(services, connection_id)
     if (users or running) and not query.detach:
         refusal = Refusal.of(409, "connection_in_use")
         refusal.members |= {"exports": users, "runs": running}
         raise refusal
     for export_id in users:
         detach(context, export_id)
+    running = [*dict.fromkeys((*running, *_running_on(services, connection_id)))]  # one may have started before that
     for run_id in running:
         cancel_run(services, run_id, context.caller.name)
     services.blobs.delete(paths.connection_path(connection_id))
@@ -310,6 +311,10 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     return Json(
         Removed(detached_exports=tuple(users), canceled_runs=tuple(running), secret_name=connection.secret_name)
     )
+
+
+def _running_on(services: Services, connection_id: str) -> list[str]:
+    return [run.run_id for run in current_runs(services) if run.export.connection_id == connection_id]
 
 
 def pause(context: Context, connection_id: str) -> Json[ConnectionView]:

@@ -521,6 +521,21 @@ def test_detach_leaves_the_exports_without_a_connection_and_cancels_their_runs(a
     assert api.post("/exports/newsletter/runs").code == "no_connection"
 
 
+def test_a_run_that_starts_while_its_connection_is_removed_is_canceled_too(api: Api) -> None:
+    write_segment(api.fakes, people(600))
+    make_export(api.fakes)
+    started: list[str] = []
+
+    def before(operation: str, path: str) -> None:
+        if operation == "replace" and path == export_path("newsletter"):  # it is being detached
+            api.fakes.blobs.before = lambda operation, path: None
+            started.append(api.post("/exports/newsletter/runs").json["runId"])
+
+    api.fakes.blobs.before = before
+    assert api.delete("/connections/main", query={"detach": "true"}).json["canceledRuns"] == started
+    assert drive(api.fakes, started[0]).status is RunStatus.CANCELED
+
+
 def test_a_removal_that_broke_off_can_be_repeated(api: Api) -> None:
     write_segment(api.fakes, people(600))
     make_export(api.fakes)
