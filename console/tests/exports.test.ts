@@ -42,6 +42,7 @@ describe("the standing of an export", () => {
     expect(standing(make("a"))).toBe("rest");
     expect(standing(make("a", run("successful"), { state: "noConnection" }))).toBe("rest");
     expect(standing(make("a", run("skipped")))).toBe("done");
+    expect(standing(make("a", run("skipped", { problem: { code: "superseded" } })))).toBe("rest"); // a newer one follows
   });
 
   it("is the order of the list, then the name", () => {

@@ -22,6 +22,7 @@ import {
   inOrder,
   isGoing,
   lookAgainMs,
+  madeWay,
   missing,
   nearest,
   nextOf,
@@ -446,6 +447,7 @@ function stateOf(each: Export): [look: string, icon: IconName, text: string] {
   if (each.state === "noConnection") return ["off", "paused", t("exports.state.noConnection")];
   if (run?.status === "canceled") return ["warn", "warning", t("exports.state.canceled")];
   if (run?.status === "completedWithWarnings") return ["warn", "warning", t("exports.state.warnings")];
+  if (madeWay(run)) return ["off", "waiting", t("exports.state.waitsForRefresh")];
   if (run?.status === "skipped") return ["ok", "done", t("exports.state.skipped")];
   if (run?.only) return ["ok", "done", t("exports.state.tried", { n: run.only })];
   if (run) return ["ok", "done", t("exports.state.done")];

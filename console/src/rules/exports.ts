@@ -20,6 +20,11 @@ export function isGoing(run: Run | null | undefined): run is Going {
   return run != null && (GOING as readonly string[]).includes(run.status);
 }
 
+/** Whether the last run made way for a newer refresh, which is still to be exported. */
+export function madeWay(run: Run | null | undefined): boolean {
+  return run?.status === "skipped" && run.problem?.code === "superseded";
+}
+
 /** Where an export belongs. A run that waits for something that a user has to mend needs you. */
 export function standing(each: Export): Standing {
   const run = each.lastRun;
@@ -30,7 +35,7 @@ export function standing(each: Export): Standing {
   if (run?.status === "failed") return "you";
   if (each.state === "noConnection") return "rest";
   if (run?.status === "completedWithWarnings" || run?.status === "canceled") return "look";
-  return run ? "done" : "rest";
+  return run && !madeWay(run) ? "done" : "rest";
 }
 
 /** In the order of the list; within a standing, by name. */
