@@ -336,7 +336,10 @@ class Calendar:
         if state.digest is None or state.digest in told.seen or state.digest in told.doubtful:
             return True
         for run in self._runs(export_id):
-            problem = (run.record.get("end") or {}).get("problem") or {}
+            end = run.record.get("end") or {}
+            problem = end.get("problem") or {}
+            if run.held and end.get("refresh") == state.digest:
+                return True  # somebody has to say first whether it is intended
             if run.record.get("refresh") == state.digest and problem.get("code") != "superseded":
                 return True
             if self._of(run) == state.digest and "only" not in run.record:
