@@ -30,6 +30,7 @@ from exporter.pipeline.cancel import cancel_run
 from exporter.pipeline.session import Session
 from exporter.queries.reading import one_of_few_listers
 from exporter.records import paths, store
+from exporter.records.definitions import is_on_hold
 from exporter.records.slots import current_runs
 from exporter.services import Services
 from exporter.source.segments import Segments
@@ -253,9 +254,11 @@ def put(context: Context, connection_id: str, body: ConnectionBody, headers: Mat
         paused=existing.paused if existing else None,
         **resources.next_history(existing, context.caller, now),
     )
+    begun = _end_holds(services, existing, connection) if existing else []
     resources.save(services.blobs, paths.connection_path(connection_id), connection, existing)
     log.event("connection_saved", connectionId=connection_id)
-    return _answer(context, connection, 200 if existing else 201)
+    answer = _answer(context, connection, 200 if existing else 201)
+    return replace(answer, value=answer.value.model_copy(update={"warnings": _not_exported(begun)}))
 
 
 def _without_shown_secret(body: ConnectionBody, existing: Connection | None) -> ConnectionBody:
@@ -346,12 +349,26 @@ def unpause(context: Context, connection_id: str) -> Json[ConnectionView]:
         return connection.model_copy(update={"paused": None, **resources.next_history(connection, context.caller, now)})
 
     answer = _changed(context, connection_id, unpaused)
+    return replace(answer, value=answer.value.model_copy(update={"warnings": _not_exported(begun)}))
+
+
+def _not_exported(begun: Iterable[Export]) -> tuple[Warned, ...] | None:
+    """Name what counts as seen for exports that begin anew."""
     warnings = tuple(
         Warned.of("refresh_not_exported", case="of_export", export=export.display_name, refreshed=to_text(refreshed))
         for export in begun
         if (refreshed := schedule.not_exported(export)) is not None
     )
-    return replace(answer, value=answer.value.model_copy(update={"warnings": warnings or None}))
+    return warnings or None
+
+
+def _end_holds(services: Services, before: Connection, after: Connection) -> list[Export]:
+    """Let the exports begin anew that are on hold until the connection is saved, and return them."""
+    exports = [e for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == before.id]
+    held = {e.id for e in exports if is_on_hold(e, before) and not is_on_hold(e, after)}
+    seen = _seen_of_its_exports(services, before.id) if held else {}
+    kept = (_begin(services, export_id, *seen[export_id]) for export_id in held & seen.keys())
+    return [export for export in kept if export]
 
 
 def _seen_of_its_exports(services: Services, connection_id: str) -> dict[str, tuple[Seen | None, Seen]]:

@@ -147,7 +147,8 @@ def put(
         paused=existing.paused if existing else None,
         seen=_seen_before(context.services, existing) if existing else None,
     )
-    if existing is None or _begins_anew(existing, export):
+    held = existing is not None and is_on_hold(existing, _connection(context, existing))
+    if existing is None or _begins_anew(existing, export) or held:  # whoever may save what is on hold ends that
         export = _beginning_now(context.services, export)
         warnings = (*warnings, *_not_exported(export))
     resources.save(context.services.blobs, paths.export_path(export_id), export, existing)
@@ -237,11 +238,12 @@ def pause(context: Context, export_id: str) -> Json[ExportView]:
 def unpause(context: Context, export_id: str) -> Json[ExportView]:
     """Let the schedule start the export again, with what comes after this: what lies there complete counts as seen.
 
-    An administrator who unpauses what is on hold takes it over.
+    An administrator who unpauses what is on hold takes it over, likewise.
     """
     export = find_usable(context, export_id)
     before = export
-    seen = _beginning_now(context.services, export).seen if export.paused else export.seen
+    begins = export.paused or (context.caller.role is Role.ADMIN and is_on_hold(export, _connection(context, export)))
+    seen = _beginning_now(context.services, export).seen if begins else export.seen
     now = context.services.clock.now()
 
     def unpaused(export: Export) -> Export | None:
@@ -251,12 +253,13 @@ def unpause(context: Context, export_id: str) -> Json[ExportView]:
             return None
         # Whoever has saved the export meanwhile has said what counts as seen.
         saved = export.seen != before.seen
-        changes: dict[str, object] = {"paused": None, "seen": export.seen if saved else seen} if ends else {}
+        changes: dict[str, object] = {"seen": export.seen if saved else seen}
+        changes |= {"paused": None} if ends else {}
         return export.model_copy(update=changes | resources.next_history(export, context.caller, now))
 
     changed = store.change(context.services.blobs, Export, paths.export_path(export_id), unpaused)
     answer = _changed(context, changed)
-    warnings = _not_exported(changed) if changed and export.paused else ()
+    warnings = _not_exported(changed) if changed and begins else ()
     return replace(answer, value=answer.value.model_copy(update={"warnings": warnings or None}))
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from exporter.pipeline.schedule import run_schedule
 from exporter.pipeline.sweep import sweep
 from exporter.records.paths import run_path
 from tests.api.client import CONNECTION, EXPORT, Api, principal, signed_in, with_function_key
@@ -181,6 +182,28 @@ def test_an_administrator_who_saves_or_unpauses_an_export_ends_its_hold(on_hold:
     assert (saved.status, saved.json["state"]) == (200, "active")
     assert on_hold.post("/exports/unpaused/unpause").json["state"] == "active"
     assert scheduled(on_hold) == ["ours", "saved", "unpaused"]
+
+
+@pytest.mark.parametrize("how", ["unpaused", "saved", "shared"])
+def test_the_end_of_a_hold_starts_nothing_that_came_meanwhile(how: str) -> None:
+    admin = signed_in("Admin")
+    write_segment(admin.fakes, people(3))
+    admin.put("/connections/main", SHARED)
+    every_refresh = EXPORT | {"schedule": {"kind": "withEveryRefresh"}}
+    admin.as_user("Contributor").put("/exports/newsletter", every_refresh)
+    admin.put("/connections/main", CONNECTION, headers=ANY)
+    write_segment(admin.fakes, people(4))
+    if how == "unpaused":
+        ended = admin.post("/exports/newsletter/unpause")
+    elif how == "saved":
+        ended = admin.put("/exports/newsletter", every_refresh, headers=ANY)
+    else:
+        ended = admin.put("/connections/main", SHARED, headers=ANY)
+    assert [each["code"] for each in ended.json["warnings"]] == ["refresh_not_exported"]
+    assert admin.get("/exports/newsletter").json["notNow"]["code"] == "waits_seen"
+    assert run_schedule(admin.fakes.services) == []
+    write_segment(admin.fakes, people(5))
+    assert run_schedule(admin.fakes.services)
 
 
 def test_what_contributors_scheduled_and_nobody_runs_any_more_is_inactive(on_hold: Api) -> None:
