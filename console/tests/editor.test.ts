@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
   addresses,
+  changedMembers,
+  changesPeople,
+  choosable,
   type Draft,
   definitionOf,
   differences,
@@ -17,6 +20,7 @@ import {
   saysReading,
   suggestions,
   take,
+  withSuggestion,
 } from "../src/rules/editor";
 import problems from "../src/texts/problems.id.json";
 
@@ -107,6 +111,36 @@ describe("what keeps it from being saved", () => {
       "field.LOYALTY_TIER",
     ]);
     expect(refused("key_vault_forbidden")).toEqual([]);
+  });
+});
+
+describe("what a segment suggests", () => {
+  const empty = emptyDraft().dataMatching;
+  const first = { email: "EMail", firstName: "First", lastName: "Last", phone: null };
+
+  it("takes the place of what the one before suggested, and never of what was chosen by hand", () => {
+    const filled = withSuggestion(empty, first, new Set());
+    expect(filled).toMatchObject(first);
+    const mine = { ...filled, firstName: "Nick", lastName: null };
+    const byHand = new Set(changedMembers(filled, mine));
+    expect([...byHand]).toEqual(["firstName", "lastName"]);
+    const other = { email: "mail", firstName: "given", lastName: "family", phone: "phone" };
+    expect(withSuggestion(mine, other, byHand)).toEqual({ ...mine, email: "mail", phone: "phone" });
+    expect(withSuggestion(mine, {}, byHand)).toEqual({ ...mine, email: "", phone: null });
+  });
+
+  it("leaves in the list what is chosen, also if no segment has it", () => {
+    expect(choosable(["a", "b"], "b")).toEqual(["a", "b"]);
+    expect(choosable(["a", "b"], "c")).toEqual(["c", "a", "b"]);
+    for (const none of ["", null, undefined]) expect(choosable(["a"], none)).toEqual(["a"]);
+  });
+});
+
+describe("whose rows are sent", () => {
+  it("changes with segments, files, consent and addresses, and with nothing else", () => {
+    for (const line of ["segments", "files", "ignore", "encoding", "consentColumn", "match.email", "match.winner"])
+      expect([line, changesPeople(["displayName", line])]).toEqual([line, true]);
+    expect(changesPeople(["displayName", "listId", "schedule", "match.firstName", "field.CITY"])).toBe(false);
   });
 });
 

@@ -3,6 +3,7 @@ import {
   drawn,
   type Export,
   freeId,
+  howMany,
   idFrom,
   inOrder,
   isId,
@@ -11,9 +12,11 @@ import {
   nearest,
   nextOf,
   notNowOf,
+  pausedOnDemand,
   pauseOf,
   standing,
 } from "../src/rules/exports";
+import { type Key, t } from "../src/texts";
 
 const NOW = Date.parse("2026-11-30T06:00:00Z");
 const run = (status: string, more = {}) => ({
@@ -25,7 +28,7 @@ const run = (status: string, more = {}) => ({
   ...more,
 });
 const make = (displayName: string, lastRun: unknown = null, more = {}) =>
-  ({ displayName, id: displayName, state: "inactive", lastRun, ...more }) as unknown as Export;
+  ({ displayName, id: displayName, state: "inactive", segments: [], lastRun, ...more }) as unknown as Export;
 const going = (seconds: number) =>
   make("x", run("running", { requestedUtc: new Date(NOW - 1000 * seconds).toISOString() }));
 
@@ -70,6 +73,44 @@ describe("a pause", () => {
     expect(pauseOf(make("a", null, { state: "paused" }), false)).toBe("pause"); // its connection is paused
     expect(pauseOf(make("a", null, { state: "onHold" }), false)).toBeNull();
     expect(pauseOf(make("a", null, { state: "onHold" }), true)).toBe("unpause");
+  });
+
+  it("stops nothing where no schedule could start anything", () => {
+    expect(pausedOnDemand(make("a", null, { ...paused, state: "inactive" }))).toBe(true);
+    expect(pausedOnDemand(make("a", null, { state: "inactive" }))).toBe(false);
+    expect(pausedOnDemand(make("a", null, paused))).toBe(false);
+    expect(pausedOnDemand(make("a", null, { ...paused, state: "noConnection" }))).toBe(false);
+  });
+});
+
+describe("for how many a run is", () => {
+  const tally = { rowsRead: 1200, duplicates: 40, rejected: 29, rejectedByActiveCampaign: 20, confirmed: 1111 };
+  const last = { key: "howMany.last", n: 1131 };
+  const good = { lastSuccess: { rowsRead: 900, confirmed: 850, endedUtc: "2026-11-28T06:00:00Z" } };
+  const success = { key: "howMany.success", n: 850 };
+  const endedUtc = "2026-11-29T06:00:00Z";
+
+  it("is known from the last run for everybody that came to its end", () => {
+    expect(howMany(make("a", run("successful", { tally }), good))).toEqual(last);
+    expect(howMany(make("a", run("completedWithWarnings", { tally }), good))).toEqual(last);
+    for (const status of ["failed", "canceled", "held", "skipped", "running"])
+      expect(howMany(make("a", run(status, { tally }), good))).toEqual(success);
+    expect(howMany(make("a", run("successful", { tally, only: 2 }), good))).toEqual(success);
+  });
+
+  it("is not known of one that never ran, but that others have read its segment, and no other", () => {
+    const never = (...segments: string[]) => make("a", null, { segments });
+    const other = make("b", run("successful", { tally, endedUtc }), { segments: ["p/people"] });
+    expect(howMany(never("p/people"), [other])).toEqual({ key: "howMany.rows", n: 1200 });
+    expect(howMany(never("p/people"))).toBeNull();
+    expect(howMany(never("p/others"), [other])).toBeNull();
+    expect(howMany(never("p/people", "p/others"), [other])).toBeNull();
+  });
+
+  it("is said by a text of its own for each", () => {
+    const texts = ["preview", "last", "success", "rows"].map((each) => t(`howMany.${each}` as Key, { n: 1131 }));
+    expect(new Set(texts).size).toBe(4);
+    for (const text of texts) expect(text).toMatch(/: 1,131 (people|rows)$/);
   });
 });
 

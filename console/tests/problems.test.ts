@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { when } from "../src/texts";
+import en from "../src/texts/en.json";
+import id from "../src/texts/id.json";
 import { problemText, type Sentences, sentenceOf, takeSentences } from "../src/texts/problems";
+import { fieldType } from "../src/texts/types";
+
+const TYPES = "text textarea hidden date datetime dropdown radio checkbox listbox multiselect number currency".split(
+  " ",
+);
 
 const TEXTS: Sentences = {
   sentences: {
@@ -46,6 +53,20 @@ describe("a sentence", () => {
     expect(made("unknown")).toBeNull();
     expect(made("cased")).toBeNull();
     expect(made("plain", { listId: 1 })).toBeNull();
+  });
+});
+
+describe("the type of a field", () => {
+  it("is named by the texts; one that they do not know stays as it is", () => {
+    const texts: Sentences = { sentences: { fit: "{field} ({type})" }, phrases: {}, words: {} };
+    const said = (type: string) => sentenceOf(texts, "fit", { field: "Tier", type }, "ended");
+    expect(said("datetime")).toBe("Tier (date and time)");
+    expect(said("hologram")).toBe("Tier (hologram)");
+    expect(fieldType("hologram")).toBe("hologram");
+  });
+
+  it("has a name in every language", () => {
+    for (const type of TYPES) expect([type, `type.${type}` in en, `type.${type}` in id]).toEqual([type, true, true]);
   });
 });
 

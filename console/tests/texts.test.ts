@@ -31,7 +31,7 @@ describe("the texts", () => {
 
   it("are all used", () => {
     const code = sources(`${import.meta.dirname}/../src`).join("\n");
-    const made = /^(reason|problem|warning|value|notice|held|fault)\./; // keys made at run time from the API's codes
+    const made = /^(reason|problem|warning|value|notice|held|fault|type)\./; // keys made at run time from the API's codes
     const unused = [...new Set(Object.keys(en).map(stem))].filter(
       (key) => !made.test(key) && !code.includes(`"${key}"`),
     );

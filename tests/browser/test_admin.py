@@ -226,6 +226,23 @@ def test_examples_are_masked_until_an_administrator_looks_and_that_is_recorded(o
         expect(page.get_by_role("row", name="Look at examples as they are").first).to_contain_text("Done")
 
 
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_every_column_of_the_segments_is_wide_enough_for_words(
+    opened: Opens, app: App, connection: str, language: str
+) -> None:
+    export = app.call("GET", f"/exports/{connection}").json()
+    run = {"runId": "r", "endedUtc": "2026-11-20T00:00:00Z", "rowsRead": 5000, "confirmed": 4899}
+    others = [export | {"displayName": name, "lastSuccess": run} for name in ("Pelanggan setia Jakarta", "Newsletter")]
+    with opened(language=language) as tab:
+        tab.page.route(
+            re.compile(r"/api/exports(\?|$)"), lambda route: route.fulfill(json={"value": [export, *others]})
+        )
+        page = tab.open("segments")
+        expect(page.get_by_role("row", name="5,000" if language == "en" else "5.000").first).to_be_visible()
+        widths = page.locator(".segments thead th").evaluate_all("all => all.map(each => each.clientWidth)")
+        assert min(widths) > 100, widths
+
+
 def test_a_segment_of_many_exports_names_three_and_says_how_many_more(opened: Opens, app: App, connection: str) -> None:
     export = app.call("GET", "/exports/admin-test").json()
     exports = [export | {"id": f"e{n}", "displayName": f"Export {n}"} for n in range(1, 6)]

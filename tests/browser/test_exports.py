@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from sandbox.world import World
-from tests.browser.chromium import NARROW, PHONE
+from tests.browser.chromium import NARROW, PHONE, WIDE
 from tests.browser.conftest import Opens
 from tests.e2e.app import App
 
@@ -337,6 +337,125 @@ def test_how_files_are_read_is_set_where_sentences_lead(opened: Opens, app: App,
         "completeWhen": {"minutes": 7},
         "encoding": "windows-1252",
     }
+
+
+@pytest.fixture
+def other(world: World) -> Iterator[str]:
+    """A segment whose columns have other names."""
+    rows = [f"p{n}@example.org,Ana,N{n}\n".encode() for n in range(30)]
+    world.upload_files([("zz-other/people.csv", b"EmailAddress,FirstName,Nick\n" + b"".join(rows))])
+    yield "zz-other"
+    world.segments.delete_blob("zz-other/people.csv")
+
+
+def test_another_segment_brings_its_own_suggestions_and_leaves_what_was_chosen(opened: Opens, other: str) -> None:
+    with opened() as tab:
+        page = edit(tab.open("exports/new"))
+        email, first, last, phone = (
+            page.get_by_label(f"Column for {name}", exact=True)
+            for name in ("Email", "First name", "Last name", "Phone")
+        )
+        segment = page.get_by_role("checkbox", name="NewsletterSubscribers")
+        segment.check()
+        expect(email).to_have_value("EMail")
+        expect(first).to_have_value("FirstName")
+        expect(phone).to_have_value("Telephone")
+        last.select_option("FullName")
+        phone.select_option("")
+        segment.uncheck()
+        expect(email).to_have_value("")
+        expect(first).to_have_value("")
+        page.get_by_role("checkbox", name=other).check()
+        expect(email).to_have_value("EmailAddress")
+        expect(first).to_have_value("FirstName")
+        expect(phone).to_have_value("")
+        expect(last).to_have_value("FullName")
+        expect(last).to_have_attribute("aria-invalid", "true")
+        expect(last).to_have_accessible_description("No chosen segment has this column. Choose another.")
+        expect(page.locator(".map .err")).to_have_count(1)
+        last.select_option("Nick")
+        expect(page.locator(".map .err")).to_have_count(0)
+
+
+def test_for_how_many_a_run_is_stands_beside_its_button(opened: Opens, app: App) -> None:
+    saved(app, "counted")
+    with opened() as tab:
+        page = edit(tab.open("exports/counted/edit"))
+        told = page.locator("#saved")
+
+        def save(name: str) -> None:
+            page.get_by_label("Display name").fill(name)
+            page.get_by_role("button", name="Save", exact=True).press("Enter")
+            expect(told).to_be_focused()
+            expect(told.get_by_role("button", name="Run it now")).to_be_visible()
+
+        save("Never counted")
+        expect(told).not_to_contain_text(NUMBERED)
+        page.get_by_label("Display name").fill("Counted")
+        page.get_by_role("button", name="Preview").click()
+        expect(page.get_by_text("A run would send")).to_be_visible()
+        page.get_by_role("button", name="Save", exact=True).press("Enter")
+        app.wait_for(app.start("counted"))
+        tally = app.call("GET", "/exports/counted").json()["lastRun"]["tally"]
+        people = tally["rowsRead"] - tally["duplicates"] - tally["rejected"]
+        expect(told).to_contain_text(f"last preview: {people:,} people")
+        asked = len(tab.requests)
+        page = edit(tab.open("exports/counted/edit"))
+        save("Counted again")
+        expect(told).to_contain_text(f"last time: {people:,} people")
+        assert not [request for request in tab.requests[asked:] if "/previews" in request.url]
+        page.get_by_label("Consent column").select_option("City")
+        page.get_by_label("Value", exact=True).fill("yes")
+        save("Others")
+        expect(told).not_to_contain_text(NUMBERED)
+        row = tab.open("exports").get_by_role("row", name="Others")
+        row.get_by_role("button", name="Details of").click()
+        expect(page.get_by_role("complementary")).to_contain_text(f"last time: {people:,} people")
+
+
+NUMBERED = re.compile(r"\d (people|person|rows?)\b")
+
+
+def test_types_of_fields_are_named_in_the_language_of_the_page(opened: Opens) -> None:
+    with opened(language="id") as tab:
+        page = tab.open("exports/new")
+        expect(page.get_by_role("checkbox", name="NewsletterSubscribers")).to_be_visible()
+        page.get_by_role("button", name="Tambah atribut").click()
+        fields = page.get_by_label("Bidang yang mana?").locator("option")
+        expect(fields.filter(has_text="Birthday (tanggal)")).to_be_attached()
+        expect(fields.filter(has_text=re.compile(r"\((menu tarik-turun), \d pilihan\)"))).to_be_attached()
+        expect(fields.filter(has_text=re.compile(r"\((text|date|dropdown)\b"))).to_have_count(0)
+
+
+def test_a_phone_shows_no_place_for_what_is_not_sent(opened: Opens) -> None:
+    for size, shown in ((WIDE, 8), (PHONE, 0)):
+        with opened(size=size) as tab:
+            page = edit(tab.open("exports/new"))
+            assert page.locator("td.blank:visible").count() == shown
+
+
+def test_a_phone_says_of_what_there_is_none_yet(opened: Opens, app: App) -> None:
+    saved(app, "none-yet")
+    with opened(size=PHONE) as tab:
+        cell = tab.open("exports").get_by_role("row", name="none-yet").get_by_role("cell", name="none yet")
+        label = "each => getComputedStyle(each, '::before').content"
+        assert cell.evaluate(label) == '"On the list, last run"'
+
+
+def test_the_panel_leaves_the_commands_in_one_line_and_names_no_run_by_its_id(opened: Opens, app: App) -> None:
+    export = app.call("GET", f"/exports/{saved(app, 'going')}").json()
+    run = {"runId": "going.1", "status": "queued", "requestedBy": "schedule", "requestedUtc": "2026-11-01T00:00:00Z"}
+    why = {"code": "waits_run", "message": "It is running: going.1.", "params": {"run": "going.1"}}
+    with opened() as tab:
+        page = tab.page
+        page.route(
+            "**/api/exports", lambda route: route.fulfill(json={"value": [export | {"lastRun": run, "notNow": why}]})
+        )
+        tab.open("exports").get_by_role("button", name="Details of").click()
+        expect(page.get_by_role("complementary")).not_to_contain_text("going.1")
+        middle = "each => { const box = each.getBoundingClientRect(); return box.top + box.height / 2; }"
+        reload, search = (page.locator(f".cmd {each}").last.evaluate(middle) for each in (".btn", ".search"))
+        assert abs(reload - search) < 2
 
 
 def test_how_files_are_read_is_folded_unless_something_is_said_of_it(opened: Opens, app: App) -> None:

@@ -165,6 +165,27 @@ def test_a_pause_is_begun_and_ended_where_one_is_and_nothing_typed_is_lost(opene
         assert app.call("GET", "/exports/pausing").json()["state"] == "active"
 
 
+def test_a_pause_of_what_runs_on_demand_only_is_explained_and_ended(opened: Opens, app: App) -> None:
+    saved(app, "at-rest", schedule=NEVER)
+    assert app.call("POST", "/exports/at-rest/pause").ok
+    means = "It is paused, but nothing starts it by itself anyway."
+    with opened() as tab:
+        page = tab.open("exports")
+        row = page.get_by_role("row", name="at-rest")
+        expect(row.get_by_role("button", name="Run it now")).to_be_visible()
+        expect(row.get_by_role("button", name="Unpause")).to_have_count(0)
+        row.get_by_role("button", name="Details of").click()
+        panel = page.get_by_role("complementary")
+        expect(panel).to_contain_text(means)
+        page = edit(tab.open("exports/at-rest/edit"))
+        expect(page.get_by_text(means)).to_be_visible()
+        page.get_by_role("button", name="Unpause").click()
+        expect(page.get_by_role("button", name="Unpause")).to_have_count(0)
+        expect(page.get_by_text(means)).to_have_count(0)
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_have_count(0)
+        assert "paused" not in app.call("GET", "/exports/at-rest").json()
+
+
 def test_what_somebody_else_saved_is_not_overwritten_because_of_a_pause(opened: Opens, app: App) -> None:
     saved(app, "both", schedule=EVERY)
     with opened() as tab:

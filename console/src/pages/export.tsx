@@ -9,11 +9,15 @@ import { Main } from "../app";
 import { SignInAgain } from "../parts/again";
 import { Button, Field, Note, Option, Panel, Select, Skeleton, TextField } from "../parts/controls";
 import { FailureNote, failureText } from "../parts/failure";
+import { ForHowMany } from "../parts/howmany";
 import { Icon } from "../parts/icons";
 import { MeContext, useMay } from "../parts/me";
 import { isNotExported, NotExported, Pause } from "../parts/pause";
 import { go, guard, to } from "../router";
 import {
+  changedMembers,
+  changesPeople,
+  choosable,
   type Draft,
   definitionOf,
   differences,
@@ -24,16 +28,18 @@ import {
   ignoredIn,
   isSettled,
   MEMBERS,
+  type Member,
   READING,
   readingOf,
+  withSuggestion,
 } from "../rules/editor";
-import { freeId } from "../rules/exports";
+import { freeId, type HowMany, howMany, pausedOnDemand } from "../rules/exports";
 import { segmentPath } from "../rules/segments";
 import { ago, type Key, maybe, number, percent, some, t } from "../texts";
 import { problemText, warningText } from "../texts/problems";
 import { Conflict } from "./editor/conflict";
 import { Few, useFew } from "./editor/few";
-import { DataMatching } from "./editor/matching";
+import { columnOption, DataMatching, goneText } from "./editor/matching";
 import { lineName, segmentName } from "./editor/names";
 import { PlaceLink, ReadingLink } from "./editor/place";
 import { type Preview, PreviewResult, UnfitValues } from "./editor/preview";
@@ -103,6 +109,8 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
   const [values, setValues] = useState<Model<"ValuesView"> | null>(null);
   const [preview, setPreview] = useState(() => (justSaved?.view.id === id ? justSaved.preview : null));
   const [unmasked, setUnmasked] = useState(false);
+  const byHand = useRef(new Set<Member>()); // what of a new export is no suggestion
+  const [others, setOthers] = useState(false); // whether other people were saved than those of the last run
   const saving = useAct();
   const previewing = useAct();
   const running = useAct();
@@ -155,12 +163,8 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
   const facts = new Map((details.data?.columnFacts ?? []).map((each) => [each.name, each]));
   const suggested = details.data?.suggestion;
   useEffect(() => {
-    if (id || !suggested || draft.dataMatching.email) return;
-    const found = Object.fromEntries(MEMBERS.map((each) => [each, suggested[each] ?? matching[each] ?? null]));
-    setDraft((now) => ({
-      ...now,
-      dataMatching: { ...now.dataMatching, ...found, email: suggested.email ?? "" },
-    }));
+    if (id || !suggested) return;
+    setDraft((now) => ({ ...now, dataMatching: withSuggestion(now.dataMatching, suggested, byHand.current) }));
   }, [suggested]);
 
   const changed = differences(base, draft);
@@ -175,7 +179,14 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
     setSaved(null);
     setFaults((now) => now.filter((each) => !((each.place.split(".")[0] as string) in part)));
   };
+  /** Other columns are suggested once another segment is the first: till then, there are none. */
+  const choose = (names: string[]) => {
+    const leads = names.map((name) => segments.all?.find((each) => isSegment(each, name))).find(Boolean);
+    const none = !id && leads !== first && { dataMatching: withSuggestion(matching, {}, byHand.current) };
+    set({ segments: names, ...none });
+  };
   const setMatching = (next: Draft["dataMatching"]) => {
+    for (const member of changedMembers(matching, next)) byHand.current.add(member);
     setDraft((now) => ({ ...now, dataMatching: next }));
     setSaved(null);
     setFaults((now) => now.filter((each) => !/^(match|field)\./.test(each.place)));
@@ -212,6 +223,7 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
       }
       etag.current = answer.etag;
       loaded.put(answer.value, answer.etag);
+      if (changesPeople(differences(base, now))) setOthers(true);
       setBase(now);
       setDraft(now);
       setPreview((newest) => previewOf(newest, wanted, now));
@@ -301,6 +313,12 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
 
   const failure = saving.failure ?? previewing.failure ?? running.failure;
   const fresh = preview && !differences(preview.of, draft).length;
+  const counted: HowMany | null =
+    fresh && !preview.shown.problems.some((each) => each.stopsRun)
+      ? { key: "howMany.preview", n: preview.shown.contacts }
+      : saved && !others
+        ? howMany(saved)
+        : null;
   const usable = known.connections.filter((each) => each.id !== draft.connectionId);
   const current = known.connections.find((each) => each.id === draft.connectionId);
   const emailLists = known.lists.filter((each) => each.channel === "email");
@@ -339,7 +357,12 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
                 </span>
               </p>
             ) : (
-              view && <p class="soft small gapt">{t("editor.next", { when: nextText(view) })}</p>
+              view && (
+                <p class="soft small gapt">
+                  {t("editor.next", { when: nextText(view) })}
+                  {pausedOnDemand(view) && <>. {t("exports.pause.onDemand")}</>}
+                </p>
+              )
             )}
           </div>
           {view && (
@@ -485,12 +508,7 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
                   {fault("segments")}
                 </p>
               )}
-              <Segments
-                chosen={draft.segments}
-                all={segments.all}
-                rowsOf={rowsOf}
-                onChosen={(next) => set({ segments: next })}
-              />
+              <Segments chosen={draft.segments} all={segments.all} rowsOf={rowsOf} onChosen={choose} />
               {segments.failure && <FailureNote failure={segments.failure} onAgain={segments.reload} />}
               {warned.map((each, index) => (
                 <Note key={index} tone="warn">
@@ -552,7 +570,7 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
                     id="match.winner"
                     label={t("editor.winner")}
                     hint={t("editor.winner.hint")}
-                    error={fault("match.winner")}
+                    error={fault("match.winner") ?? goneText(matching.winner?.column, columns)}
                   >
                     {(control) => (
                       <Select
@@ -560,7 +578,7 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
                         value={matching.winner?.column ?? ""}
                         options={[
                           { value: "", label: t("editor.winner.first") },
-                          ...columns.map((each) => ({ value: each, label: each })),
+                          ...choosable(columns, matching.winner?.column).map((each) => columnOption(each, columns)),
                         ]}
                         onValue={(column) => setMatching({ ...matching, winner: column ? { column } : null })}
                       />
@@ -646,9 +664,12 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
                   <>
                     <Button onClick={() => setOpened("few")}>{t("editor.few")}</Button>
                     {!saved.warnings?.some(isNotExported) && (
-                      <Button busy={running.busy} onClick={run}>
-                        {t("exports.runIt")}
-                      </Button>
+                      <>
+                        <Button busy={running.busy} onClick={run}>
+                          {t("exports.runIt")}
+                        </Button>
+                        <ForHowMany known={counted} />
+                      </>
                     )}
                   </>
                 )
@@ -658,7 +679,7 @@ function Editor({ id, loaded, previewAtOnce, segment }: EditorProps) {
             </Note>
             {saved.warnings?.map((each, index) =>
               isNotExported(each) ? (
-                <NotExported key={index} id={saved.id} warning={each} />
+                <NotExported key={index} id={saved.id} warning={each} known={counted} />
               ) : (
                 <Note key={index} tone="warn">
                   <p>
@@ -939,17 +960,21 @@ function ConsentFields({
   onConsent: (consent: Consent | null) => void;
 }) {
   const consent = draft.consentColumn ?? null;
-  const known = consent && !columns.includes(consent.column) ? [consent.column, ...columns] : columns;
   return (
     <div class="pair gap">
-      <Field id="consentColumn" label={t("editor.consent")} error={fault} hint={t("editor.consent.hint")}>
+      <Field
+        id="consentColumn"
+        label={t("editor.consent")}
+        error={fault ?? goneText(consent?.column, columns)}
+        hint={t("editor.consent.hint")}
+      >
         {(control) => (
           <Select
             {...control}
             value={consent?.column ?? ""}
             options={[
               { value: "", label: t("editor.consent.none") },
-              ...known.map((each) => ({ value: each, label: each })),
+              ...choosable(columns, consent?.column).map((each) => columnOption(each, columns)),
             ]}
             onValue={(column) => onConsent(column ? { condition: "equals", value: "", ...consent, column } : null)}
           />

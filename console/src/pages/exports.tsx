@@ -8,6 +8,7 @@ import { Main } from "../app";
 import { Button, Note, SearchField, Skeleton } from "../parts/controls";
 import { ExportPanel } from "../parts/exportpanel";
 import { FailureNote, StaleBanner } from "../parts/failure";
+import { ForHowMany } from "../parts/howmany";
 import { Icon, type IconName } from "../parts/icons";
 import { useMay } from "../parts/me";
 import { Meter } from "../parts/meter";
@@ -19,6 +20,7 @@ import {
   drawn,
   type Export,
   GROUPS_FROM,
+  howMany,
   inOrder,
   isGoing,
   lookAgainMs,
@@ -27,6 +29,7 @@ import {
   nearest,
   nextOf,
   notNowOf,
+  pausedOnDemand,
   STANDINGS,
   type Standing,
   standing,
@@ -90,6 +93,7 @@ export function ExportsPage() {
     <Row
       key={each.id}
       each={each}
+      all={everything}
       list={lists.get(each.connectionId ?? "")?.find((one) => one.id === each.listId)?.name}
       connection={each.connectionId ? (names.get(each.connectionId) ?? each.connectionId) : null}
       open={each.id === open}
@@ -204,7 +208,7 @@ export function ExportsPage() {
         <ExportPanel
           key={opened.id}
           each={opened}
-          taken={new Set(everything.map((each) => each.id))}
+          all={everything}
           onClose={() => setOpen(null)}
           onChanged={exports.reload}
         />
@@ -333,6 +337,7 @@ function AllStarted({ answer, all }: { answer: Model<"AllStarted">; all: readonl
 
 interface RowProps {
   each: Export;
+  all: readonly Export[];
   list: string | undefined;
   connection: string | null;
   open: boolean;
@@ -340,7 +345,7 @@ interface RowProps {
   onDone: () => void;
 }
 
-function Row({ each, list, connection, open, onOpen, onDone }: RowProps) {
+function Row({ each, all, list, connection, open, onOpen, onDone }: RowProps) {
   const place = standing(each);
   const run = each.lastRun;
   const picture = drawn(each);
@@ -373,11 +378,11 @@ function Row({ each, list, connection, open, onOpen, onDone }: RowProps) {
         ) : (
           <>
             <Why each={each} />
-            <Step each={each} onDone={onDone} />
+            <Step each={each} all={all} onDone={onDone} />
           </>
         )}
       </td>
-      <td class="c3">
+      <td class="c3" data-l={picture || dense ? undefined : t("exports.th.last")}>
         {picture ? (
           dense ? (
             <div class="counted">
@@ -500,7 +505,7 @@ function whyOf(each: Export): string {
 }
 
 /** The next step. */
-function Step({ each, onDone }: { each: Export; onDone: () => void }) {
+function Step({ each, all, onDone }: { each: Export; all: readonly Export[]; onDone: () => void }) {
   const act = useAct();
   const mayApprove = useMay("approveRun");
   const mayRun = useMay("startRun");
@@ -514,7 +519,7 @@ function Step({ each, onDone }: { each: Export; onDone: () => void }) {
       </div>
     );
   }
-  if (each.paused) {
+  if (each.paused && !pausedOnDemand(each)) {
     return (
       <div class="acts">
         <Pause each={each} slim onDone={onDone} />
@@ -548,6 +553,7 @@ function Step({ each, onDone }: { each: Export; onDone: () => void }) {
       >
         {t("exports.runIt")}
       </Button>
+      <ForHowMany known={howMany(each, all)} />
       {act.failure && <FailureNote failure={act.failure} />}
     </div>
   );

@@ -6,11 +6,13 @@ import { type Act, useAct, useLoaded } from "../api/use";
 import { Main } from "../app";
 import { Button, LinkButton, Note, Progress, Skeleton } from "../parts/controls";
 import { FailureNote, StaleBanner } from "../parts/failure";
+import { ForHowMany } from "../parts/howmany";
 import { Icon, type IconName } from "../parts/icons";
 import { useMay } from "../parts/me";
 import { Statement, TallyPicture } from "../parts/tally";
 import { Hidden, strong, words } from "../parts/text";
 import { go, to } from "../router";
+import { howMany } from "../rules/exports";
 import {
   actionsOf,
   isOver,
@@ -61,7 +63,7 @@ export function RunPage({ id, part, query }: { id: string; part: string; query: 
   return (
     <Main title={t("run.titleOf", { name, when: when(run.data.requestedUtc) })}>
       {run.failure && <StaleBanner failure={run.failure} onAgain={run.reload} />}
-      <Head run={run.data} name={name} act={act} onRun={run.put} />
+      <Head run={run.data} of={of.data} name={name} act={act} onRun={run.put} />
       {act.failure && <ActFailed act={act} />}
       <Sentences run={run.data} of={of.data} />
       <Announced run={run.data} />
@@ -84,7 +86,15 @@ function ActFailed({ act }: { act: Act }) {
   );
 }
 
-function Head({ run, name, act, onRun }: { run: Run; name: string; act: Act; onRun: (run: Run) => void }) {
+interface HeadProps {
+  run: Run;
+  of: Export | null;
+  name: string;
+  act: Act;
+  onRun: (run: Run) => void;
+}
+
+function Head({ run, of, name, act, onRun }: HeadProps) {
   const [look, icon, text] = STATUS[run.status];
   const may = {
     cancel: useMay("cancelRun"),
@@ -158,6 +168,7 @@ function Head({ run, name, act, onRun }: { run: Run; name: string; act: Act; onR
               {t(run.only == null ? "run.again" : "run.everybody")}
             </Button>
           )}
+          {offered.includes("again") && of && of.lastRun?.runId !== run.runId && <ForHowMany known={howMany(of)} />}
           {offered.includes("edit") && (
             <LinkButton icon="edit" href={to(["exports", run.exportId, "edit"])}>
               {t("run.edit")}

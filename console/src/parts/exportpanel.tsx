@@ -5,28 +5,32 @@ import { call } from "../api/client";
 import { useAct } from "../api/use";
 import { nextText, StateWords, Why } from "../pages/exports";
 import { go, to } from "../router";
-import { drawn, type Export, freeId, isGoing, isId } from "../rules/exports";
+import { drawn, type Export, freeId, howMany, isGoing, isId, pausedOnDemand } from "../rules/exports";
 import { byLook } from "../rules/tally";
 import { number, t } from "../texts";
 import { problemText } from "../texts/problems";
 import { Button, Panel, TextField } from "./controls";
 import { FailureNote } from "./failure";
+import { ForHowMany } from "./howmany";
 import { Icon, type IconName } from "./icons";
 import { useMay } from "./me";
 import { Pause } from "./pause";
 import { Bar, LOOK_TEXT, Swatch } from "./tally";
 
+/** What something else says: when it runs next, or its state. */
+const TOLD: ReadonlySet<string> = new Set(["waits_time", "waits_run", "waits_on_demand"]);
+
 type Asked = "copy" | "detach" | "remove";
 
 interface PanelProps {
   each: Export;
-  /** The ids that a duplicate cannot have. */
-  taken: ReadonlySet<string>;
+  /** All exports: a duplicate cannot have the id of any, and one may know how many rows the segment has. */
+  all: readonly Export[];
   onClose: () => void;
   onChanged: () => void;
 }
 
-export function ExportPanel({ each, taken, onClose, onChanged }: PanelProps) {
+export function ExportPanel({ each, all, onClose, onChanged }: PanelProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const act = useAct();
   const may = {
@@ -85,8 +89,8 @@ export function ExportPanel({ each, taken, onClose, onChanged }: PanelProps) {
       <section>
         <h3>{t("exports.th.next")}</h3>
         <p class="soft">
-          {nextText(each)}
-          {each.notNow && each.notNow.code !== "waits_time" && each.state !== "paused" && (
+          {each.notNow?.code !== "waits_refresh" && `${nextText(each)}.`}
+          {each.notNow && !TOLD.has(each.notNow.code) && each.state !== "paused" && (
             <> {problemText(each.notNow.code, each.notNow.params, "waiting", each.notNow.message)}</>
           )}
         </p>
@@ -102,16 +106,20 @@ export function ExportPanel({ each, taken, onClose, onChanged }: PanelProps) {
           </Button>
         )}
         {may.run && isGoing(each.lastRun) && <p class="hint">{t("exports.run.going")}</p>}
+        {may.run && each.state !== "noConnection" && !isGoing(each.lastRun) && (
+          <ForHowMany known={howMany(each, all)} below />
+        )}
         {may.preview &&
           each.state !== "noConnection" &&
           link("eye", to(["exports", each.id, "edit"], { preview: "1" }), t("exports.preview"))}
         <Pause each={each} look="flat" onDone={onChanged} />
+        {pausedOnDemand(each) && <p class="hint">{t("exports.pause.onDemand")}</p>}
         {may.copy && (
           <Button icon="copy" look="flat" expanded={asked === "copy"} onClick={() => ask("copy")}>
             {t("exports.copy")}
           </Button>
         )}
-        {asked === "copy" && <Copy each={each} taken={taken} />}
+        {asked === "copy" && <Copy each={each} taken={new Set(all.map((one) => one.id))} />}
         {may.detach && each.state !== "noConnection" && (
           <Button icon="detach" look="flat" expanded={asked === "detach"} onClick={() => ask("detach")}>
             {t("exports.detach")}

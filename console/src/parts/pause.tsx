@@ -5,11 +5,12 @@ import { call } from "../api/client";
 import type { Model } from "../api/types";
 import { useAct } from "../api/use";
 import { go, to } from "../router";
-import { type Export, pauseOf } from "../rules/exports";
+import { type Export, type HowMany, howMany, pauseOf } from "../rules/exports";
 import { t } from "../texts";
 import { type Warning, warningText } from "../texts/problems";
 import { Button, Note } from "./controls";
 import { FailureNote } from "./failure";
+import { ForHowMany } from "./howmany";
 import { MeContext, useMay } from "./me";
 
 interface PauseProps {
@@ -46,7 +47,7 @@ export function Pause({ each, look, slim, onDone }: PauseProps) {
         {t(what === "pause" ? "exports.pause" : "exports.unpause")}
       </Button>
       {act.failure && <FailureNote failure={act.failure} />}
-      {left && <NotExported id={each.id} warning={left} />}
+      {left && <NotExported id={each.id} warning={left} known={howMany(each)} />}
     </>
   );
 }
@@ -57,7 +58,7 @@ export function isNotExported(warning: Warning): boolean {
 }
 
 /** The refresh that counts as seen, with the button that exports it all the same. */
-export function NotExported({ id, warning }: { id: string; warning: Warning }) {
+export function NotExported({ id, warning, known }: { id: string; warning: Warning; known: HowMany | null }) {
   const act = useAct();
   const may = useMay("startRun");
   const run = () =>
@@ -72,9 +73,12 @@ export function NotExported({ id, warning }: { id: string; warning: Warning }) {
         tone="warn"
         actions={
           may && (
-            <Button busy={act.busy} onClick={run}>
-              {t("exports.runIt")}
-            </Button>
+            <>
+              <Button busy={act.busy} onClick={run}>
+                {t("exports.runIt")}
+              </Button>
+              <ForHowMany known={known} />
+            </>
           )
         }
       >

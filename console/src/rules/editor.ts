@@ -328,6 +328,34 @@ export function suggestions(
   return [...members, ...same];
 }
 
+/** The members that differ between two data matchings. */
+export function changedMembers(a: Matching, b: Matching): Member[] {
+  return MEMBERS.filter((each) => (a[each] || null) !== (b[each] || null));
+}
+
+/** A data matching with what a segment suggests, for the members that nobody has chosen by hand. */
+export function withSuggestion(
+  matching: Matching,
+  suggested: Partial<Record<Member, string | null>>,
+  byHand: ReadonlySet<Member>,
+): Matching {
+  const free = MEMBERS.filter((each) => !byHand.has(each));
+  const found = free.map((each) => [each, suggested[each] ?? (each === "email" ? "" : null)]);
+  return { ...matching, ...Object.fromEntries(found) };
+}
+
+/** The columns of the segments, and before them the chosen one if they have none of that name. */
+export function choosable(columns: readonly string[], chosen: string | null | undefined): readonly string[] {
+  return chosen && !columns.includes(chosen) ? [chosen, ...columns] : columns;
+}
+
+/** What says whose rows are sent. Of an export where that has changed, its last run says nothing of the next. */
+const WHOSE = new Set([...READING, "segments", "consentColumn", "match.email", "match.winner"] as string[]);
+
+export function changesPeople(lines: readonly string[]): boolean {
+  return lines.some((each) => WHOSE.has(each));
+}
+
 /** The addresses of a text: one per line, or parted by commas, semicolons or blanks; each once. */
 export function addresses(text: string): string[] {
   return [...new Set(text.split(/[\s,;]+/).filter(Boolean))];

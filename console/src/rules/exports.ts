@@ -2,6 +2,7 @@
 import type { Model } from "../api/types";
 import type { Key } from "../texts";
 import { GOING } from "./going";
+import { rowsOf } from "./segments";
 import { type Part, partsOfTally } from "./tally";
 
 export type Export = Model<"ExportView">;
@@ -134,6 +135,33 @@ export function drawn(each: Export): Drawn | null {
   }
   const good = each.lastSuccess;
   return good ? { parts: [], there: good.confirmed, of: good.rowsRead, at: good.endedUtc, going: false } : null;
+}
+
+/** A number that is known anyway of how many a run for everybody concerns; its text says which, since none is exact. */
+export interface HowMany {
+  key: Key;
+  n: number;
+}
+
+/**
+ * For how many the export ran the last time: the people of its newest run, if that was for everybody and came to its end;
+ * else of the newest that went well; else the rows that another export read of its segment, where `all` are known.
+ */
+export function howMany(each: Export, all: readonly Export[] = []): HowMany | null {
+  const run = each.lastRun;
+  if (run?.tally && !run.only && (run.status === "successful" || run.status === "completedWithWarnings")) {
+    const { rowsRead, duplicates, rejected } = run.tally;
+    return { key: "howMany.last", n: rowsRead - duplicates - rejected };
+  }
+  if (each.lastSuccess) return { key: "howMany.success", n: each.lastSuccess.confirmed };
+  const [segment, ...others] = each.segments;
+  const found = segment !== undefined && !others.length ? rowsOf(segment, all) : null;
+  return found && { key: "howMany.rows", n: found.rows };
+}
+
+/** Whether a pause stops nothing: the export has no schedule that could start it. */
+export function pausedOnDemand(each: Export): boolean {
+  return Boolean(each.paused) && each.state === "inactive";
 }
 
 /** How many people did not arrive in the last run, by who left them out. */

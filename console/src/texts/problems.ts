@@ -4,6 +4,7 @@
  */
 import { maybe, number, percent, when } from ".";
 import { whoText } from "./people";
+import { fieldType } from "./types";
 
 export type Params = Readonly<Record<string, string | number>>;
 export type Situation = "preview" | "waiting" | "ended" | "answered";
@@ -71,7 +72,7 @@ export function sentenceOf(texts: Sentences, code: string, params: Params, situa
     if (name === undefined) return found.charAt(0); // a doubled brace stands for one
     const value = params[name];
     if (value === undefined) whole = false;
-    if (typeof value === "string") return inWords(name, value);
+    if (typeof value === "string") return name === "type" ? fieldType(value) : inWords(name, value);
     return name.endsWith("Id") ? String(value) : written(value ?? "", form);
   });
   return whole ? made : null;

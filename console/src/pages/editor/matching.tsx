@@ -5,8 +5,9 @@ import type { Model } from "../../api/types";
 import { Button, Field, Option, Select, TextField } from "../../parts/controls";
 import { Icon } from "../../parts/icons";
 import { Meter } from "../../parts/meter";
-import { type Draft, fieldKey, type Match, MEMBERS, type Member, suggestions } from "../../rules/editor";
+import { choosable, type Draft, fieldKey, type Match, MEMBERS, type Member, suggestions } from "../../rules/editor";
 import { type Key, percent, t } from "../../texts";
+import { fieldType } from "../../texts/types";
 import { fieldOf } from "./names";
 
 type FieldView = Model<"FieldView">;
@@ -203,7 +204,18 @@ export function DataMatching(props: MatchingProps) {
 
 function typeText(field: FieldView): string {
   const count = field.options?.length ?? 0;
-  return count ? t("editor.field.options", { type: field.type, n: count }) : field.type;
+  const type = fieldType(field.type);
+  return count ? t("editor.field.options", { type, n: count }) : type;
+}
+
+/** A column in a list of them, marked if the segments have none of that name. */
+export function columnOption(column: string, columns: readonly string[]): { value: string; label: string } {
+  return { value: column, label: goneText(column, columns) ? t("editor.column.gone", { column }) : column };
+}
+
+/** What is said of a column that is chosen and that the segments, as far as they are known, have not. */
+export function goneText(column: string | null | undefined, columns: readonly string[]): string | null {
+  return column && columns.length && !columns.includes(column) ? t("editor.column.absent") : null;
 }
 
 interface RowProps {
@@ -227,7 +239,7 @@ interface RowProps {
 function Row(props: RowProps) {
   const { place, name, note, required, column, columns, facts, values, fault } = props;
   const [open, setOpen] = useState(false);
-  const known = columns.includes(column) || !column ? columns : [column, ...columns];
+  const said = fault ?? goneText(column, columns);
   return (
     <>
       <tr>
@@ -252,27 +264,24 @@ function Row(props: RowProps) {
               value={column}
               options={[
                 { value: "", label: t(required ? "choose" : "editor.column.none") },
-                ...known.map((each) => ({
-                  value: each,
-                  label: columns.includes(each) || !columns.length ? each : t("editor.column.gone", { column: each }),
-                })),
+                ...choosable(columns, column).map((each) => columnOption(each, columns)),
               ]}
               onValue={props.onColumn}
-              aria-invalid={fault ? true : undefined}
-              aria-describedby={fault ? `${place}-error` : undefined}
+              aria-invalid={said ? true : undefined}
+              aria-describedby={said ? `${place}-error` : undefined}
             />
-            {fault && (
+            {said && (
               <span class="err small" id={`${place}-error`}>
                 <Icon name="warning" />
-                {fault}
+                {said}
               </span>
             )}
           </span>
         </td>
-        <td data-l={props.examples}>
+        <td data-l={props.examples} class={column ? undefined : "blank"}>
           <Examples facts={facts} />
         </td>
-        <td class="s" data-l={t("editor.th.fits")}>
+        <td class={column ? "s" : "s blank"} data-l={t("editor.th.fits")}>
           <span>
             <Fits email={place === "match.email"} facts={facts} values={values} onValues={props.onValues} />
           </span>
