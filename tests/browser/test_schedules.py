@@ -184,6 +184,7 @@ def test_a_pause_of_what_runs_on_demand_only_is_explained_and_ended(opened: Open
         expect(page.get_by_text(means)).to_have_count(0)
         expect(page.get_by_role("button", name="Pause", exact=True)).to_have_count(0)
         assert "paused" not in app.call("GET", "/exports/at-rest").json()
+    app.call("DELETE", "/exports/at-rest")
 
 
 def test_what_somebody_else_saved_is_not_overwritten_because_of_a_pause(opened: Opens, app: App) -> None:
