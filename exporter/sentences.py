@@ -708,6 +708,10 @@ _ANSWERS: Mapping[str, str] = {
         "Expected that no run of the export is in progress; {run} is. A run for a few people does not join it: wait "
         "for its end, or cancel it."
     ),
+    "run_is_going.canceling": (
+        "The run {run} is being canceled and sends nobody more, so nobody joins it. Start the export when it is over: "
+        "most often within two minutes."
+    ),
     "not_resumable.few": (
         "Expected a run for everybody; this one was for a few people, and is not resumed. Ask for those people again, "
         "or start the export."
@@ -953,7 +957,7 @@ _WARNINGS: Mapping[str, str] = {
         "exported by the schedule: run the export now if it should be."
     ),
     "refresh_not_exported.of_export": (
-        "The end of a pause runs nothing. The refresh of {refreshed} was there already, and is not exported by the "
+        "The end of a pause, or of a hold, runs nothing. The refresh of {refreshed} was there already, and is not exported by the "
         "schedule of '{export}': run that export now if it should be."
     ),
     "waits_no_connection": "It has no connection. Choose one in the export.",

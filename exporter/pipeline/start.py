@@ -69,8 +69,8 @@ class StartRequest:
 def start(services: Services, request: StartRequest, run_id: str) -> Started:
     """Start a run of the export under `run_id`, or find the one that makes it unnecessary.
 
-    Raises `Stop` ("no_connection", "connection_not_found"; for an approval also "run_is_going", "newer_run",
-    "membership_changed"; for a few people also "run_is_going"), `NotReady` ("few_are_tried") and `Unavailable`.
+    Raises `Stop` ("no_connection", "connection_not_found", "run_is_going"; for an approval also "newer_run",
+    "membership_changed"), `NotReady` ("few_are_tried") and `Unavailable`.
     """
     export, approved = request.export, request.approved
     for _ in range(store.MAX_TRIES):
@@ -142,12 +142,16 @@ def _take(
 def _check_joins(request: StartRequest, current: Run) -> None:
     """Check that a run in progress may be the answer to a request: not where either of them is for a few people.
 
+    Nor where it is being canceled: it sends nothing more.
+
     Raises `Stop` ("run_is_going") and `NotReady` ("few_are_tried").
     """
     if request.approved:
         raise Stop.of("run_is_going", case="approval", run=current.run_id)
     if request.only is not None:
         raise Stop.of("run_is_going", case="few", run=current.run_id)
+    if current.cancel:
+        raise Stop.of("run_is_going", case="canceling", run=current.run_id)
     if current.only is not None:
         raise NotReady.of("few_are_tried", Culprit.SYSTEM, FEW_ARE_TRIED_S, run=current.run_id)
 

@@ -308,6 +308,8 @@ def test_a_canceled_run_sends_nothing_more_and_says_what_was_sent(api: Api) -> N
     canceled = api.post(f"/runs/{run_id}/cancel")
     assert (canceled.status, canceled.json["cancel"]["by"]) == (202, "function key")
     assert canceled.json["status"] == api.get(f"/runs/{run_id}").json["status"] == "canceling"
+    refused = api.post("/exports/newsletter/runs")
+    assert (refused.status, refused.code, refused.json["params"]["run"]) == (409, "run_is_going", run_id)
     run = drive(api.fakes, run_id)
     assert run.status == "canceled"
     shown = api.get(f"/runs/{run_id}").json
