@@ -957,8 +957,8 @@ _WARNINGS: Mapping[str, str] = {
         "exported by the schedule: run the export now if it should be."
     ),
     "refresh_not_exported.of_export": (
-        "The end of a pause, or of a hold, runs nothing. The refresh of {refreshed} was there already, and is not exported by the "
-        "schedule of '{export}': run that export now if it should be."
+        "The end of a pause, or of a hold, runs nothing. The refresh of {refreshed} was there already, and is not "
+        "exported by the schedule of '{export}': run that export now if it should be."
     ),
     "waits_no_connection": "It has no connection. Choose one in the export.",
     "waits_connection_missing": "Its connection {connection} does not exist. Choose another in the export.",

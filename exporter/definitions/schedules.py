@@ -58,7 +58,8 @@ class AtTimes(Value):
     their own."""
     time_zone: TimeZone = "UTC"
     """The zone of these times, as in the IANA time zone database: `Europe/Amsterdam`. A time that the change to summer
-    time leaves out comes right after it, and one that comes twice in autumn counts once, unless its hour is written as `*`."""
+    time leaves out comes right after it, and one that comes twice in autumn counts once, unless its hour is
+    written as `*`."""
 
 
 class OnDemand(Value):
