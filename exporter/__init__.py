@@ -9,6 +9,7 @@ pipeline         the steps of a run in order of time: start, plan, upload, confi
 records          what is kept: every path, and every read and change of it
 runs             the run record and its statuses                                                        (pure)
 tally            what became of each row: fates, count, reject report                                   (pure)
+memory           who is remembered with which values, so who is sent: hashes, decisions, merging          (pure)
 delivery         contacts become requests, requests have outcomes: batches, manifest, ledger            (pure)
 contacts         rows become contacts: data matching, addresses, rules, distinct                        (pure)
 source           files where segments land become rows
