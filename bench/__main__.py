@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("imports", "plan", "memory", "throughput", "fairness", "cost", "idle")
+BENCHMARKS = ("imports", "plan", "memory", "memory_format", "throughput", "fairness", "cost", "idle")
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class PeopleKey:
 
     @classmethod
     def of(cls, text: str, generation: int = 1) -> Self:
-        """Read a secret as it is kept: base64url of 32 bytes, without padding. Raises `ValueError` for anything else."""
+        """Read a secret as it is kept: base64url of 32 bytes, without padding. Raises `ValueError` for other texts."""
         try:
             secret = base64.b64decode(text.rstrip("=") + "=", altchars=b"-_", validate=True)
         except ValueError:

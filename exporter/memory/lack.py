@@ -38,7 +38,7 @@ class Unreadable(Exception):
     """A memory that cannot be read: `lack` names why; the message says what was expected and what was found."""
 
     def __init__(self, lack: Lack, expected: str, found: str) -> None:
-        """`expected` and `found` hold no personal data and no secret."""
+        """Keep the parts; neither `expected` nor `found` may hold personal data or a secret."""
         super().__init__(f"memory: expected {expected}, found {found}")
         self.lack = lack
         self.expected = expected

@@ -198,7 +198,7 @@ def _take_over(known: People, segment: Segment) -> Flags:
     """Note the customer ids of the segment; return who of the people is in it."""
     order = segment.addresses.order()
     found = segment.addresses.take(order).find(known.addresses)
-    here = found != NOWHERE
+    here: Flags = found != NOWHERE
     known.customer_ids[here] = segment.customer_ids[order[found[here]]]
     return here
 
@@ -207,7 +207,7 @@ def _enter(known: People, places: Places, requested: Requested, day: int, overta
     """Enter who was in a request, at these places, and what became of them."""
     known.doubt(places)
     known.customer_ids[places] = requested.customer_ids
-    overtaken = _sorted(overtaking or Addresses.none()).find(requested.addresses) != NOWHERE
+    overtaken = _sorted(Addresses.none() if overtaking is None else overtaking).find(requested.addresses) != NOWHERE
     known.doubt(places[overtaken], State.OVERTAKEN)
     _enter_outcomes(known, places[~overtaken], requested.take(~overtaken), day)
 

@@ -35,7 +35,8 @@ class State(IntEnum):
     OVERTAKEN = 3
     """Was in a request while an import of an earlier run was open, which may have overwritten newer values.
 
-    In doubt whatever comes later of either: is sent once more. So is who comes back while leaving, as a mark may be there.
+    In doubt whatever comes later of either: is sent once more. So is who comes back while leaving, as a mark
+    may be there.
     """
     REFUSED = 4
     """ActiveCampaign has not taken the values of the value hash."""

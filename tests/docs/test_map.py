@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = sorted(path.parent for path in (ROOT / "exporter").glob("*/__init__.py"))
 NOTHING_TO_DECIDE = {
-    *("delivery/plan", "runs/report", "services", "errors"),  # records and names
+    *("delivery/plan", "memory/lack", "runs/report", "services", "errors"),  # records and names
     *("ports", "source/files"),  # what tests/contracts hold the fakes and the adapters to
     *("records/definitions", "records/runs"),  # a line for each call of `records/store`
     "adapters/system",  # a line for each call of the standard library
