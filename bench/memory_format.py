@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from exporter.memory.blob import Header, Memory, read, write
+from exporter.memory.blob import Header, read, write
 from exporter.memory.decide import Asked, Decision, Planned, decide
 from exporter.memory.hashes import Addresses, Hashes
 from exporter.memory.keys import PeopleKey
