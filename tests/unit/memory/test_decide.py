@@ -14,7 +14,7 @@ from exporter.memory.decide import Asked, Decision, Kind, decide, due
 from exporter.memory.hashes import NOWHERE, Addresses
 from exporter.memory.lack import Lack
 from exporter.memory.people import State
-from tests.memories import Known, people, planned
+from tests.memories import HEADS, Known, people, planned
 
 TODAY = 20_784
 ASKED = Asked(TODAY)
@@ -82,13 +82,20 @@ DEMANDS = st.builds(
 )
 
 
-def is_due(number: int, asked: Asked) -> bool:
+def is_due(tail: int, asked: Asked) -> bool:
     """Walk through the days since the last repeat, as a calendar would."""
     days = range(asked.day - asked.days_since_repeat + 1, asked.day + 1)
-    tail = number % 3
     return asked.repeat_every_days > 0 and any(
         day % asked.repeat_every_days == tail % asked.repeat_every_days for day in days
     )
+
+
+@given(st.integers(0, 2**32 - 1), DEMANDS, st.integers(-9, 9))
+def test_a_part_is_due_on_the_days_that_a_calendar_says(tail: int, asked: Asked, later: int) -> None:
+    asked = replace(asked, day=asked.day + later)
+    person = Addresses(np.zeros(1, np.uint64), np.array([tail], np.uint32))
+
+    assert due(person, asked).tolist() == [is_due(tail, asked)]
 
 
 def expected(known: Known | None, number: int, value: int, asked: Asked) -> Kind:
@@ -104,7 +111,7 @@ def expected(known: Known | None, number: int, value: int, asked: Asked) -> Kind
         return Kind.POSTPONED if asked.day < known.next_try and not asked.everybody else Kind.RETRIED
     if asked.everybody:
         return Kind.AGAIN
-    return Kind.REPEATED if is_due(number, asked) else Kind.UNCHANGED
+    return Kind.REPEATED if is_due(number % HEADS, asked) else Kind.UNCHANGED
 
 
 @given(SOMEBODY, VALUES, DEMANDS)
