@@ -33,6 +33,7 @@ MAGIC: Final = b"\x89PEOPLE\n"
 _PRELUDE: Final = struct.Struct("<8sIIQ")
 _ALIGNMENT: Final = 8
 _CHECKSUM_BYTES: Final = 32
+_MOST_GENERATIONS: Final = 1_000_000
 _STATES: Final = [state.value for state in State]
 
 
@@ -49,7 +50,7 @@ class Header(Value):
 
     key_check: str
     """Names the people key: `PeopleKey.check`."""
-    generation: Annotated[int, Field(ge=1)]
+    generation: Annotated[int, Field(ge=1, le=_MOST_GENERATIONS)]
     """Of the keys."""
     membership: str
     """The digest of who is exported whereto: `runs.membership`."""
