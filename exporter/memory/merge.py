@@ -184,13 +184,15 @@ def _with(people: People, addresses: Addresses) -> tuple[People, Places]:
     ordered = addresses.take(addresses.order())
     if not ordered.is_ascending():
         raise ValueError("memory: expected that each person was requested once, found somebody twice")
-    new = ordered.take(people.addresses.find(ordered) == NOWHERE)
+    new = People.new(ordered.take(people.addresses.find(ordered) == NOWHERE))
     if not len(new):
         known = people.copy()
+    elif not len(people):
+        known = new
     else:
-        parts = (people, People.new(new))
-        both = People.of(map(np.concatenate, zip(*(part.columns() for part in parts), strict=True)))
-        known = both.take(both.addresses.order())
+        order = Addresses.joined([people.addresses, new.addresses]).order()
+        pairs = zip(people.columns(), new.columns(), strict=True)
+        known = People.of(np.concatenate(pair)[order] for pair in pairs)  # one column at a time, to save memory
     return known, known.addresses.find(addresses)
 
 
@@ -208,8 +210,10 @@ def _enter(known: People, places: Places, requested: Requested, day: int, overta
     known.doubt(places)
     known.customer_ids[places] = requested.customer_ids
     overtaken = _sorted(Addresses.none() if overtaking is None else overtaking).find(requested.addresses) != NOWHERE
-    known.doubt(places[overtaken], State.OVERTAKEN)
-    _enter_outcomes(known, places[~overtaken], requested.take(~overtaken), day)
+    if overtaken.any():
+        known.doubt(places[overtaken], State.OVERTAKEN)
+        places, requested = places[~overtaken], requested.take(~overtaken)
+    _enter_outcomes(known, places, requested, day)
 
 
 def _enter_outcomes(known: People, places: Places, requested: Requested, day: int) -> None:
