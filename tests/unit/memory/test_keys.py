@@ -68,6 +68,12 @@ def test_one_address_however_it_is_written_has_one_hash() -> None:
     assert int(KEY.address("adb@example.com").heads[0]) != int(KEY.address("ada@example.com").heads[0])
 
 
+def test_columns_in_upper_case_have_the_same_hashes_too() -> None:
+    found = KEY.addresses(texts("ADA@Example.com", "ada@example.com"))
+
+    assert (found.heads[0], found.tails[0]) == (found.heads[1], found.tails[1])
+
+
 @given(st.lists(st.one_of(st.sampled_from([*WRITTEN, "ÄDA@bücher.example", "O'Neil@x.com"]), st.emails()), max_size=9))
 def test_what_a_run_compares_is_what_somebody_who_is_looked_for_has(written: list[str]) -> None:
     rows = pa.RecordBatch.from_arrays([texts(*written)], ["EMail"])
