@@ -96,8 +96,8 @@ class ConnectionView(History):
     paused: Paused | None = None
     """Who has paused it, and when: none of its exports starts by itself. Only `pause` and `unpause` change it."""
     warnings: tuple[Warned, ...] | None = None
-    """In the answer after which a pause or a hold is over: what its exports do not export by themselves. Ignored when sent
-    back."""
+    """In the answer after which a pause or a hold is over: what its exports do not export by themselves. Ignored when
+    sent back."""
 
 
 class DeleteQuery(Value):
