@@ -321,7 +321,7 @@ class Calendar:
             if told.kind == "withEveryRefresh":
                 if not self._is_done(export_id, told, state):
                     yield f"{export_id}: the newest refresh is not exported", max(free, state.complete_at)
-            elif (at := _newest_time(told.export["schedule"], now)) > max(told.due, told.began + self._skew_s):
+            elif (at := _newest_time(told.export["schedule"], now)) > max(told.due, self._times_from(export_id, told)):
                 yield f"{export_id}: nothing has started at its time", max(free, at)
             full = [run for run in runs if "only" not in run.record]
             newest = max(full, key=lambda run: run.number, default=None)
@@ -331,6 +331,11 @@ class Calendar:
             anew = newest.taken_at < told.began + self._skew_s
             if made < MOST_ATTEMPTS and not anew and self._oracle.leaves_people(newest):
                 yield f"{export_id}: attempt {made + 1} is owed", max(free, newest.ended_at + PAUSES_S[made - 1])
+
+    def _times_from(self, export_id: str, told: Told) -> float:
+        """Return the time after which times count; where a former release saved it, its newest run was for one."""
+        runs = [] if "seen" in told.export else self._runs(export_id)
+        return max([told.began, *(run.taken_at for run in runs)]) + self._skew_s
 
     def _is_done(self, export_id: str, told: Told, state: State) -> bool:
         if state.digest is None or state.digest in told.seen or state.digest in told.doubtful:
