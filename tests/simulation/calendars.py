@@ -239,7 +239,7 @@ class Calendar:
         self._require(not over, "S4", "another attempt, though everybody has an outcome")
         made = newest.record.get("attempt", 1)
         self._require(run["attempt"] == made + 1, "S4", f"attempt {run['attempt']} after {made}")
-        waited_s = now - newest.ended_at
+        waited_s = now - datetime.fromisoformat(newest.record["end"]["at"]).timestamp()  # it may be written later
         self._require(waited_s >= PAUSES_S[made - 1] - self._skew_s - SURELY_S, "S4", f"again after {waited_s:.0f} s")
         self._require(run.get("resumes") in (None, newest.run_id), "S4", "resumes another run than the newest")
         anew = newest.taken_at < told.began - self._skew_s and told.began < began
