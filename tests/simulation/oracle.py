@@ -381,15 +381,16 @@ class Oracle:
             rows, contacts = ([email for email in each if email.lower() in asked_for] for each in (rows, contacts))
         self.require(manifest.plan.rows_read == len(rows), "I1", "not every row was read")
         self._check_plausible(run, manifest)
-        if earlier := run.record.get("resumes"):
-            self._check_resumed(run, self.runs[earlier], set(expected.contacts))
+        if earlier := self._resumed(run):
+            self._check_resumed(run, earlier, set(expected.contacts))
         else:
+            self._check_whole(run, manifest)
             same = Counter(emails) == Counter(contacts)
             self.require(same, "I1", "planned contacts are not those of the file")
 
     def _check_plausible(self, run: RunSeen, manifest: Manifest) -> None:
         """What is sent is plausible, or approved; who resumes a run sends what that was to send."""
-        if {"resumes", "only"} & run.record.keys():
+        if self._resumed(run) or "only" in run.record:
             return
         plan = manifest.plan
         rejected = sum(plan.rejected_by_reason.values())
@@ -429,6 +430,22 @@ class Oracle:
             need = self._held_by(run, numbers["rowsRead"], rejected, last)
             self.require(cause.code in need, "I13", f"held without need: {cause}, {record.approved}")
 
+    def _resumed(self, run: RunSeen) -> RunSeen | None:
+        """Return the run that a planned run resumes; there may be nothing to resume by then."""
+        earlier = run.record.get("resumes")
+        return self.runs[earlier] if earlier and run.manifest and run.manifest.plan.carried else None
+
+    def _check_whole(self, run: RunSeen, manifest: Manifest) -> None:
+        """What was started to resume a run sends everybody only if that one cannot be resumed."""
+        earlier = run.record.get("resumes")
+        if earlier is None:
+            return
+        self.require(run.record["trigger"] == "scheduled", "P4", "sends everybody instead of who was left")
+        before = self.runs[earlier].manifest
+        self.require(
+            before is None or before.fingerprint != manifest.fingerprint, "P4", "sends everybody for no reason"
+        )
+
     def _check_resumed(self, run: RunSeen, earlier: RunSeen, everybody: set[str]) -> None:
         """A run that resumes another sends what has no outcome yet, in the requests in which that was to be sent."""
         assert run.manifest
@@ -445,8 +462,8 @@ class Oracle:
 
     def _decided(self, run: RunSeen, by: float = math.inf) -> set[str]:
         """Return whose outcome a run, or those that it resumed, had by then: imports are asked for after the end."""
-        earlier = run.record.get("resumes")
-        decided = self._decided(self.runs[earlier], by) if earlier else set()
+        earlier = self._resumed(run)
+        decided = self._decided(earlier, by) if earlier else set()
         decided -= {email for batch in run.batches for email in batch}
         gone = self._gone(run)
         if gone:
@@ -643,8 +660,8 @@ class Oracle:
         """
         if self._gone(run):
             return set()
-        earlier = run.record.get("resumes")
-        people = self._confirmed(self.runs[earlier]) if earlier else set()
+        earlier = self._resumed(run)
+        people = self._confirmed(earlier) if earlier else set()
         people -= {email for batch in run.batches for email in batch}  # those who are sent again
         for name in run.lanes:
             ledger = self._world.stored(paths.run_path(run.run_id, f"lanes/{name}")) or b""
