@@ -830,10 +830,11 @@ class Oracle:
         return bool(away or silent > 2 or (silent and silent == seen.total()) or few)
 
     def _was_seen(self, record: Run) -> bool:
-        """Whether somebody looked at the destination of a run after its last confirmation."""
+        """Whether somebody looked at the destination of a run after its last outcome; clocks differ."""
         lanes = self.runs[record.run_id].lanes.values()
-        confirmed_at = max((bulk.confirmed_at for lane in lanes for bulk in lane.imports.values()), default=0.0)
-        return confirmed_at <= (record.looked.at if record.looked else 0.0)
+        confirmed = [bulk.confirmed_at for lane in lanes for bulk in lane.imports.values()]
+        outcome_at = max([0.0, *confirmed, *(lane.refused_at for lane in lanes)])
+        return outcome_at <= (record.looked.at if record.looked else 0.0)
 
     def _check_contacts(self) -> None:
         """Compare ActiveCampaign with what one clean run after the other would have left."""
