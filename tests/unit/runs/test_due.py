@@ -28,7 +28,7 @@ from exporter.runs.due import (
     outlook,
     repair_at,
 )
-from exporter.runs.run import Cancel, Cause, End, Held, Problem, Run, RunStatus
+from exporter.runs.run import Cancel, Cause, End, Held, Problem, Run, RunStatus, Trigger
 from exporter.sentences import Situation
 from exporter.tally.count import Tally
 from exporter.warned import Warned
@@ -459,6 +459,31 @@ def test_what_comes_first_is_announced_and_the_time_if_both_come_at_once() -> No
 def test_a_repair_says_the_how_many_th_attempt_it_is() -> None:
     params = outlook(facts(newest=failed(2)), NOW).not_now.params
     assert (params["attempt"], params["most"]) == (3, 5)
+
+
+def test_a_time_that_a_former_release_kept_counts_as_started_though_the_slot_does_not_say_so() -> None:
+    seen_at = NOW - 10 * 3_600
+    run, known = failed(plan=BUSY_PLAN), facts()
+    kept = known.export.model_copy(update={"schedule": AtTimes(cron="0 * * * *"), "seen": Seen(at=seen_at)})
+    known = replace(known, export=kept)
+    scheduled = run.model_copy(update={"trigger": Trigger.SCHEDULED})
+    on_demand = run.model_copy(update={"trigger": Trigger.ON_DEMAND})
+    last = Attempted(run_id=QUEUED.run_id, attempt=1, due=seen_at + 3_600)
+    assert replace(known, newest=scheduled).since == scheduled.requested_utc
+    assert replace(known, newest=on_demand).since == seen_at
+    assert replace(known, newest=scheduled, last=last).since == last.due
+    assert replace(known, newest=None).since == seen_at
+
+
+def test_what_holds_the_newest_run_is_not_new_whoever_started_that() -> None:
+    held = over(QUEUED, RunStatus.HELD, Tally())
+    assert held.end
+    read = held.model_copy(update={"end": held.end.model_copy(update={"refresh": REFRESHES[0]})})
+    known = facts(newest=read)
+    assert not is_new(known, REFRESHES[0])
+    assert is_new(known, REFRESHES[1])
+    assert is_new(facts(newest=held), REFRESHES[0])
+    assert is_new(facts(newest=QUEUED), REFRESHES[0])
 
 
 def test_whoever_has_canceled_is_named_unless_the_run_was_over_before() -> None:
