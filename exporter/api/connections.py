@@ -298,7 +298,7 @@ def delete(context: Context, connection_id: str, query: DeleteQuery, headers: Ma
     services = context.services
     connection = find(context, connection_id)
     resources.check_match(headers, connection)
-    users = [e.id for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
+    users = [export.id for export in _exports_on(services, connection_id)]
     running = _running_on(services, connection_id)
     if (users or running) and not query.detach:
         refusal = Refusal.of(409, "connection_in_use")
@@ -335,12 +335,11 @@ def unpause(context: Context, connection_id: str) -> Json[ConnectionView]:
     services, paused = context.services, find(context, connection_id).paused
     begun: list[Export] = []
     if paused:
-        seen = _seen_of_its_exports(services, connection_id)
+        seen = _seen_now(services, _exports_on(services, connection_id))
         # Of two who end a pause, the second may look when a refresh is owed already: what is seen lay there in a pause.
         if find(context, connection_id).paused == paused:
             # First the exports: until the connection follows, nothing starts them.
-            kept = (_begin(services, export_id, *before_and_now) for export_id, before_and_now in seen.items())
-            begun = [export for export in kept if export]
+            begun = _begin_anew(services, seen)
     now = services.clock.now()
 
     def unpaused(connection: Connection) -> Connection | None:
@@ -364,21 +363,29 @@ def _not_exported(begun: Iterable[Export]) -> tuple[Warned, ...] | None:
 
 def _end_holds(services: Services, before: Connection, after: Connection) -> list[Export]:
     """Let the exports begin anew that are on hold until the connection is saved, and return them."""
-    exports = [e for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == before.id]
-    held = {e.id for e in exports if is_on_hold(e, before) and not is_on_hold(e, after)}
-    seen = _seen_of_its_exports(services, before.id) if held else {}
-    kept = (_begin(services, export_id, *seen[export_id]) for export_id in held & seen.keys())
-    return [export for export in kept if export]
+    if before.usable_by == after.usable_by:
+        return []
+    exports = _exports_on(services, before.id)
+    held = [each for each in exports if is_on_hold(each, before) and not is_on_hold(each, after)]
+    return _begin_anew(services, _seen_now(services, held)) if held else []
 
 
-def _seen_of_its_exports(services: Services, connection_id: str) -> dict[str, tuple[Seen | None, Seen]]:
-    """Return what counted as seen, and what does now, by id of each export that has a schedule; from one listing."""
-    exports = [e for e in store.get_all(services.blobs, Export, paths.EXPORTS) if e.connection_id == connection_id]
+def _exports_on(services: Services, connection_id: str) -> list[Export]:
+    exports = store.get_all(services.blobs, Export, paths.EXPORTS)
+    return [each for each in exports if each.connection_id == connection_id]
+
+
+def _seen_now(services: Services, exports: Iterable[Export]) -> list[tuple[Export, Seen]]:
+    """Return those of the exports that have a schedule, each with what counts as seen now; from one listing."""
     with one_of_few_listers():
         segments = Segments(services.segments, services.settings.segment_prefix)
-        return {
-            each.id: (each.seen, schedule.seen_now(services, each, segments)) for each in exports if each.runs_by_itself
-        }
+        return [(each, schedule.seen_now(services, each, segments)) for each in exports if each.runs_by_itself]
+
+
+def _begin_anew(services: Services, seen: Iterable[tuple[Export, Seen]]) -> list[Export]:
+    """Let exports begin anew, and return those that are still there."""
+    begun = (_begin(services, export.id, export.seen, now) for export, now in seen)
+    return [export for export in begun if export]
 
 
 def _begin(services: Services, export_id: str, before: Seen | None, seen: Seen) -> Export | None:

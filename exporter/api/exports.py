@@ -147,8 +147,7 @@ def put(
         paused=existing.paused if existing else None,
         seen=_seen_before(context.services, existing) if existing else None,
     )
-    held = existing is not None and is_on_hold(existing, _connection(context, existing))
-    if existing is None or _begins_anew(existing, export) or held:  # whoever may save what is on hold ends that
+    if existing is None or _begins_anew(existing, export) or _takes_over(context, existing):
         export = _beginning_now(context.services, export)
         warnings = (*warnings, *_not_exported(export))
     resources.save(context.services.blobs, paths.export_path(export_id), export, existing)
@@ -242,14 +241,13 @@ def unpause(context: Context, export_id: str) -> Json[ExportView]:
     """
     export = find_usable(context, export_id)
     before = export
-    begins = export.paused or (context.caller.role is Role.ADMIN and is_on_hold(export, _connection(context, export)))
+    begins = export.paused or _takes_over(context, export)
     seen = _beginning_now(context.services, export).seen if begins else export.seen
     now = context.services.clock.now()
 
     def unpaused(export: Export) -> Export | None:
-        takes_over = context.caller.role is Role.ADMIN and is_on_hold(export, _connection(context, export))
         ends = export.paused is not None and export.paused == before.paused  # a pause that began meanwhile goes on
-        if not ends and not takes_over:
+        if not ends and not _takes_over(context, export):
             return None
         # Whoever has saved the export meanwhile has said what counts as seen.
         saved = export.seen != before.seen
@@ -261,6 +259,11 @@ def unpause(context: Context, export_id: str) -> Json[ExportView]:
     answer = _changed(context, changed)
     warnings = _not_exported(changed) if changed and begins else ()
     return replace(answer, value=answer.value.model_copy(update={"warnings": warnings or None}))
+
+
+def _takes_over(context: Context, export: Export) -> bool:
+    """Return whether the caller ends, by saving the export, that it is on hold."""
+    return context.caller.role is Role.ADMIN and is_on_hold(export, _connection(context, export))
 
 
 def _connection(context: Context, export: Export) -> Connection | None:

@@ -199,6 +199,13 @@ def test_a_change_of_what_exists_has_to_say_what_was_seen(api: Api) -> None:
     assert (refused.status, refused.code) == (428, "if_match_missing")
 
 
+def test_a_new_key_is_saved_even_if_an_export_cannot_be_read(api: Api) -> None:
+    etag = api.put("/connections/main", CONNECTION).headers["ETag"]
+    api.fakes.blobs.put(export_path("broken"), b'{"schemaVersion":2}')
+    changed = api.put("/connections/main", CONNECTION | {"displayName": "Ours"}, headers={"If-Match": etag})
+    assert (changed.status, changed.json["displayName"]) == (200, "Ours")
+
+
 def test_a_lost_update_is_refused(api: Api) -> None:
     seen = api.put("/connections/main", CONNECTION).headers["ETag"]
     assert api.put("/connections/main", CONNECTION, headers={"If-Match": seen}).status == 200
