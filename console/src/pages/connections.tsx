@@ -331,7 +331,11 @@ function Details(props: DetailsProps) {
       <div aria-live="polite">
         {connection.paused && <PausedState paused={connection.paused} />}
         <ConnectionState state={state} />
-        {left.length > 0 && <NotExported left={left} />}
+        {left.length > 0 && (
+          <div class="gapt">
+            <NotExported left={left} />
+          </div>
+        )}
       </div>
       {connection.paused && exports.length > 0 && (
         <p class="soft gapt">{t("connections.paused.means", { n: exports.length })}</p>
@@ -404,7 +408,7 @@ function NotExported({ left }: { left: readonly Warning[] }) {
   return (
     <Note tone="warn">
       <p>{t("connections.unpaused")}</p>
-      <ul>
+      <ul class="gapt">
         {left.map(({ message, params }) => (
           <li key={message}>
             {t("connections.unpausedOf", {
