@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## Run one export from start to finish on this machine, and s
 serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key for curl
 	@$(RUN) -m sandbox up
 
-quick: $(INSTALLED) ## Run the quick tests, in two minutes or so
+quick: $(INSTALLED) ## Run the quick tests, in two to three minutes
 	$(PYTEST) -m "not e2e and not slow"
 
 slow: $(INSTALLED) ## Run the other tests: end to end, kills, simulation
