@@ -20,7 +20,7 @@ SEEDS = {
     "an_exclusion_list_that_does_not_answer_is_empty": 250,
     "no_fence": 47,
     "sends_before_recording": 21,
-    "fence_only_once": 399,
+    "fence_only_once": 2488,
     "late_turns_are_used": 62,
     "doubt_is_forgotten": 1182,
     "any_planner_may_end_the_run": 49,
