@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## Run one export from start to finish on this machine, and s
 serve: $(INSTALLED) ## Keep the same world running, with URLs and a function key for curl
 	@$(RUN) -m sandbox up
 
-quick: $(INSTALLED) ## Run the quick tests, in two to three minutes
+quick: $(INSTALLED) ## Run the quick tests, in three minutes or so
 	$(PYTEST) -m "not e2e and not slow"
 
 slow: $(INSTALLED) ## Run the other tests: end to end, kills, simulation
@@ -44,7 +44,7 @@ package: $(INSTALLED) ## Build the deployment package, build/package.zip
 	@$(RUN) -m infra.package
 
 simulate: $(INSTALLED) ## Look for lost and doubled contacts: make simulate SEEDS=25000 WITHIN_MIN=15
-	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --within-min $(or $(WITHIN_MIN),inf)
+	@$(RUN) -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) --within-min $(or $(WITHIN_MIN),inf)
 
 soak: $(INSTALLED) ## Kill the real host a thousand times: make soak KILLS=1000 SEED=0
 	@$(RUN) -m tests.e2e.kills --kills $(or $(KILLS),1000) --seed $(or $(SEED),0)

@@ -101,6 +101,10 @@ def test_the_time_of_planning_a_million_rows_is_told_alike() -> None:
 
 def test_what_the_tests_do_is_what_the_pages_say_of_them() -> None:
     assert f"{SCHEDULES} simulated disasters" in text("README.md")
+    first, more, minutes = re.findall(r"FIRST=(\d+) SEEDS=(\d+) WITHIN_MIN=(\d+)", text(".ci/run"))[0]
+    assert int(first) == SCHEDULES  # CI goes on where the tests stop
+    begun = f"then {int(more):,} more, or those of them that begin within {minutes} minutes"
+    assert f"the first {first} schedules with the tests, {begun}" in text("docs/explanation/reliability.md")
     assert "some ninety mistakes" in text("docs/explanation/reliability.md")
     assert 90 <= len(MISTAKES) < 100
 

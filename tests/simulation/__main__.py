@@ -129,7 +129,8 @@ def main() -> None:
             done = f"{total.schedules:,} of {options.seeds:,} schedules, {len(total.failures)} failures"
             print(f"{shown - began:5.0f} s  {done}", flush=True)
     show(total, time.monotonic() - began)
-    print("work goes on by itself, in virtual time:", *recovery.figures(), sep="\n  ")
+    if not options.first:  # they do not depend on seeds, and take a minute and a half
+        print("work goes on by itself, in virtual time:", *recovery.figures(), sep="\n  ")
     if total.schedules < options.seeds:
         print(f"Stopped after {options.within_min:g} minutes: {options.seeds - total.schedules:,} were not played.")
     sys.exit(bool(total.failures))
